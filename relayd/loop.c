@@ -30,6 +30,7 @@ struct loop {
 	struct grave *graves;
 	size_t graves_count, graves_max;
 	int64_t now_us, longest_us;
+	unsigned round;
 	bool stop;
 };
 
@@ -141,6 +142,7 @@ loop_ready(struct loop *l, struct task *t)
 	if (t->queued)
 		return;
 	t->queued = true;
+	t->round = l->round;
 	TAILQ_INSERT_TAIL(&l->ready, t, link);
 }
 
@@ -156,18 +158,13 @@ loop_unready(struct loop *l, struct task *t)
 static void
 run_tasks(struct loop *l)
 {
-	for (int round = 0; round < ROUNDS_MAX; round++) {
-		struct task_list batch = TAILQ_HEAD_INITIALIZER(batch);
+	for (int i = 0; i < ROUNDS_MAX && !TAILQ_EMPTY(&l->ready); i++) {
+		unsigned round = l->round++;
 		struct task *t;
 
-		/* What is posted meanwhile belongs to the next round.  A task
-		 * of this one may be taken out (loop_unready) as it stands in
-		 * the batch: both lists are walked from the front. */
-		TAILQ_CONCAT(&batch, &l->ready, link);
-		if (TAILQ_EMPTY(&batch))
-			return;
-		while ((t = TAILQ_FIRST(&batch))) {
-			TAILQ_REMOVE(&batch, t, link);
+		/* What is posted meanwhile belongs to the next round. */
+		while ((t = TAILQ_FIRST(&l->ready)) && t->round == round) {
+			TAILQ_REMOVE(&l->ready, t, link);
 			t->queued = false;
 			t->run(t->arg);
 		}

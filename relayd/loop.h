@@ -26,6 +26,7 @@ struct task {
 	TAILQ_ENTRY(task) link;
 	void (*run)(void *arg);
 	void *arg;
+	unsigned round;
 	bool queued;
 };
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* account.h - the pool of upstream accounts: records plus this moment.
+ *
+ * The pool lives in memory, is loaded at start and changed only by what the
+ * store has committed (account_save, account_delete). */
+#ifndef RELAYD_ACCOUNT_H
+#define RELAYD_ACCOUNT_H
+
+#include <sys/queue.h>
+
+#include "store/rec.h"
+
+#include "relayd/gate.h"
+#include "relayd/provider.h"
+
+struct store;
+struct loop;
+
+struct account {
+	TAILQ_ENTRY(account) link; /* by name */
+	struct account_rec rec;	   /* its strs point into blob */
+	char *blob;
+	const struct provider *provider;
+	/* From rec.url, or the provider's. */
+	bool tls;
+	char *host;	  /* without brackets */
+	char *host_field; /* as the Host field wants it, with port if odd */
+	uint16_t port;
+	char *base;  /* path without trailing slash, may be empty */
+	char *proxy; /* NULL: none */
+	/* Opened secrets, in the store's arena. */
+	struct str credential, proxy_password;
+
+	/* True at this moment. */
+	struct gates gates;
+	unsigned in_flight;
+	int64_t used_us;	     /* when it was last chosen; monotonic */
+	uint64_t requests, failures; /* since start */
+	char last_error[160];
+	int64_t last_error_wall_ms;
+	unsigned generation; /* changes with what a connection depends on */
+};
+
+TAILQ_HEAD(account_list, account);
+
+struct pool {
+	struct account_list accounts;
+	unsigned count;
+	struct store *store;
+	struct loop *loop;
+	unsigned generation;
+};
+
+void pool_init(struct pool *p, struct loop *l, struct store *s);
+void pool_fini(struct pool *p);
+/* Before the store's threads run: read all accounts. */
+enum err pool_load(struct pool *p, struct why *out_why) CHECKED;
+struct account *pool_find(const struct pool *p, struct str name);
+
+/* May the record be saved?  Name, kind, URL and fields are checked; the text
+ * says what is wrong and what would be right. */
+enum err
+account_check(const struct account_rec *r, struct why *out_why) CHECKED;
+/* Set one field of a record from text.  *io_text keeps the bytes that the
+ * record then points at (append only, ceiling of the caller).  Secrets and
+ * fields the operator cannot set are ERR_UNKNOWN. */
+enum err account_field_set(struct account_rec *r, const struct provider *p,
+    struct str name, struct str value, struct buf *io_text,
+    struct why *out_why) CHECKED;
+/* The fields of a kind: its own, then those common to all; i counts from 0,
+ * NULL ends. */
+const struct field *account_field_at(const struct provider *p, unsigned i);
+const struct field *
+account_field_find(const struct provider *p, struct str name);
+/* "ready", "held", or the name of the gate that is shut; *out_until_ms is when
+ * that ends (monotonic), 0 when unknown. */
+const char *
+account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms);
+/* Does the account's list of globs (all when empty) name the model? */
+bool account_has_model(const struct account *a, struct str model);
+
+/* New secrets for account_save(); an str with .at NULL keeps what is sealed. */
+struct account_secrets {
+	struct str credential, proxy_password;
+};
+
+/* Called on the loop when the store has it (or refused it). a is the account
+ * as it is now in the pool, NULL after a failure or a deletion. */
+typedef void
+account_saved(void *arg, enum err e, const struct why *why, struct account *a);
+
+/* Create (must_exist false: ERR_EXISTS if there is one) or replace. The record
+ * and secrets are copied; the copies are wiped.  if_rev: ERR_STALE unless the
+ * stored record has it (0: any).  rev and times are filled in here. */
+void account_save(struct pool *p, const struct account_rec *r,
+    const struct account_secrets *secrets, bool must_exist, uint64_t if_rev,
+    account_saved *done, void *arg);
+void account_delete(struct pool *p, struct str name, uint64_t if_rev,
+    account_saved *done, void *arg);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* daemon.h - the root of everything that lives: passed by pointer, born and
+ * buried in main.c. */
+#ifndef RELAYD_DAEMON_H
+#define RELAYD_DAEMON_H
+
+#include "relayd/account.h"
+#include "relayd/apikey.h"
+#include "relayd/counters.h"
+#include "relayd/setting.h"
+
+struct conf;
+struct control;
+struct dialer;
+struct dns;
+struct ledger;
+struct listeners;
+struct loop;
+struct relays;
+struct store;
+struct upstreams;
+
+struct daemon {
+	struct loop *loop;
+	const struct conf *conf; /* counted; replaced by a reload */
+	struct settings settings;
+	struct counters counters;
+	struct store *store;
+	struct ledger *ledger;
+	struct dns *dns;
+	struct dialer *dialer;
+	struct upstreams *upstreams;
+	struct pool pool;
+	struct keyring keys;
+	struct listeners *listeners;
+	struct relays *relays;
+	struct control *control;
+	int64_t started_wall_ms;
+	int64_t started_ms; /* monotonic */
+	bool draining;
+};
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* provider.h - what is particular to a kind of account.
+ *
+ * Members do not wait: they turn input into output. */
+#ifndef RELAYD_PROVIDER_H
+#define RELAYD_PROVIDER_H
+
+#include "proto/dialect.h"
+#include "proto/http1.h"
+
+struct account;
+
+/* What an operator can say about an account: makes the command line, the
+ * forms and the checks.  `name` is a member of struct account_rec; with a '-'
+ * on the outside where the member has '_'. */
+enum field_type {
+	FIELD_TEXT,
+	FIELD_URL,
+	FIELD_LIST,  /* comma-separated globs */
+	FIELD_COUNT, /* min to max */
+	FIELD_FLAG,
+	FIELD_CHOICE, /* one of `choices`, separated by '|' */
+	FIELD_SECRET, /* never shown, never in argv */
+};
+
+struct field {
+	const char *name;
+	enum field_type type;
+	bool required;
+	uint64_t min, max;
+	const char *choices;
+	const char *help;
+};
+
+/* What is asked of an upstream. */
+enum op {
+#define X(name, text) OP_##name,
+#include "relayd/op.def"
+#undef X
+};
+
+/* "generate", and back (false: no such operation). */
+const char *op_name(enum op op);
+
+/* A client's request as a provider sees it. */
+struct ask {
+	const struct dialect *dialect;
+	enum op op;
+	const struct http1_head *head; /* the client's */
+	struct str model;	       /* as it goes upstream; may be empty */
+	struct str action;	       /* Gemini: "streamGenerateContent" */
+	struct str query;	       /* without credentials; may be empty */
+	bool stream;
+	struct str encoding; /* Content-Encoding of the body; empty: none */
+	uint64_t length;
+	bool has_body;
+};
+
+struct provider {
+	const char *name;  /* "claude-api" */
+	const char *label; /* "Anthropic API key" */
+	const char *url;  /* where to, when the account does not say; or NULL */
+	const char *auth; /* "x-api-key", "bearer", "x-goog-api-key" */
+	const struct field *fields; /* ends with name NULL */
+	/* Known model names, for lists when the account names none; NULL-ended. */
+	const char *const *models;
+	/* Does it serve this, in this dialect? */
+	bool (*serves)(const struct dialect *dialect, enum op op);
+	/* Does it take bodies with this Content-Encoding?  NULL: none. */
+	bool (*takes)(struct str encoding);
+	/* The target to ask (path and query), appended to out; the base path
+	 * of the account's URL stands in front of it already. */
+	enum err (*target)(const struct account *a, const struct ask *ask,
+	    struct buf *out, struct why *out_why);
+};
+
+#define X(symbol) extern const struct provider provider_##symbol;
+#include "relayd/provider.def"
+#undef X
+
+/* By name, or NULL.  provider_at(0), (1), ... until NULL lists them. */
+const struct provider *provider_find(struct str name);
+const struct provider *provider_at(unsigned i);
+
+#endif
