@@ -19,6 +19,7 @@ enum want {
 	WANT_MODEL,
 	WANT_STREAM,
 	WANT_MAX_TOKENS,
+	WANT_MAX_TOKENS_TOO, /* the second name of it, where there are two */
 	WANT_SESSION,	     /* metadata.user_id, prompt_cache_key, ... */
 	WANT_STREAM_OPTIONS, /* Chat */
 	WANT_INCLUDE_USAGE,  /* Chat: stream_options.include_usage */
@@ -67,7 +68,9 @@ struct dialect {
 	/* The whole body of an answer that was not streamed (status 2xx). */
 	void (*watch_body)(struct watch *w, struct str body);
 	/* Does a stream of this dialect always end with a terminal event?
-	 * (Gemini's does not: its end is the end of the body.) */
+	 * (Gemini's does not: its end is the end of the body.  There
+	 * watch.terminal says that a finishReason was seen, and no event has
+	 * WATCH_TERMINAL.) */
 	bool has_terminal;
 	/* Something the client ignores, to keep the connection alive. */
 	struct str ping;

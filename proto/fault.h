@@ -5,7 +5,8 @@
 
 enum fault {
 	FAULT_NONE = 0,
-#define X(name, status, anthropic, openai, code, google, retry) FAULT_##name,
+#define X(name, word, status, anthropic, openai, code, google, retry)          \
+	FAULT_##name,
 #include "proto/fault.def"
 #undef X
 };
@@ -18,7 +19,7 @@ enum fault_retry {
 
 /* One row of fault.def. */
 struct fault_row {
-	const char *name; /* in lower case, for logs and receipts */
+	const char *name; /* "no_account", for logs and receipts */
 	unsigned status;
 	const char *anthropic, *openai, *openai_code, *google;
 	enum fault_retry retry;

@@ -17,6 +17,8 @@
 #define SPAN_DEPTH_MAX 512
 /* A key longer than this is never a wanted one. */
 #define SPAN_KEY_MAX 64
+/* How many names a path may have. */
+#define SPAN_LEVELS 3
 
 enum span_type {
 	SPAN_ABSENT,
@@ -35,8 +37,8 @@ struct span {
 	size_t from, to;
 };
 
-/* A path names a key of the outermost object ("model") or one a level deeper
- * ("metadata.user_id"). */
+/* A path names a key of the outermost object ("model") or one up to two levels
+ * deeper ("metadata.user_id").  An empty path never matches. */
 struct span_want {
 	const char *path;
 };
@@ -52,11 +54,16 @@ struct scan {
 	/* The machine; see span.c. */
 	size_t at;
 	unsigned depth, state;
-	int key, parent; /* want being read at this level, or -1 */
-	unsigned escape, key_len;
+	unsigned step; /* progress inside an escape, a literal, a number */
+	unsigned code; /* hexadecimal digits of a key's \u so far */
+	/* Of each level: the want whose value is being read, and a want whose
+	 * path leads through that value; -1 for none. */
+	int key[SPAN_LEVELS], through[SPAN_LEVELS];
+	unsigned seen[SPAN_LEVELS]; /* bits: was led through already */
+	size_t key_len;
 	char key_text[SPAN_KEY_MAX];
-	uint64_t
-	    nest[SPAN_DEPTH_MAX / 64]; /* bit set: this level is an array */
+	/* Bit set: this level is an array. */
+	uint64_t nest[SPAN_DEPTH_MAX / 64];
 };
 
 /* `wants` must outlive the scan; at most SPAN_WANTS_MAX. */

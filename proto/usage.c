@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* usage.c - how many tokens an answer cost.
+ *
+ * Reads the usage objects of the dialects into classes that do not overlap.
+ * Counts are 64-bit text, never floating point; nonsense is left out. */
+#include "proto/usage.h"
+
+#include "proto/cursor.h"
+
+/* A key of a usage object and where its count goes. */
+struct count_row {
+	struct str key;
+	int64_t *to;
+};
+
+static int64_t
+clamp(int64_t n)
+{
+	return n < 0 ? 0 : n > USAGE_COUNT_MAX ? USAGE_COUNT_MAX : n;
+}
+
+static void
+take_count(struct str value, int64_t *to)
+{
+	int64_t n;
+
+	if (raw_count(value, &n) == OK)
+		*to = clamp(n);
+}
+
+/* Put the member's count where a row says; false when none does. */
+static bool
+take_member(const struct member *m, const struct count_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (member_is(m, rows[i].key)) {
+			take_count(m->value, rows[i].to);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+take_object(struct str json, const struct count_row *rows, size_t count)
+{
+	struct cursor c;
+	struct member m;
+
+	cursor_init(&c, json);
+	while (cursor_next(&c, &m))
+		take_member(&m, rows, count);
+}
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static void
+overwrite(int64_t *to, int64_t n)
+{
+	if (n)
+		*to = n;
+}
+
+void
+usage_from_anthropic(struct usage *u, struct str json)
+{
+	struct usage now = { 0 };
+	int64_t written = 0;
+	const struct count_row rows[] = {
+		{ STR("input_tokens"), &now.input },
+		{ STR("output_tokens"), &now.output },
+		{ STR("cache_read_input_tokens"), &now.cache_read },
+		{ STR("cache_creation_input_tokens"), &written },
+	};
+	const struct count_row split[] = {
+		{ STR("ephemeral_5m_input_tokens"), &now.cache_write_5m },
+		{ STR("ephemeral_1h_input_tokens"), &now.cache_write_1h },
+	};
+	struct cursor c;
+	struct member m;
+
+	if (!raw_is_object(json))
+		return;
+	cursor_init(&c, json);
+	while (cursor_next(&c, &m)) {
+		if (member_is(&m, STR("cache_creation")))
+			take_object(m.value, split, COUNT(split));
+		else
+			take_member(&m, rows, COUNT(rows));
+	}
+	overwrite(&u->input, now.input);
+	overwrite(&u->output, now.output);
+	overwrite(&u->cache_read, now.cache_read);
+	if (now.cache_write_5m || now.cache_write_1h) {
+		u->cache_write_5m = now.cache_write_5m;
+		u->cache_write_1h = now.cache_write_1h;
+	} else if (written &&
+	    written != u->cache_write_5m + u->cache_write_1h) {
+		/* The flat number alone says five minutes; repeated later
+		 * without the split, it says nothing new. */
+		u->cache_write_5m = written;
+		u->cache_write_1h = 0;
+	}
+	u->known = true;
+}
+
+/* What a usage object of OpenAI's kind says, before it is sorted. */
+struct openai_counts {
+	int64_t input, output, total;
+	int64_t cached, written, written_beside, reasoning;
+};
+
+static void
+read_openai_details(struct openai_counts *n, struct str json)
+{
+	const struct count_row rows[] = {
+		{ STR("cached_tokens"), &n->cached },
+		{ STR("reasoning_tokens"), &n->reasoning },
+		{ STR("cache_write_tokens"), &n->written },
+		{ STR("cache_creation_tokens"), &n->written },
+		{ STR("cache_creation_input_tokens"), &n->written },
+		{ STR("cached_creation_tokens"), &n->written },
+	};
+
+	take_object(json, rows, COUNT(rows));
+}
+
+static bool
+is_details(const struct member *m)
+{
+	return member_is(m, STR("input_tokens_details")) ||
+	    member_is(m, STR("output_tokens_details")) ||
+	    member_is(m, STR("prompt_tokens_details")) ||
+	    member_is(m, STR("completion_tokens_details"));
+}
+
+void
+usage_from_openai(struct usage *u, struct str json)
+{
+	struct openai_counts n = { 0 };
+	const struct count_row rows[] = {
+		{ STR("input_tokens"), &n.input },
+		{ STR("prompt_tokens"), &n.input },
+		{ STR("output_tokens"), &n.output },
+		{ STR("completion_tokens"), &n.output },
+		{ STR("total_tokens"), &n.total },
+		{ STR("cached_tokens"), &n.cached },
+		{ STR("prompt_cache_hit_tokens"), &n.cached },
+		{ STR("cache_creation_tokens"), &n.written_beside },
+		{ STR("cache_creation_input_tokens"), &n.written_beside },
+	};
+	struct cursor c;
+	struct member m;
+
+	if (!raw_is_object(json))
+		return;
+	cursor_init(&c, json);
+	while (cursor_next(&c, &m)) {
+		if (is_details(&m))
+			read_openai_details(&n, m.value);
+		else
+			take_member(&m, rows, COUNT(rows));
+	}
+	/* Some count thinking beside the output; their total tells. */
+	if (n.reasoning && n.total == n.input + n.output + n.reasoning)
+		n.output = clamp(n.output + n.reasoning);
+	if (n.cached > n.input)
+		n.cached = n.input;
+	u->input = clamp(n.input - n.cached - n.written);
+	/* Named outside of the details, as Anthropic does, it is not part of
+	 * the input either. */
+	if (!n.written)
+		n.written = n.written_beside;
+	u->output = n.output;
+	u->cache_read = n.cached;
+	u->cache_write_5m = n.written;
+	u->cache_write_1h = 0;
+	u->reasoning = n.reasoning;
+	u->known = true;
+}
+
+void
+usage_from_gemini(struct usage *u, struct str json)
+{
+	int64_t prompt = 0, cached = 0, candidates = 0, thoughts = 0, tools = 0;
+	const struct count_row rows[] = {
+		{ STR("promptTokenCount"), &prompt },
+		{ STR("cachedContentTokenCount"), &cached },
+		{ STR("candidatesTokenCount"), &candidates },
+		{ STR("thoughtsTokenCount"), &thoughts },
+		{ STR("toolUsePromptTokenCount"), &tools },
+	};
+
+	if (!raw_is_object(json))
+		return;
+	take_object(json, rows, COUNT(rows));
+	if (cached > prompt)
+		cached = prompt;
+	*u = (struct usage){
+		.input = clamp(prompt - cached + tools),
+		.output = clamp(candidates + thoughts),
+		.cache_read = cached,
+		.reasoning = thoughts,
+		.known = true,
+	};
+}
+
+static int64_t
+add(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+void
+usage_add(struct usage *sum, const struct usage *u)
+{
+	sum->input = add(sum->input, u->input);
+	sum->output = add(sum->output, u->output);
+	sum->cache_read = add(sum->cache_read, u->cache_read);
+	sum->cache_write_5m = add(sum->cache_write_5m, u->cache_write_5m);
+	sum->cache_write_1h = add(sum->cache_write_1h, u->cache_write_1h);
+	sum->reasoning = add(sum->reasoning, u->reasoning);
+	sum->known |= u->known;
+}
+
+int64_t
+usage_read(const struct usage *u)
+{
+	return add(add(u->input, u->cache_read),
+	    add(u->cache_write_5m, u->cache_write_1h));
+}
+
+int64_t
+usage_total(const struct usage *u)
+{
+	return add(usage_read(u), u->output);
+}
