@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* setting.c - text into tunables and back, by the table. */
+#include "relayd/setting.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum kind {
+	TIME,
+	BYTES,
+	COUNT
+};
+
+static const struct setting_row rows[] = {
+#define X(kind, name, value, least, most, unit, help)                          \
+	{ #name, value, least, most, unit, help },
+#include "relayd/setting.def"
+#undef X
+};
+
+static const enum kind kinds[] = {
+#define X(kind, name, value, least, most, unit, help) kind,
+#include "relayd/setting.def"
+#undef X
+};
+
+#define MEMBER_TIME(name)  offsetof(struct settings, name##_ms)
+#define MEMBER_BYTES(name) offsetof(struct settings, name##_bytes)
+#define MEMBER_COUNT(name) offsetof(struct settings, name)
+
+static const size_t offsets[] = {
+#define X(kind, name, value, least, most, unit, help) MEMBER_##kind(name),
+#include "relayd/setting.def"
+#undef X
+};
+
+/* All kinds are 64 bits wide and never negative, so that one reader and one
+ * writer serve them. */
+static uint64_t
+member_get(const struct settings *s, enum setting nr)
+{
+	uint64_t v;
+
+	memcpy(&v, (const char *)s + offsets[nr], sizeof(v));
+	return v;
+}
+
+static void
+member_put(struct settings *s, enum setting nr, uint64_t v)
+{
+	memcpy((char *)s + offsets[nr], &v, sizeof(v));
+}
+
+static enum err
+read_value(enum kind kind, struct str text, uint64_t *out, struct why *out_why)
+{
+	int64_t ms;
+	enum err e;
+
+	switch (kind) {
+	case TIME:
+		e = unit_read_ms(text, &ms, out_why);
+		if (e == OK)
+			*out = (uint64_t)ms;
+		return e;
+	case BYTES:
+		return unit_read_bytes(text, out, out_why);
+	case COUNT:
+		if (str_u64(str_trim(text), out))
+			return why_set(out_why, ERR_VALUE, NULL,
+			    "is not a whole number, write for example 3");
+		return OK;
+	}
+	assert(!"a kind without a reader");
+	return ERR_VALUE;
+}
+
+/* What stands in the table is ours to have written well. */
+static uint64_t
+own_value(enum setting nr, const char *text)
+{
+	uint64_t v = 0;
+	enum err e = read_value(kinds[nr], str_of(text), &v, NULL);
+
+	assert(e == OK);
+	return v;
+}
+
+const struct setting_row *
+setting_row(enum setting nr)
+{
+	assert(nr < SETTING_NR);
+	return &rows[nr];
+}
+
+/* How many bytes two names share at their beginning. */
+static size_t
+common(struct str a, const char *b)
+{
+	size_t n = 0;
+
+	while (n < a.len && b[n] && a.at[n] == b[n])
+		n++;
+	return n;
+}
+
+enum err
+setting_find(struct str name, enum setting *out, struct why *out_why)
+{
+	size_t best = 0, nearest = SETTING_NR;
+
+	for (size_t i = 0; i < SETTING_NR; i++) {
+		size_t n = common(name, rows[i].name);
+
+		if (str_eq(name, str_of(rows[i].name))) {
+			*out = (enum setting)i;
+			return OK;
+		}
+		if (n > best) {
+			best = n;
+			nearest = i;
+		}
+	}
+	if (best < 3)
+		return why_set(out_why, ERR_UNKNOWN, "name",
+		    "there is no such setting");
+	return why_set(out_why, ERR_UNKNOWN, "name",
+	    "there is no such setting; is it %s?", rows[nearest].name);
+}
+
+void
+settings_default(struct settings *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < SETTING_NR; i++)
+		member_put(out, (enum setting)i,
+		    own_value((enum setting)i, rows[i].value));
+}
+
+enum err
+settings_set(struct settings *s, struct str name, struct str value,
+    struct why *out_why)
+{
+	enum setting nr;
+	struct why why;
+	uint64_t v = 0;
+	enum err e;
+
+	e = setting_find(name, &nr, out_why);
+	if (e)
+		return e;
+	e = read_value(kinds[nr], value, &v, &why);
+	if (e)
+		return why_set(out_why, e, rows[nr].name, "%s", why.text);
+	if (v < own_value(nr, rows[nr].least) ||
+	    v > own_value(nr, rows[nr].most))
+		return why_set(out_why, ERR_VALUE, rows[nr].name,
+		    "must be from %s to %s, for example %s", rows[nr].least,
+		    rows[nr].most, rows[nr].value);
+	member_put(s, nr, v);
+	return OK;
+}
+
+void
+settings_text(const struct settings *s, enum setting nr, char out[UNIT_TEXT])
+{
+	uint64_t v;
+
+	assert(nr < SETTING_NR);
+	v = member_get(s, nr);
+	switch (kinds[nr]) {
+	case TIME:
+		unit_write_ms((int64_t)v, out);
+		break;
+	case BYTES:
+		unit_write_bytes(v, out);
+		break;
+	case COUNT:
+		snprintf(out, UNIT_TEXT, "%" PRIu64, v);
+		break;
+	}
+}
+
+bool
+settings_is_default(const struct settings *s, enum setting nr)
+{
+	assert(nr < SETTING_NR);
+	return member_get(s, nr) == own_value(nr, rows[nr].value);
+}
