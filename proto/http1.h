@@ -35,7 +35,7 @@ struct http1_head {
 	 * absolute form they are those behind the authority. */
 	struct str method, target, path, query, host;
 	/* Of a response. */
-	unsigned status; /* 100 to 999 */
+	unsigned status; /* 100 to 599 */
 	struct str reason;
 
 	unsigned minor; /* HTTP/1.minor: 0 or 1 */
