@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* sundry.c - the small calls around the big ones: lists of models, token
+ * end points, the start-up calls of Code Assist. */
+#include <inttypes.h>
+
+#include "tests/upstream/ask.h"
+#include "tests/upstream/json.h"
+
+static void
+answer_json(struct answer *a, struct str json)
+{
+	answer_header(a, "content-type: application/json");
+	buf_must(&a->body, json);
+}
+
+void
+models_list(const struct ask *q, struct answer *a)
+{
+	switch (q->dialect) {
+	case ANTHROPIC:
+		answer_json(a,
+		    STR("{\"data\":[{\"type\":\"model\",\"id\":"
+			"\"claude-opus-4-8\",\"display_name\":\"Claude Opus "
+			"4.8\",\"created_at\":\"2026-01-01T00:00:00Z\"},"
+			"{\"type\":\"model\",\"id\":\"claude-sonnet-5\","
+			"\"display_name\":\"Claude Sonnet 5\",\"created_at\":"
+			"\"2026-01-01T00:00:00Z\"}],\"has_more\":false,"
+			"\"first_id\":\"claude-opus-4-8\",\"last_id\":"
+			"\"claude-sonnet-5\"}"));
+		return;
+	case RESPONSES:
+		answer_json(a, STR("{\"models\":[]}"));
+		return;
+	case GEMINI:
+		answer_json(a,
+		    STR("{\"models\":[{\"name\":\"models/gemini-2.5-pro\","
+			"\"version\":\"2.5\",\"displayName\":\"Gemini 2.5 "
+			"Pro\",\"inputTokenLimit\":1048576,"
+			"\"outputTokenLimit\":65536,"
+			"\"supportedGenerationMethods\":[\"generateContent\","
+			"\"countTokens\"]}]}"));
+		return;
+	case CHAT:
+		break;
+	}
+	answer_json(a,
+	    STR("{\"object\":\"list\",\"data\":[{\"id\":\"gpt-5.5\","
+		"\"object\":\"model\",\"created\":1767225600,\"owned_by\":"
+		"\"practice\"},{\"id\":\"gpt-6.1-sol\",\"object\":\"model\","
+		"\"created\":1767225600,\"owned_by\":\"practice\"}]}"));
+}
+
+/* Each refresh gives new tokens, so that a test sees which one is used. */
+void
+token_claude(const struct ask *q, struct answer *a)
+{
+	answer_header(a, "content-type: application/json");
+	buf_mustf(&a->body,
+	    "{\"token_type\":\"Bearer\",\"access_token\":"
+	    "\"sk-ant-oat01-practice-%" PRIu64
+	    "\",\"expires_in\":28800,\"refresh_token\":"
+	    "\"sk-ant-ort01-practice-%" PRIu64
+	    "\",\"scope\":\"user:inference user:profile\",\"organization\":"
+	    "{\"uuid\":\"00000000-0000-4000-8000-000000000001\",\"name\":"
+	    "\"Practice\"},\"account\":{\"uuid\":"
+	    "\"00000000-0000-4000-8000-000000000002\",\"email_address\":"
+	    "\"practice@example.org\"}}",
+	    q->seq, q->seq);
+}
+
+/* The id_token's payload: {"sub":"practice","email":"practice@example.org",
+ * "https://api.openai.com/auth":{"chatgpt_account_id":"acct-practice",
+ * "chatgpt_plan_type":"plus"}}; nobody verifies its signature. */
+void
+token_openai(const struct ask *q, struct answer *a)
+{
+	answer_header(a, "content-type: application/json");
+	buf_mustf(&a->body,
+	    "{\"token_type\":\"Bearer\",\"access_token\":"
+	    "\"practice-access-%" PRIu64
+	    "\",\"expires_in\":864000,\"refresh_token\":"
+	    "\"practice-refresh-%" PRIu64
+	    "\",\"id_token\":\"eyJhbGciOiJub25lIn0."
+	    "eyJzdWIiOiJwcmFjdGljZSIsImVtYWlsIjoicHJhY3RpY2VAZXhhbXBsZS5vcmci"
+	    "LCJodHRwczovL2FwaS5vcGVuYWkuY29tL2F1dGgiOnsiY2hhdGdwdF9hY2NvdW50"
+	    "X2lkIjoiYWNjdC1wcmFjdGljZSIsImNoYXRncHRfcGxhbl90eXBlIjoicGx1cyJ9"
+	    "fQ.cHJhY3RpY2U\"}",
+	    q->seq, q->seq);
+}
+
+void
+token_google(const struct ask *q, struct answer *a)
+{
+	answer_header(a, "content-type: application/json");
+	buf_mustf(&a->body,
+	    "{\"token_type\":\"Bearer\",\"access_token\":"
+	    "\"ya29.practice-%" PRIu64
+	    "\",\"expires_in\":3599,\"refresh_token\":\"1//practice-%" PRIu64
+	    "\",\"scope\":\"https://www.googleapis.com/auth/cloud-platform\"}",
+	    q->seq, q->seq);
+}
+
+void
+assist_load(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a,
+	    STR("{\"currentTier\":{\"id\":\"standard-tier\",\"name\":"
+		"\"Practice\",\"description\":\"The practice upstream\","
+		"\"userDefinedCloudaicompanionProject\":false},"
+		"\"allowedTiers\":[{\"id\":\"standard-tier\",\"name\":"
+		"\"Practice\",\"isDefault\":true}],"
+		"\"cloudaicompanionProject\":\"practice-project-1\"}"));
+}
+
+void
+assist_onboard(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a,
+	    STR("{\"name\":\"operations/practice\",\"done\":true,"
+		"\"response\":{\"cloudaicompanionProject\":{\"id\":"
+		"\"practice-project-1\",\"name\":\"practice-project-1\"}}}"));
+}
+
+void
+assist_quota(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a,
+	    STR("{\"buckets\":[{\"remainingFraction\":0.75,\"tokenType\":"
+		"\"REQUESTS\",\"modelId\":\"gemini-2.5-pro\","
+		"\"resetTime\":\"2030-01-01T00:00:00Z\"}]}"));
+}
+
+void
+assist_experiments(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a, STR("{\"experimentIds\":[],\"flags\":[]}"));
+}
+
+void
+assist_empty(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a, STR("{}"));
+}
