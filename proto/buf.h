@@ -36,7 +36,7 @@ buf_len(const struct buf *b)
 static inline struct str
 buf_str(const struct buf *b)
 {
-	return (struct str){ .at = b->mem + b->start,
+	return (struct str){ .at = b->mem ? b->mem + b->start : NULL,
 		.len = b->end - b->start };
 }
 

@@ -37,23 +37,11 @@ http1_body_init(struct http1_body *b, const struct http1_head *h)
 	    (h->framing == HTTP1_LENGTH && h->length == 0);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* One byte of a chunk's first line. */
 static enum err
 size_byte(struct http1_body *b, char c)
 {
-	int digit = b->step == STEP_SIZE ? hex_digit(c) : -1;
+	int digit = b->step == STEP_SIZE ? str_hex_digit(c) : -1;
 
 	if (digit >= 0) {
 		if (b->digits++ == SIZE_DIGITS_MAX)

@@ -86,6 +86,9 @@ str_chr(struct str s, char c)
 struct str
 str_skip(struct str s, size_t n)
 {
+	/* Not even zero may be added to NULL. */
+	if (!s.at)
+		return s;
 	if (n >= s.len)
 		return (struct str){ .at = s.at + s.len, .len = 0 };
 	return (struct str){ .at = s.at + n, .len = s.len - n };
@@ -169,6 +172,15 @@ str_i64(struct str s, int64_t *out)
 		return ERR_LIMIT;
 	*out = minus ? -(int64_t)n : (int64_t)n;
 	return OK;
+}
+
+int
+str_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 bool

@@ -78,6 +78,9 @@ bool str_list_next(struct str *rest, struct str *out_member);
 enum err str_u64(struct str s, uint64_t *out) CHECKED;
 enum err str_i64(struct str s, int64_t *out) CHECKED;
 
+/* The value of a hex digit of either case, or -1. */
+int str_hex_digit(char c);
+
 /* A shell-like glob over the whole of s: `*` any run of bytes, `?` one byte.
  * ASCII case does not matter (model names are compared so). */
 bool str_glob(struct str s, struct str pattern);
