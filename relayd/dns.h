@@ -25,6 +25,11 @@ struct dns_answer {
 	struct sockaddr_storage at[DNS_ADDRESSES_MAX]; /* port 0 */
 };
 
+/* Is it a name one may ask for: labels of lower-case letters, digits, - and _,
+ * without a final dot, and not one of the many spellings of an IPv4 number
+ * ("0x7f.1", "2130706433")? */
+bool dns_is_name(struct str s);
+
 /* servers: comma-separated addresses, or NULL for the system's. */
 enum err dns_new(struct loop *l, const char *servers, struct dns **out,
     struct why *out_why) CHECKED;

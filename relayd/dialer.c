@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* dialer.c - what dials, wires and fetches share.
+ *
+ * Owns libcurl's handles, those at work and those at rest.  A handle that
+ * rests has no option set and knows no secret. */
+#include "relayd/dialer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/mem.h"
+
+enum err
+dialer_new(struct loop *l, struct dns *dns, const struct dialer_conf *conf,
+    struct dialer **out, struct why *out_why)
+{
+	struct dialer *d;
+	enum err e;
+
+	if (access(conf->ca_file, R_OK))
+		return why_set(out_why, ERR_IO, "ca_file", "cannot read %s",
+		    conf->ca_file);
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return why_set(out_why, ERR_IO, "libcurl",
+		    "libcurl could not be started");
+	d = xcalloc(1, sizeof(*d));
+	d->loop = l;
+	d->dns = dns;
+	d->conf = *conf;
+	d->conf.ca_file = d->ca_file = xstrdup(conf->ca_file);
+	e = curl_loop_new(l, &d->curl, out_why);
+	if (e) {
+		free(d->ca_file);
+		free(d);
+		return e;
+	}
+	d->share = curl_share_init();
+	if (d->share)
+		curl_share_setopt(d->share, CURLSHOPT_SHARE,
+		    CURL_LOCK_DATA_SSL_SESSION);
+	d->record = xmalloc(RECORD_BYTES);
+	*out = d;
+	return OK;
+}
+
+void
+dialer_free(struct dialer *d)
+{
+	if (!d)
+		return;
+	while (d->resting_count)
+		curl_easy_cleanup(d->resting[--d->resting_count]);
+	curl_loop_free(d->curl);
+	if (d->share)
+		curl_share_cleanup(d->share);
+	free(d->record);
+	free(d->ca_file);
+	free(d);
+	curl_global_cleanup();
+}
+
+static void
+easy_rest(struct dialer *d, CURL *easy)
+{
+	if (d->resting_count == RESTING_MAX) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
+	curl_easy_reset(easy);
+	d->resting[d->resting_count++] = easy;
+}
+
+enum err
+carrier_new(struct dialer *d, const struct dial_to *to, struct carrier **out,
+    enum dial_step *out_step, struct why *out_why)
+{
+	struct carrier *c = xcalloc(1, sizeof(*c));
+	enum err e = way_init(&c->way, to, out_step, out_why);
+
+	if (e) {
+		free(c);
+		return e;
+	}
+	c->dialer = d;
+	*out = c;
+	return OK;
+}
+
+void
+carrier_free(struct carrier *c)
+{
+	if (!c)
+		return;
+	if (c->is_going)
+		curl_loop_remove(c->dialer->curl, &c->job);
+	if (c->job.easy)
+		easy_rest(c->dialer, c->job.easy);
+	way_fini(&c->way);
+	free(c);
+}
+
+enum err
+carrier_load(struct carrier *c, void (*done)(void *arg, CURLcode code),
+    void *arg, struct why *out_why)
+{
+	struct dialer *d = c->dialer;
+	bool is_v6 = strchr(c->way.host, ':') != NULL;
+	CURL *easy;
+	char *url;
+
+	easy = d->resting_count ? d->resting[--d->resting_count]
+				: curl_easy_init();
+	if (!easy)
+		return why_set(out_why, ERR_LIMIT, "libcurl",
+		    "libcurl gives no further handle");
+	c->job = (struct curl_job){ .easy = easy, .done = done, .arg = arg };
+	url = xasprintf(is_v6 ? "%s://[%s]:%u/" : "%s://%s:%u/",
+	    c->way.tls ? "https" : "http", c->way.host, c->way.port);
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	free(url);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->text);
+	if (d->share)
+		curl_easy_setopt(easy, CURLOPT_SHARE, d->share);
+	way_apply(&c->way, easy, &d->conf);
+	return OK;
+}
+
+enum err
+carrier_go(struct carrier *c)
+{
+	enum err e = curl_loop_add(c->dialer->curl, &c->job);
+
+	c->is_going = e == OK;
+	return e;
+}
