@@ -15,7 +15,7 @@
 /* A value of a tree; all but the root are borrowed from it. */
 struct json;
 
-#define JSON_DEPTH_MAX 64
+#define JSON_DEPTH_MAX 96
 
 /* The text of an object or array, at most max_bytes long.  ERR_LIMIT: longer,
  * or nested over JSON_DEPTH_MAX; ERR_SYNTAX; ERR_EXISTS: a key twice in one
@@ -50,6 +50,8 @@ struct str json_key(const struct json *v);
 enum err json_as_str(const struct json *v, struct str *out) CHECKED;
 enum err json_as_i64(const struct json *v, int64_t *out) CHECKED;
 enum err json_as_bool(const struct json *v, bool *out) CHECKED;
+/* Of what is no number: 0. */
+double json_as_double(const struct json *v);
 
 /* The member that must be there: ERR_UNKNOWN when it is absent or null,
  * ERR_VALUE when it is of another type; out_why->field is the key. */
@@ -89,13 +91,16 @@ enum err json_may_bool(const struct json *o, const char *key, bool *out,
  * then holds what it held before, and later calls do nothing.  A misplaced
  * call (a value without a key in an object) is an assert. */
 
+/* Room for our own levels around a tree that was read. */
+#define JSON_OUT_DEPTH 128
+
 struct json_out {
 	struct buf *to;
 	size_t had;
 	enum err err;
 	unsigned depth;
-	uint64_t objects;  /* bit set: this level is an object */
-	uint64_t nonempty; /* bit set: this level has members */
+	/* Bit set: this level is an object; this level has members. */
+	uint64_t objects[JSON_OUT_DEPTH / 64], nonempty[JSON_OUT_DEPTH / 64];
 	bool after_key;
 };
 

@@ -34,18 +34,34 @@ json_end(struct json_out *j)
 	return j->err;
 }
 
-static uint64_t
-level_bit(const struct json_out *j)
+/* --- places ---------------------------------------------------------------- */
+
+static bool
+has_bit(const struct json_out *j, const uint64_t *bits)
 {
-	return UINT64_C(1) << (j->depth - 1);
+	unsigned level = j->depth - 1;
+
+	return bits[level / 64] >> (level % 64) & 1;
+}
+
+static void
+set_bit(const struct json_out *j, uint64_t *bits, bool on)
+{
+	unsigned level = j->depth - 1;
+	uint64_t bit = UINT64_C(1) << (level % 64);
+
+	if (on)
+		bits[level / 64] |= bit;
+	else
+		bits[level / 64] &= ~bit;
 }
 
 static void
 place_comma(struct json_out *j)
 {
-	if (j->nonempty & level_bit(j))
+	if (has_bit(j, j->nonempty))
 		put(j, STR(","));
-	j->nonempty |= level_bit(j);
+	set_bit(j, j->nonempty, true);
 }
 
 /* Before every value. */
@@ -55,7 +71,7 @@ place(struct json_out *j)
 	if (j->after_key) {
 		j->after_key = false;
 	} else if (j->depth) {
-		assert(!(j->objects & level_bit(j)));
+		assert(!has_bit(j, j->objects));
 		place_comma(j);
 	}
 }
@@ -64,13 +80,10 @@ void
 json_open(struct json_out *j, char bracket)
 {
 	place(j);
-	assert(j->depth < JSON_DEPTH_MAX);
+	assert(j->depth < JSON_OUT_DEPTH);
 	j->depth++;
-	j->nonempty &= ~level_bit(j);
-	if (bracket == '{')
-		j->objects |= level_bit(j);
-	else
-		j->objects &= ~level_bit(j);
+	set_bit(j, j->nonempty, false);
+	set_bit(j, j->objects, bracket == '{');
 	put(j, bracket == '{' ? STR("{") : STR("["));
 }
 
@@ -78,10 +91,12 @@ void
 json_close(struct json_out *j, char bracket)
 {
 	assert(j->depth && !j->after_key);
-	assert((bracket == '}') == ((j->objects & level_bit(j)) != 0));
+	assert((bracket == '}') == has_bit(j, j->objects));
 	j->depth--;
 	put(j, bracket == '}' ? STR("}") : STR("]"));
 }
+
+/* --- strings --------------------------------------------------------------- */
 
 /* How many bytes at the front of s are one character of UTF-8; 0 when they are
  * none (overlong, a surrogate, over U+10FFFF, or cut). */
@@ -173,12 +188,14 @@ put_quoted(struct json_out *j, struct str s)
 void
 json_put_key(struct json_out *j, const char *key)
 {
-	assert(j->depth && (j->objects & level_bit(j)) && !j->after_key);
+	assert(j->depth && has_bit(j, j->objects) && !j->after_key);
 	place_comma(j);
 	put_quoted(j, str_of(key));
 	put(j, STR(":"));
 	j->after_key = true;
 }
+
+/* --- values ---------------------------------------------------------------- */
 
 void
 json_put_string(struct json_out *j, struct str s)
@@ -212,6 +229,54 @@ json_put_raw(struct json_out *j, struct str json)
 {
 	place(j);
 	put(j, json);
+}
+
+static void
+put_number(struct json_out *j, const struct json *v)
+{
+	int64_t n;
+
+	if (json_as_i64(v, &n) == OK) {
+		json_put_i64(j, n);
+		return;
+	}
+	place(j);
+	if (!j->err)
+		note(j, buf_addf(j->to, "%.17g", json_as_double(v)));
+}
+
+void
+json_put_tree(struct json_out *j, const struct json *v)
+{
+	enum json_type type = json_type(v);
+	struct str text = { NULL, 0 };
+	bool yes = false;
+
+	switch (type) {
+	case JSON_NULL:
+		json_put_null(j);
+		return;
+	case JSON_BOOL:
+		json_put_bool(j, json_as_bool(v, &yes) == OK && yes);
+		return;
+	case JSON_NUMBER:
+		put_number(j, v);
+		return;
+	case JSON_STRING:
+		if (json_as_str(v, &text) == OK)
+			json_put_string(j, text);
+		return;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		break;
+	}
+	json_open(j, type == JSON_OBJECT ? '{' : '[');
+	for (v = json_first(v); v; v = json_next(v)) {
+		if (type == JSON_OBJECT)
+			json_put_key(j, json_key(v).at);
+		json_put_tree(j, v);
+	}
+	json_close(j, type == JSON_OBJECT ? '}' : ']');
 }
 
 void

@@ -195,7 +195,8 @@ key_ends(struct scan *s, struct why *out_why)
 
 	s->state = COLON;
 	s->key[level] = s->through[level] = -1;
-	if (s->key_len > SPAN_KEY_MAX)
+	/* A point in a key is not the point of a path. */
+	if (s->key_len > SPAN_KEY_MAX || memchr(s->key_text, '.', s->key_len))
 		return OK;
 	for (size_t i = 0; i < s->count; i++) {
 		const char *path = s->wants[i].path;
