@@ -69,8 +69,8 @@ enum err rollup_rec_read(struct str from, struct rollup_rec *out) CHECKED;
 enum err rec_attempts_add(struct buf *out, const struct attempt_rec *r) CHECKED;
 bool rec_attempts_next(struct str *rest, struct attempt_rec *out);
 
-/* Call fn for each field, for showing, dumping and comparing.  SEALED fields
- * are told as such and never opened. */
+/* The kinds themselves, for showing, dumping and comparing field by field.
+ * SEALED fields are told as such and never opened here. */
 enum rec_type {
 	REC_T_TEXT,
 	REC_T_SEALED,
@@ -94,5 +94,12 @@ struct rec_kind {
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
     attempt_kind, rollup_kind;
+
+/* The engine below all of the above; `rec` is a struct of that kind. */
+enum err rec_write(const struct rec_kind *kind, const void *rec,
+    struct buf *out) CHECKED;
+/* Unlike the typed ones it leaves *out_rec undefined when it fails. */
+enum err
+rec_read(const struct rec_kind *kind, struct str from, void *out_rec) CHECKED;
 
 #endif
