@@ -28,7 +28,8 @@ struct txn; /* one transaction; belongs to the thread that runs the job */
 struct seal;
 struct arena;
 
-/* Seen by store_scan(); return false to stop. Both are borrowed for the call. */
+/* Seen by txn_scan(); return false to stop.  Both are borrowed for the call,
+ * which may read but not write: note the keys, and change them afterwards. */
 typedef bool store_scan_fn(void *arg, struct str key, struct str value);
 
 /* A backend. `db` and `txn` are its own. */
@@ -41,6 +42,7 @@ struct store_ops {
 	 * committed into it or aborted alone. */
 	enum err (*begin)(void *db, void *parent, bool write, void **out_txn,
 	    struct why *out_why);
+	/* The transaction is over, also when this fails. */
 	enum err (*commit)(void *txn, struct why *out_why);
 	void (*abort)(void *txn);
 	enum err (*get)(void *txn, enum table t, struct str key,
@@ -52,7 +54,8 @@ struct store_ops {
 	 * backwards; an empty `from` then means the very last). */
 	enum err (*scan)(void *txn, enum table t, struct str from,
 	    bool backwards, store_scan_fn *fn, void *arg);
-	/* Bytes used and bytes there may be. */
+	/* Bytes used at the worst so far (a file of pages does not shrink) and
+	 * bytes there may be.  By the thread that writes. */
 	void (*space)(void *db, uint64_t *out_used, uint64_t *out_size);
 };
 
@@ -60,12 +63,16 @@ extern const struct store_ops store_lmdb; /* the daemon's */
 extern const struct store_ops store_mem;  /* the tests': can be told to fail */
 
 /* Make the n-th (1 = next) call of put, del or commit of the memory backend
- * fail with e, once; n = 0 cancels. `db` as made by its open. */
+ * fail with e, once; n = 0 cancels.  `db` as made by its open.  Commits of
+ * children count: a batch of one job that puts once is put, commit, commit. */
 void store_mem_fail(void *db, unsigned n, enum err e);
 
 /* --- inside a job ---------------------------------------------------------- */
 
-/* ERR_UNKNOWN: no such key.  The value is borrowed until the next write or
+/* Keys have 1 to 511 bytes; putting any other is ERR_VALUE.  A job that goes
+ * on after ERR_FULL, ERR_IO or ERR_CORRUPT fails with it whatever it returns.
+ *
+ * ERR_UNKNOWN: no such key.  The value is borrowed until the next write or
  * the end of the job. */
 enum err txn_get(struct txn *t, enum table table, struct str key,
     struct str *out_value) CHECKED;
@@ -87,7 +94,7 @@ struct store_conf {
 	const char *dir; /* state directory, mode 0700, made if missing */
 	const char
 	    *key_file;	   /* master key; NULL: credential or dir/master.key */
-	size_t map_size;   /* bytes of address space; 0: 64 GiB */
+	size_t map_size;   /* most bytes of the database; 0: 64 GiB, grows */
 	size_t arena_size; /* bytes of locked memory; 0: 1 MiB */
 };
 
@@ -115,10 +122,11 @@ struct store_feed {
 	void *arg;
 	/* Is there something to fold?  Cheap. */
 	bool (*waiting)(void *arg);
-	/* Put it into the transaction. */
+	/* Put all of it into the transaction.  A failure leaves no trace and
+	 * does not disturb the jobs. */
 	enum err (*fold)(void *arg, struct txn *t, struct why *out_why);
-	/* The transaction with it is on disk (or was lost: ok = false, it will
-	 * be folded again). */
+	/* The transaction with it is on disk.  Or it was lost (ok = false) and
+	 * will be folded again, after a rest in which jobs go alone. */
 	void (*settled)(void *arg, bool ok);
 };
 
@@ -132,7 +140,7 @@ enum err store_open(const struct store_conf *conf, struct store **out,
 enum err store_now(struct store *s, enum lane lane, struct job *j) CHECKED;
 /* Before store_start(). `feed` is copied. */
 void store_set_feed(struct store *s, const struct store_feed *feed);
-/* How long the writer may let fed entries gather, in ms (default 10). */
+/* Start both threads.  What was posted before runs in the first batch. */
 enum err store_start(struct store *s, struct why *out_why) CHECKED;
 
 /* Readable when completions wait for store_collect(). */
@@ -144,6 +152,8 @@ unsigned store_collect(struct store *s);
  * under way at a time). */
 void store_poke(struct store *s);
 
+/* Of the writer.  Failures are transactions and folds that were lost; a job
+ * that fails by itself is none. */
 struct store_stats {
 	uint64_t commits, jobs, failures;
 	uint64_t commit_ns_last, commit_ns_max, busy_ns;
@@ -152,7 +162,8 @@ struct store_stats {
 void store_get_stats(struct store *s, struct store_stats *out);
 
 /* Finish all jobs and what is fed, stop the threads, close.  Completions not
- * collected yet are run.  NULL is fine. */
+ * collected yet are run; what they post completes with ERR_CLOSED.  NULL is
+ * fine. */
 void store_close(struct store *s);
 
 #endif

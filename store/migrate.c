@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* migrate.c - the schema's version and the steps from one to the next. */
+#include "store/migrate.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "store/store.h"
+
+/* Version 1 is the first, so there is nothing to come from yet. */
+const struct migrations migrations = { .steps = NULL, .count = 0 };
+
+#define KEY STR("schema")
+
+enum err
+migrate_version(struct txn *t, unsigned *out_version, struct why *out_why)
+{
+	struct str text;
+	uint64_t version;
+	enum err e = txn_get(t, TABLE_meta, KEY, &text);
+
+	if (e == ERR_UNKNOWN) {
+		*out_version = 0;
+		return OK;
+	}
+	if (e)
+		return why_set(out_why, e, "schema",
+		    "cannot read the store's version: %s", err_text(e));
+	if (str_u64(text, &version) || version == 0 || version > UINT32_MAX)
+		return why_set(out_why, ERR_CORRUPT, "schema",
+		    "the store's version is not a number");
+	*out_version = (unsigned)version;
+	return OK;
+}
+
+static enum err
+write_version(struct txn *t, unsigned version, struct why *out_why)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", version);
+	enum err e = txn_put(t, TABLE_meta, KEY, str_at(text, (size_t)len));
+
+	if (e)
+		return why_set(out_why, e, "schema",
+		    "cannot write the store's version: %s", err_text(e));
+	return OK;
+}
+
+enum err
+migrate_run(struct txn *t, const struct migrations *m, struct why *out_why)
+{
+	unsigned version, newest = m->count + 1;
+	enum err e = migrate_version(t, &version, out_why);
+
+	if (e)
+		return e;
+	if (version > newest)
+		return why_set(out_why, ERR_UNSUPPORTED, "schema",
+		    "this store has version %u, this relayd knows up to %u: "
+		    "it was used by a newer relayd",
+		    version, newest);
+	if (version == newest)
+		return OK;
+	for (unsigned v = version; v > 0 && v < newest; v++) {
+		const struct migration *step = &m->steps[v - 1];
+		struct why why = { 0 };
+
+		assert(step->from == v);
+		e = step->run(t, &why);
+		if (e)
+			return why_set(out_why, e, "schema",
+			    "from version %u (%s): %s", v, step->name,
+			    why.text[0] ? why.text : err_text(e));
+	}
+	return write_version(t, newest, out_why);
+}
