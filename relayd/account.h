@@ -57,6 +57,8 @@ void pool_fini(struct pool *p);
 enum err pool_load(struct pool *p, struct why *out_why) CHECKED;
 struct account *pool_find(const struct pool *p, struct str name);
 
+/* The record of an account of which nothing was said yet. */
+void account_rec_init(struct account_rec *r);
 /* May the record be saved?  Name, kind, URL and fields are checked; the text
  * says what is wrong and what would be right. */
 enum err

@@ -4,18 +4,21 @@
 #ifndef RELAYD_DAEMON_H
 #define RELAYD_DAEMON_H
 
-#include "relayd/account.h"
-#include "relayd/apikey.h"
+#include <sys/queue.h>
+
 #include "relayd/counters.h"
 #include "relayd/setting.h"
 
 struct conf;
+struct conn;
 struct control;
 struct dialer;
 struct dns;
+struct keyring;
 struct ledger;
 struct listeners;
 struct loop;
+struct pool;
 struct relays;
 struct store;
 struct upstreams;
@@ -30,14 +33,16 @@ struct daemon {
 	struct dns *dns;
 	struct dialer *dialer;
 	struct upstreams *upstreams;
-	struct pool pool;
-	struct keyring keys;
+	struct pool *pool;
+	struct keyring *keys;
 	struct listeners *listeners;
 	struct relays *relays;
 	struct control *control;
 	int64_t started_wall_ms;
 	int64_t started_ms; /* monotonic */
 	bool draining;
+	LIST_HEAD(, conn) conns;
+	char scratch[64 * 1024]; /* for one receive; never kept */
 };
 
 #endif

@@ -79,6 +79,9 @@ enum err wire_send(struct wire *w, const struct iovec *iov, int count,
  * back that the socket no longer shows. */
 enum err
 wire_recv(struct wire *w, char *at, size_t room, size_t *out_got) CHECKED;
+/* May bytes have been read from the socket that wire_recv() has not given out
+ * yet?  Then a short read does not mean that there is nothing more. */
+bool wire_may_hold(const struct wire *w);
 /* Close; remove your events on the socket before.  NULL is fine. */
 void wire_close(struct wire *take_wire);
 

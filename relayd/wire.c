@@ -90,6 +90,12 @@ wire_fd(const struct wire *w)
 	return w->fd;
 }
 
+bool
+wire_may_hold(const struct wire *w)
+{
+	return w->carrier != NULL;
+}
+
 void
 wire_close(struct wire *take_wire)
 {

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* provider.c - the kinds of account, by name. */
+#include "relayd/provider.h"
+
+static const struct provider *const providers[] = {
+#define X(symbol) &provider_##symbol,
+#include "relayd/provider.def"
+#undef X
+};
+
+static const char *const op_names[] = {
+#define X(name, text) text,
+#include "relayd/op.def"
+#undef X
+};
+
+const char *
+op_name(enum op op)
+{
+	return op_names[op];
+}
+
+const struct provider *
+provider_at(unsigned i)
+{
+	return i < sizeof(providers) / sizeof(providers[0]) ? providers[i]
+							    : NULL;
+}
+
+const struct provider *
+provider_find(struct str name)
+{
+	const struct provider *p;
+
+	for (unsigned i = 0; (p = provider_at(i)); i++)
+		if (str_eq(str_of(p->name), name))
+			return p;
+	return NULL;
+}

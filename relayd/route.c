@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* route.c - method and path to dialect and operation.
+ *
+ * Clients are set up by people: a base URL with one slash too many, or with a
+ * /v1 that the client adds again, means the same as without. */
+#include "relayd/route.h"
+
+#define GET_HEAD "GET|HEAD"
+#define POST	 "POST"
+#define OPEN	 true
+#define KEY	 false
+
+static const struct route rows[] = {
+#define X(methods_, pattern_, dia_, op_, open_)                                \
+	{ .methods = methods_,                                                 \
+		.pattern = (pattern_),                                         \
+		.dialect = &dialect_##dia_,                                    \
+		.op = OP_##op_,                                                \
+		.open = (open_) },
+#include "relayd/route.def"
+#undef X
+};
+
+const struct route *
+route_at(unsigned i)
+{
+	return i < sizeof(rows) / sizeof(rows[0]) ? &rows[i] : NULL;
+}
+
+/* Slashes collapsed, none at the end, percent escapes undone except those of
+ * a slash (which is part of a name then), "/v1/v1" once. */
+static enum err
+clean_path(struct str path, struct buf *out)
+{
+	size_t i = 0;
+
+	while (i < path.len) {
+		char c = path.at[i];
+		enum err e;
+
+		if (c == '/' && buf_len(out) && out->mem[out->end - 1] == '/') {
+			i++;
+			continue;
+		}
+		if (c == '%' && i + 3 <= path.len &&
+		    str_ieq(str_at(path.at + i, 3), STR("%3A"))) {
+			c = ':';
+			i += 2;
+		}
+		e = buf_addc(out, c);
+		if (e)
+			return e;
+		i++;
+	}
+	if (buf_len(out) > 1 && out->mem[out->end - 1] == '/')
+		buf_chop(out, 1);
+	return OK;
+}
+
+static struct str
+without_double_version(struct buf *text)
+{
+	static const struct str twice = { .at = "/v1/v1/", .len = 7 };
+	struct str s = buf_str(text);
+	ptrdiff_t at = str_find(s, twice);
+	char *mem;
+
+	if (at < 0)
+		return s;
+	mem = text->mem + text->start + at;
+	memmove(mem, mem + 3, s.len - (size_t)at - 3);
+	buf_chop(text, 3);
+	return buf_str(text);
+}
+
+/* Does the path fit the row's pattern? */
+static bool
+fits(const struct route *r, struct str path, struct routed *out)
+{
+	struct str pattern = str_of(r->pattern);
+	ptrdiff_t model = str_find(pattern, STR("MODEL"));
+	struct str name;
+
+	if (model < 0)
+		return str_eq(path, pattern);
+	if (!str_starts(path, str_first(pattern, (size_t)model)))
+		return false;
+	name = str_skip(path, (size_t)model);
+	if (str_ends(pattern, STR(":action"))) {
+		const char *colon = memrchr(name.at, ':', name.len);
+
+		if (!colon)
+			return false;
+		out->action =
+		    str_at(colon + 1, (size_t)(name.at + name.len - colon) - 1);
+		name.len = (size_t)(colon - name.at);
+	}
+	out->model = name;
+	return name.len > 0;
+}
+
+static bool
+allows(const char *methods, struct str method)
+{
+	struct str rest = str_of(methods);
+
+	while (rest.at)
+		if (str_eq(str_cut(&rest, '|'), method))
+			return true;
+	return false;
+}
+
+/* Gemini's verbs; OP_SINK stands for "none that is known". */
+static enum op
+action_op(struct routed *r, struct str query)
+{
+	struct str rest = query;
+
+	if (str_eq(r->action, STR("generateContent")))
+		return OP_GENERATE;
+	if (str_eq(r->action, STR("streamGenerateContent"))) {
+		r->stream = true;
+		while (rest.at)
+			if (str_eq(str_cut(&rest, '&'), STR("alt=sse")))
+				r->sse = true;
+		return OP_GENERATE;
+	}
+	if (str_eq(r->action, STR("countTokens")))
+		return OP_COUNT_TOKENS;
+	if (str_eq(r->action, STR("embedContent")) ||
+	    str_eq(r->action, STR("batchEmbedContents")))
+		return OP_EMBED;
+	return OP_SINK;
+}
+
+/* In whose words to refuse a path that is none of ours. */
+static const struct dialect *
+nearest(struct str path)
+{
+	if (str_starts(path, STR("/gemini")) ||
+	    str_starts(path, STR("/v1beta")) ||
+	    str_starts(path, STR("/v1internal")))
+		return &dialect_gemini;
+	if (str_starts(path, STR("/openai")) ||
+	    str_find(path, STR("/responses")) >= 0 ||
+	    str_find(path, STR("/chat/")) >= 0 ||
+	    str_starts(path, STR("/backend-api")))
+		return &dialect_openai_responses;
+	return &dialect_anthropic;
+}
+
+enum fault
+route_find(struct str method, struct str path, struct str query,
+    struct buf *text, struct routed *out, const struct dialect **out_dialect)
+{
+	bool known = false;
+	struct str cleaned;
+
+	*out = (struct routed){ .route = NULL };
+	*out_dialect = nearest(path);
+	if (clean_path(path, text))
+		return FAULT_ROUTE;
+	cleaned = without_double_version(text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct route *r = &rows[i];
+
+		out->model = out->action = (struct str){ .at = NULL, .len = 0 };
+		if (!fits(r, cleaned, out))
+			continue;
+		known = true;
+		*out_dialect = r->dialect;
+		if (!allows(r->methods, method))
+			continue;
+		out->route = r;
+		out->op = r->op;
+		if (out->action.at)
+			out->op = action_op(out, query);
+		if (out->op == OP_SINK && r->op != OP_SINK)
+			return FAULT_ROUTE;
+		return FAULT_NONE;
+	}
+	return known ? FAULT_METHOD : FAULT_ROUTE;
+}
