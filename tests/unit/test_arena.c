@@ -14,6 +14,15 @@
 
 #include "store/arena.h"
 
+/* The address sanitizer replaces mlock(2) by nothing. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MLOCK_IS_IDLE true
+#elif defined(__has_feature)
+#define MLOCK_IS_IDLE __has_feature(address_sanitizer)
+#else
+#define MLOCK_IS_IDLE false
+#endif
+
 static void
 a_secret_is_a_copy_and_wiped_when_dropped(void **state)
 {
@@ -154,7 +163,9 @@ the_kernel_was_told_all_three_things(void **state)
 	assert_non_null(map);
 	assert_non_null(strstr(map, " dd"));
 	assert_non_null(strstr(map, " wf"));
-	assert_int_equal(strstr(map, " lo") != NULL, arena_is_locked(a));
+	if (!MLOCK_IS_IDLE)
+		assert_int_equal(
+		    strstr(map, " lo") != NULL, arena_is_locked(a));
 	arena_free(a);
 }
 
