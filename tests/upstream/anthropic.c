@@ -191,8 +191,10 @@ message_stream(const struct ask *q, struct answer *a)
 		return;
 	}
 	stream_start(q, a);
-	if (script_num(q->script->thinking, 0))
-		stream_thinking(q, a), index++;
+	if (script_num(q->script->thinking, 0)) {
+		stream_thinking(q, a);
+		index++;
+	}
 	if (q->call_tool)
 		stream_tool(q, a, index);
 	else if (!stream_text(q, a, index))

@@ -244,6 +244,15 @@ ask_fini(struct ask *q)
 	free(q->text);
 }
 
+/* Token end points take forms too. */
+static bool
+needs_json(enum route route)
+{
+	return str_eq(rows[route].method, STR("POST")) &&
+	    route != ROUTE_TOKEN_CLAUDE && route != ROUTE_TOKEN_CODEX &&
+	    route != ROUTE_TOKEN_GOOGLE;
+}
+
 void
 ask_answer(struct ask *q, struct answer *out)
 {
@@ -263,6 +272,10 @@ ask_answer(struct ask *q, struct answer *out)
 	out->status = (int)status;
 	if (q->route == ROUTE_NONE) {
 		error_answer(q, 404, out);
+		return;
+	}
+	if (needs_json(q->route) && !q->root) {
+		error_answer(q, 400, out);
 		return;
 	}
 	limits_add(q, out);

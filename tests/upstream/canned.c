@@ -46,5 +46,6 @@ canned_wire(struct server *s, const struct request *req)
 	if (!*slot)
 		*slot = make(s, req, route, dialect);
 	s->last_seq++;
+	s->answered++;
 	return wire_ref(*slot);
 }

@@ -147,6 +147,8 @@ conn_finish(struct conn *c)
 	wire_unref(c->wire);
 	c->wire = NULL;
 	buf_eat(&c->in, c->eat);
+	if (buf_len(&c->in) == 0 && c->in.size > READ_STEP_BIG)
+		buf_fini(&c->in);
 	http_next(&c->req);
 	c->continued = false;
 	c->state = CONN_READING;
@@ -196,8 +198,12 @@ conn_pump(struct conn *c)
 		c->step++;
 		if (c->step < steps->used)
 			c->step_due_us += steps->at[c->step].wait_ms * 1000;
-		else if (c->wire->repeat)
+		else if (c->wire->repeat) {
+			/* A pause, because a reader that is fast enough
+			 * would keep us here. */
 			c->step = c->sent = 0;
+			c->step_due_us = c->server->now_us + 1000;
+		}
 	}
 	want_write(c, false);
 	return conn_finish(c);
@@ -261,10 +267,10 @@ conn_read(struct conn *c)
 
 	do {
 		step = c->req.head_len ? READ_STEP_BIG : READ_STEP;
-		if (buf_room(&c->in, step, &at, &room))
-			return true;
 		if (c->state == CONN_LINGERING)
 			buf_clear(&c->in);
+		if (buf_room(&c->in, step, &at, &room))
+			return false;
 		n = recv(c->source.fd, at, room, 0);
 		if (n > 0)
 			buf_grew(&c->in, (size_t)n);

@@ -50,13 +50,15 @@ count_begin(struct conn *c, const struct script *s)
 	struct str id = id_of(&c->req, s);
 	struct count *n = tally_at(&srv->paths, c->req.path);
 
-	n->total++, n->now++;
+	n->total++;
+	n->now++;
 	srv->executing++;
 	c->path_name = xmemdup(c->req.path.at, c->req.path.len);
 	if (!id.at)
 		return;
 	n = tally_at(&srv->ids, id);
-	n->total++, n->now++;
+	n->total++;
+	n->now++;
 	c->id_name = xmemdup(id.at, id.len);
 }
 
@@ -65,15 +67,16 @@ execute_end(struct conn *c, const char *how)
 {
 	struct server *s = c->server;
 
-	s->answered++;
 	if (c->path_name) {
 		tally_at(&s->paths, str_of(c->path_name))->now--;
 		s->executing--;
 	}
 	if (c->id_name)
 		tally_at(&s->ids, str_of(c->id_name))->now--;
-	if (c->seq)
+	if (c->seq) {
+		s->answered++;
 		log_end(&s->log, c->seq, how, c->sent);
+	}
 	c->seq = 0;
 	free(c->path_name);
 	free(c->id_name);
@@ -199,10 +202,15 @@ execute(struct conn *c, bool early)
 		conn_send(c, w);
 		return;
 	}
-	c->seq = ++srv->last_seq;
 	buf_init(&decoded, HTTP_MAX_BODY);
 	body = body_decode(http_header(&c->req, STR("content-encoding")),
 	    c->req.body, &decoded);
+	if (!body.at && c->req.body.len) {
+		buf_fini(&decoded);
+		execute_bad(c, "content-encoding");
+		return;
+	}
+	c->seq = ++srv->last_seq;
 	script_gather(c, body, &s);
 	count_begin(c, &s);
 	w = wire_for(c, &s, body, &route, &status);

@@ -177,8 +177,10 @@ read_chunk(struct request *r, struct str in, const char **out_why)
 	n = strtoul(line.at, &end, 16);
 	if (end != line.at + line.len && *end != ';' && *end != ' ')
 		return ERR_SYNTAX;
-	if (n > HTTP_MAX_BODY || buf_len(&r->joined) + n > HTTP_MAX_BODY)
-		return *out_why = "body over 64 MiB", ERR_LIMIT;
+	if (n > HTTP_MAX_BODY || buf_len(&r->joined) + n > HTTP_MAX_BODY) {
+		*out_why = "body over 64 MiB";
+		return ERR_LIMIT;
+	}
 	rest = str_skip(rest, (size_t)nl + 2);
 	if (n == 0) {
 		/* Trailers are read and forgotten. */

@@ -110,12 +110,18 @@ keep_body(const struct log *l, uint64_t seq, struct str body)
 {
 	char *path;
 	FILE *f;
+	bool well;
 
 	if (!l->bodies)
 		return;
 	path = xasprintf("%s/%" PRIu64 ".body", l->bodies, seq);
 	f = fopen(path, "we");
-	if (!f || fwrite(body.at, 1, body.len, f) != body.len || fclose(f))
+	well = f != NULL;
+	if (well && body.len)
+		well = fwrite(body.at, 1, body.len, f) == body.len;
+	if (f && fclose(f))
+		well = false;
+	if (!well)
 		fprintf(stderr, "practice-upstream: cannot write %s\n", path);
 	free(path);
 }

@@ -2,9 +2,9 @@
 /* log.h - what was received and how it ended: one JSON object per line, kept
  * in memory (the newest) and in a file.
  *
- *	{"line":1,"seq":1,"conn":1,"ms":..,"method":..,"target":..,
- *	 "headers":[[name,value],..],"body_len":..,"body_sha256":..,
- *	 "script":..}
+ *	{"line":1,"seq":1,"ms":..,"conn":..,
+ *	 "route":..,"status":..,"method":..,"target":..,
+ *	 "headers":[[name,value],..],"body_len":..,"body_sha256":..}
  *	{"line":2,"seq":1,"end":"done","ms":..,"sent":..} */
 #ifndef TESTS_UPSTREAM_LOG_H
 #define TESTS_UPSTREAM_LOG_H

@@ -307,8 +307,10 @@ stream_all(const struct ask *q, struct answer *a)
 	}
 	response_event(&s, "response.created", false);
 	response_event(&s, "response.in_progress", false);
-	if (script_num(q->script->thinking, 0))
-		stream_thinking(&s), index++;
+	if (script_num(q->script->thinking, 0)) {
+		stream_thinking(&s);
+		index++;
+	}
 	if (item == ITEM_MESSAGE) {
 		if (!stream_message(&s, index))
 			return;

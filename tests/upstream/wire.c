@@ -198,7 +198,7 @@ add_head(struct wire *w, const struct answer *a, const struct script *s,
 		    length + script_num(s->length, 0));
 	if (script_num(s->dupcl, 0))
 		buf_mustf(out, "content-length: %lld\r\n", length + 1);
-	if (w->finish != FINISH_KEEP && !s->rst && s->cut == NONE && !s->fin)
+	if (w->finish == FINISH_FIN)
 		buf_must(out, STR("connection: close\r\n"));
 	buf_must(out, STR("\r\n"));
 }
