@@ -53,10 +53,11 @@ struct name {
 	bool is_asked; /* c-ares has it */
 	bool is_heard; /* ... and has answered: `heard` */
 	struct dns_answer heard;
+	bool has_good, has_bad;
 	struct dns_answer good; /* the last one with addresses */
-	int64_t good_at_ms;	/* 0: never */
-	struct dns_answer bad;
-	int64_t bad_at_ms; /* 0: the last one was good */
+	int64_t good_at_ms;
+	struct dns_answer bad; /* only when it came after the good one */
+	int64_t bad_at_ms;
 };
 
 TAILQ_HEAD(names, name);
@@ -202,7 +203,7 @@ name_tell(struct name *n, const struct dns_answer *a, bool stale)
 static bool
 name_is_stale_good(const struct name *n, int64_t now_ms)
 {
-	return n->good_at_ms && now_ms - n->good_at_ms < STALE_MS;
+	return n->has_good && now_ms - n->good_at_ms < STALE_MS;
 }
 
 static void
@@ -239,15 +240,17 @@ name_settle(struct name *n)
 	if (n->heard.e == OK) {
 		n->good = n->heard;
 		n->good_at_ms = now_ms;
-		n->bad_at_ms = 0;
+		n->has_good = true;
+		n->has_bad = false;
 		name_tell(n, &n->good, false);
 		return;
 	}
 	n->bad = n->heard;
 	n->bad_at_ms = now_ms;
+	n->has_bad = true;
 	/* A name that is gone is gone; only a failing resolver is covered. */
 	if (n->bad.e == ERR_UNKNOWN)
-		n->good_at_ms = 0;
+		n->has_good = false;
 	if (name_is_stale_good(n, now_ms))
 		name_tell(n, &n->good, true);
 	else
@@ -445,6 +448,19 @@ dns_free(struct dns *d)
 	free(d);
 }
 
+void
+dns_age(struct dns *d, int64_t ms)
+{
+	struct name *n;
+
+	TAILQ_FOREACH (n, &d->names, link) {
+		if (n->has_good)
+			n->good_at_ms -= ms;
+		if (n->has_bad)
+			n->bad_at_ms -= ms;
+	}
+}
+
 /* --- asking ---------------------------------------------------------------- */
 
 /* Make room by forgetting the name that was not used for longest and that
@@ -508,11 +524,11 @@ query_wait(struct dns_query *q, struct name *n)
 	struct loop *l = n->of->loop;
 	int64_t now_ms = loop_ms(l), patience = PATIENCE_MS;
 
-	if (n->good_at_ms && now_ms - n->good_at_ms < FRESH_MS) {
+	if (n->has_good && now_ms - n->good_at_ms < FRESH_MS) {
 		query_answer(q, &n->good, false);
 		return;
 	}
-	if (n->bad_at_ms && now_ms - n->bad_at_ms < FAILED_MS) {
+	if (n->has_bad && now_ms - n->bad_at_ms < FAILED_MS) {
 		bool stale = name_is_stale_good(n, now_ms);
 
 		query_answer(q, stale ? &n->good : &n->bad, stale);

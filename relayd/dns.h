@@ -34,6 +34,8 @@ bool dns_is_name(struct str s);
 enum err dns_new(struct loop *l, const char *servers, struct dns **out,
     struct why *out_why) CHECKED;
 void dns_free(struct dns *d);
+/* As if that much time had passed over all that is remembered: for tests. */
+void dns_age(struct dns *d, int64_t ms);
 
 /* `done` is called once, from a task of the loop; the answer is borrowed. */
 typedef void dns_done(void *arg, const struct dns_answer *answer);
