@@ -7,14 +7,14 @@
 
 static const char *const names[] = {
 	"ok",
-#define X(name, text) #name,
+#define X(name, word, text) #word,
 #include "proto/err.def"
 #undef X
 };
 
 static const char *const texts[] = {
 	"done",
-#define X(name, text) text,
+#define X(name, word, text) text,
 #include "proto/err.def"
 #undef X
 };

@@ -9,7 +9,7 @@
 
 enum err {
 	OK = 0,
-#define X(name, text) ERR_##name,
+#define X(name, word, text) ERR_##name,
 #include "proto/err.def"
 #undef X
 };

@@ -85,7 +85,7 @@ static char *
 next_line(char *out, int size, void *stream)
 {
 	struct reading *r = stream;
-	struct str line = r->rest;
+	struct str line;
 	size_t n;
 
 	if (!r->rest.at || r->rest.len == 0)
@@ -389,7 +389,7 @@ conf_diff(const struct conf *old, const struct conf *new,
 	size_t n = 0;
 
 	for (size_t i = 0; i < CONF_NR; i++)
-		if (strcmp(old->said[i].text, new->said[i].text))
+		if (strcmp(old->said[i].text, new->said[i].text) != 0)
 			out_changed[n++] = (enum conf_option)i;
 	return n;
 }

@@ -183,7 +183,7 @@ has_addr(const struct conf_addrs *list, const struct conf_addr *a)
 	if (str_ends(str_of(a->text), STR(":0")))
 		return false;
 	for (size_t i = 0; i < list->n; i++)
-		if (!strcmp(list->at[i].text, a->text))
+		if (str_eq(str_of(list->at[i].text), str_of(a->text)))
 			return true;
 	return false;
 }
