@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* ledger.h - what every request cost, kept before its answer has ended.
+ *
+ *	loop				    store's writer, every 10 ms
+ *	ledger_open(), ledger_done() --> ring --> receipts, sums, ring's position
+ *
+ * An entry in the ring survives a kill, and the position is kept in the same
+ * transaction as what came of the entries before it, so nothing is lost and
+ * nothing is counted twice.  A request that was open when the daemon died has
+ * a receipt all the same: interrupted, its tokens estimated. */
+#ifndef RELAYD_LEDGER_H
+#define RELAYD_LEDGER_H
+
+#include "proto/ulid.h"
+
+#include "store/rec.h"
+
+#include "relayd/rollup.h"
+
+struct ledger;
+struct store;
+
+/* Before store_start(): take over what earlier runs left in dir, make this
+ * run's ring there, and become the store's feed. */
+enum err ledger_new(struct store *s, const char *dir, struct ledger **out,
+    struct why *out_why) CHECKED;
+/* After store_close().  The ring's file is removed when it was drained. */
+void ledger_free(struct ledger *l);
+
+/* What ledger_new() found. */
+struct ledger_found {
+	unsigned rings;	      /* of earlier runs */
+	unsigned damaged;     /* of them unreadable, and set aside as *.bad */
+	uint64_t entries;     /* taken over from the others */
+	uint64_t interrupted; /* requests that were open */
+};
+const struct ledger_found *ledger_found(const struct ledger *l);
+
+/* A request is sent to an account for the first time: r says what is known by
+ * now.  Long texts are cut.  ERR_FULL: the disk does not keep up. */
+enum err ledger_open(struct ledger *l, const struct ulid *id,
+    const struct receipt_rec *r) CHECKED;
+/* It has ended, opened before or not.  Before the client sees the end. */
+enum err ledger_done(struct ledger *l, const struct ulid *id,
+    const struct receipt_rec *r) CHECKED;
+/* How full the ring is, 0 to 100.  Admit nobody above 75. */
+unsigned ledger_fill(const struct ledger *l);
+
+/* --- questions: asked on the loop, answered there, never at once ----------- */
+
+struct usage_query {
+	enum dimension by;
+	bool per_day;	 /* a row for each day; else one for all */
+	struct str name; /* only of this one; .at NULL: of all */
+	uint32_t since_day, until_day; /* both included; until 0: no end */
+};
+struct usage_row {
+	struct str name;
+	uint32_t day; /* the first one that was summed */
+	struct rollup_rec sum;
+};
+/* Rows in order of day, if by day, and name; they last for the call. */
+typedef void ledger_usage_done(void *arg, enum err e, const struct why *why,
+    const struct usage_row *rows, size_t count);
+void ledger_usage(struct ledger *l, const struct usage_query *q,
+    ledger_usage_done *done, void *arg);
+
+#define LEDGER_RECEIPTS_MAX 200
+
+struct receipts_query {
+	/* since <= id < before; all zero: no such bound. */
+	struct ulid since, before;
+	unsigned limit; /* 0: LEDGER_RECEIPTS_MAX, which is also the most */
+	/* Only of these; .at NULL: any. */
+	struct str key_id, account, model;
+};
+struct receipt_row {
+	struct ulid id;
+	struct receipt_rec rec;
+};
+/* Newest first; they last for the call.  `more`: there may be older ones, ask
+ * again with `before` as the last row's id. */
+typedef void ledger_receipts_done(void *arg, enum err e, const struct why *why,
+    const struct receipt_row *rows, size_t count, bool more);
+void ledger_receipts(struct ledger *l, const struct receipts_query *q,
+    ledger_receipts_done *done, void *arg);
+/* The one of that id: one row or none. */
+void ledger_receipt(struct ledger *l, const struct ulid *id,
+    ledger_receipts_done *done, void *arg);
+
+/* Sum all receipts again and compare with the sums that are kept. */
+struct ledger_check {
+	uint64_t receipts, sums; /* looked at */
+	uint64_t differences;	 /* must be 0 */
+	char first[160];	 /* the first of them, for people */
+};
+typedef void ledger_verify_done(void *arg, enum err e, const struct why *why,
+    const struct ledger_check *check);
+void ledger_verify(struct ledger *l, ledger_verify_done *done, void *arg);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* receipt.h - the words of receipts: how requests and tries end, and flags.
+ *
+ * The numbers are kept on disk (store/rec/receipt.def), the words are what
+ * relayctl and JSON show.  A number this program does not know has the word
+ * "unknown". */
+#ifndef RELAYD_RECEIPT_H
+#define RELAYD_RECEIPT_H
+
+#include "proto/str.h"
+
+struct receipt_rec;
+struct ulid;
+struct usage;
+
+enum outcome {
+#define X(name, word, text) OUTCOME_##name,
+#include "relayd/outcome.def"
+#undef X
+	OUTCOME_COUNT
+};
+
+enum attempt_outcome {
+#define X(name, word, text) ATTEMPT_##name,
+#include "relayd/attempt_outcome.def"
+#undef X
+	ATTEMPT_OUTCOME_COUNT
+};
+
+enum receipt_flag {
+#define X(name, bit, word, text) RECEIPT_##name = 1 << (bit),
+#include "relayd/receipt_flag.def"
+#undef X
+};
+
+/* The word, and a sentence for people; of a number as it is kept. */
+const char *outcome_name(uint64_t outcome);
+const char *outcome_text(uint64_t outcome);
+const char *attempt_outcome_name(uint64_t outcome);
+const char *attempt_outcome_text(uint64_t outcome);
+/* By the word; ERR_UNKNOWN. */
+enum err outcome_read(struct str word, enum outcome *out) CHECKED;
+enum err
+attempt_outcome_read(struct str word, enum attempt_outcome *out) CHECKED;
+
+/* The word of the lowest bit in *rest, which is taken out of it; NULL when no
+ * bit is left:  while ((word = receipt_flag_next(&rest))) ... */
+const char *receipt_flag_next(uint64_t *rest);
+enum err receipt_flag_read(struct str word, enum receipt_flag *out) CHECKED;
+
+/* Did the client get no whole answer? */
+bool receipt_is_error(const struct receipt_rec *r);
+/* Take the tokens over; an estimate unless the upstream has told. */
+void receipt_set_usage(struct receipt_rec *r, const struct usage *u);
+/* Days since 1970, in UTC, of the moment the request came in. */
+uint32_t receipt_day(const struct ulid *id);
+
+#endif
