@@ -253,8 +253,21 @@ count_batch(struct store *s, int64_t began_ns, uint64_t jobs, bool ok)
 	pthread_mutex_unlock(&s->done_lock);
 }
 
+/* The transaction of these jobs was lost.  What failed by itself keeps its own
+ * reason. */
+static void
+fail_jobs(struct queue *jobs, enum err e, const struct why *why)
+{
+	for (struct job *j = jobs->first; j; j = j->next) {
+		if (j->result)
+			continue;
+		j->result = e;
+		j->why = *why;
+	}
+}
+
 /* All jobs, and the feed when `fold`, in one transaction.  Returns false when
- * something of the storage's was lost: the commit, or the fold. */
+ * the storage lost something: the commit, or the fold. */
 static bool
 run_batch(struct store *s, struct queue *jobs, bool fold)
 {
@@ -264,31 +277,23 @@ run_batch(struct store *s, struct queue *jobs, bool fold)
 	uint64_t count = 0;
 	void *parent;
 	enum err e = s->ops->begin(s->db, NULL, true, &parent, &why);
+	bool ok;
 
-	if (e)
-		f.job.result = e;
-	else if (fold)
-		f.job.result = run_work(s, parent, true, &f.job);
-	for (struct job *j = jobs->first; j; j = j->next, count++)
-		if (!e)
+	if (!e) {
+		if (fold)
+			f.job.result = run_work(s, parent, true, &f.job);
+		for (struct job *j = jobs->first; j; j = j->next, count++)
 			j->result = run_work(s, parent, true, j);
-	if (!e)
 		e = s->ops->commit(parent, &why);
-	else
-		for (struct job *j = jobs->first; j; j = j->next)
-			j->result = OK;
-	for (struct job *j = jobs->first; e && j; j = j->next) {
-		/* What failed by itself keeps its own reason. */
-		if (j->result)
-			continue;
-		j->result = e;
-		j->why = why;
 	}
-	count_batch(s, began_ns, count, !e && !f.job.result);
+	if (e)
+		fail_jobs(jobs, e, &why);
+	ok = !e && !f.job.result;
+	count_batch(s, began_ns, count, ok);
 	if (fold)
-		s->feed.settled(s->feed.arg, !e && !f.job.result);
+		s->feed.settled(s->feed.arg, ok);
 	complete(s, jobs);
-	return !e && !f.job.result;
+	return ok;
 }
 
 /* Sleep until the moment, or until woken.  With the lock held. */
@@ -615,6 +620,7 @@ store_post(struct store *s, enum lane lane, struct job *take_job)
 	struct queue refused;
 
 	queue_init(&refused);
+	take_job->result = OK;
 	pthread_mutex_lock(&w->lock);
 	if (w->stop) {
 		take_job->result = why_set(&take_job->why, ERR_CLOSED, "store",
