@@ -158,8 +158,11 @@ steps_run_in_order_or_leave_no_trace(void **state)
 				     &why),
 		    r.e);
 		assert_non_null(strstr(why.text, r.text));
-		assert_int_equal(storebox_run(&box, LANE_READ, look, &r, NULL),
+		assert_int_equal(storebox_run(&box, LANE_READ, look, &found,
+				     NULL),
 		    OK);
+		assert_string_equal(found.version, r.version);
+		assert_string_equal(found.trace, r.trace ? r.trace : "");
 		storebox_fini(&box);
 	}
 }

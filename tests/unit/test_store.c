@@ -358,7 +358,7 @@ many_jobs_of_both_lanes_all_complete(void **state)
 	};
 	struct storebox *b = *state;
 	struct edit *edits = xcalloc(COUNT, sizeof(*edits));
-	char keys[COUNT][8];
+	char keys[COUNT][16];
 	struct store_stats stats;
 	unsigned found = 0;
 
