@@ -10,6 +10,7 @@
 
 #include "tests/upstream/json.h"
 #include "tests/upstream/reply.h"
+#include "tests/upstream/rules.h"
 
 struct row {
 	struct str method, suffix;
@@ -192,23 +193,19 @@ offers_tool(const cJSON *at, const char *name, int depth, bool *out_custom)
 	return false;
 }
 
-/* From the body, or from /v1beta/models/NAME:method. */
+/* From the body, or from the path. */
 static void
 read_model(struct ask *q)
 {
 	const char *in_body = json_string(q->root, "model");
-	struct str name = q->req->path;
-	ptrdiff_t from = str_find(name, STR("/models/"));
+	struct str in_path = request_path_model(q->req);
 
-	if (in_body) {
+	if (in_body)
 		q->model = xstrdup(in_body);
-	} else if (from >= 0) {
-		name = str_skip(name, (size_t)from + 8);
-		name = str_cut(&name, ':');
-		q->model = xmemdup(name.at, name.len);
-	} else {
+	else if (in_path.len)
+		q->model = xmemdup(in_path.at, in_path.len);
+	else
 		q->model = xstrdup("practice-1");
-	}
 }
 
 void

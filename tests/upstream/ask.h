@@ -15,7 +15,8 @@ enum dialect {
 	ANTHROPIC,
 	RESPONSES,
 	CHAT,
-	GEMINI
+	GEMINI,
+	BEDROCK
 };
 
 enum route {
@@ -23,6 +24,7 @@ enum route {
 #define X(name, method, suffix, dialect, handler) ROUTE_##name,
 #include "tests/upstream/routes.def"
 #undef X
+	ROUTES
 };
 
 struct tokens {

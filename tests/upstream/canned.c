@@ -31,18 +31,33 @@ make(const struct server *s, const struct request *req, enum route route,
 	return w;
 }
 
+/* "stream": true, with or without the space. */
+static bool
+wants_stream(struct str body)
+{
+	ptrdiff_t at;
+
+	while ((at = str_find(body, STR("\"stream\""))) >= 0) {
+		body = str_skip(body, (size_t)at + 8);
+		while (body.len && strchr(": \t", body.at[0]))
+			body = str_skip(body, 1);
+		if (str_starts(body, STR("true")))
+			return true;
+	}
+	return false;
+}
+
 struct wire *
 canned_wire(struct server *s, const struct request *req)
 {
 	enum dialect dialect;
 	enum route route = route_of(req, &dialect);
-	struct str stream = STR("\"stream\":true");
 	struct wire **slot;
 
 	if (route == ROUTE_NONE || !req->keep_alive ||
 	    http_header(req, STR("x-practice")).at)
 		return NULL;
-	slot = &s->canned[route][str_find(req->body, stream) >= 0];
+	slot = &s->canned[route][wants_stream(req->body)];
 	if (!*slot)
 		*slot = make(s, req, route, dialect);
 	s->last_seq++;

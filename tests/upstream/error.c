@@ -8,32 +8,34 @@
 
 struct word {
 	int status;
-	const char *anthropic, *openai, *google, *text;
+	const char *anthropic, *openai, *google, *aws, *text;
 };
 
 static const struct word words[] = {
 	{ 400, "invalid_request_error", "invalid_request_error",
-	    "INVALID_ARGUMENT", "The request is not valid." },
+	    "INVALID_ARGUMENT", "ValidationException",
+	    "The request is not valid." },
 	{ 401, "authentication_error", "invalid_api_key", "UNAUTHENTICATED",
-	    "The API key is not valid." },
+	    "UnrecognizedClientException", "The API key is not valid." },
 	{ 402, "billing_error", "insufficient_quota", "FAILED_PRECONDITION",
-	    "There is no credit left." },
+	    "ValidationException", "There is no credit left." },
 	{ 403, "permission_error", "permission_denied", "PERMISSION_DENIED",
-	    "This is not permitted." },
+	    "AccessDeniedException", "This is not permitted." },
 	{ 404, "not_found_error", "not_found", "NOT_FOUND",
-	    "There is no such thing." },
+	    "ResourceNotFoundException", "There is no such thing." },
 	{ 413, "request_too_large", "request_too_large", "INVALID_ARGUMENT",
-	    "The request is too large." },
+	    "ValidationException", "The request is too large." },
 	{ 429, "rate_limit_error", "rate_limit_exceeded", "RESOURCE_EXHAUSTED",
-	    "The rate limit is reached." },
-	{ 500, "api_error", "server_error", "INTERNAL", "Internal error." },
+	    "ThrottlingException", "The rate limit is reached." },
+	{ 500, "api_error", "server_error", "INTERNAL",
+	    "InternalServerException", "Internal error." },
 	{ 503, "api_error", "server_is_overloaded", "UNAVAILABLE",
-	    "The service is not available." },
+	    "ServiceUnavailableException", "The service is not available." },
 	{ 504, "timeout_error", "timeout", "DEADLINE_EXCEEDED",
-	    "It took too long." },
+	    "ModelTimeoutException", "It took too long." },
 	{ 529, "overloaded_error", "server_is_overloaded", "UNAVAILABLE",
-	    "Overloaded" },
-	{ 0, "api_error", "server_error", "UNKNOWN",
+	    "ModelNotReadyException", "Overloaded" },
+	{ 0, "api_error", "server_error", "UNKNOWN", "InternalServerException",
 	    "The practice upstream fails as it was told." },
 };
 
@@ -58,6 +60,8 @@ error_type(const struct ask *q, int status)
 		return w->anthropic;
 	if (q->dialect == GEMINI)
 		return w->google;
+	if (q->dialect == BEDROCK)
+		return w->aws;
 	return status == 429 && q->script->reset != NONE ? "usage_limit_reached"
 							 : w->openai;
 }
@@ -143,6 +147,13 @@ error_answer(const struct ask *q, int status, struct answer *out)
 	case GEMINI:
 		google_error(q, status, &out->body);
 		break;
+	case BEDROCK:
+		answer_header(out, "x-amzn-errortype: %s",
+		    error_type(q, status));
+		buf_must(&out->body, STR("{\"message\":"));
+		json_add_c(&out->body, error_message(q, status));
+		buf_must(&out->body, STR("}"));
+		break;
 	}
 }
 
@@ -221,6 +232,10 @@ limits_add(const struct ask *q, struct answer *out)
 		break;
 	case GEMINI:
 		answer_header(out, "server-timing: gfet4t7; dur=1");
+		break;
+	case BEDROCK:
+		answer_header(out, "x-amzn-requestid: practice-%012" PRIu64,
+		    q->seq);
 		break;
 	}
 }

@@ -101,17 +101,33 @@ request_credential(const struct request *req)
 	return value.at ? value : http_query(req, STR("key"));
 }
 
+/* .../models/NAME:method of Google, .../model/NAME/method of AWS. */
+struct str
+request_path_model(const struct request *req)
+{
+	struct str rest = req->path;
+	ptrdiff_t at;
+
+	if ((at = str_find(rest, STR("/models/"))) >= 0) {
+		rest = str_skip(rest, (size_t)at + 8);
+		return str_cut(&rest, ':');
+	}
+	if ((at = str_find(rest, STR("/model/"))) >= 0) {
+		rest = str_skip(rest, (size_t)at + 7);
+		return str_cut(&rest, '/');
+	}
+	return (struct str){ NULL, 0 };
+}
+
 /* The model as it is written, without reading the whole body as JSON. */
 static struct str
 model_of(const struct request *req)
 {
-	struct str rest = req->path;
-	ptrdiff_t at = str_find(rest, STR("/models/"));
+	struct str rest = request_path_model(req);
+	ptrdiff_t at;
 
-	if (at >= 0) {
-		rest = str_skip(rest, (size_t)at + 8);
-		return str_cut(&rest, ':');
-	}
+	if (rest.at)
+		return rest;
 	at = str_find(req->body, STR("\"model\""));
 	if (at < 0)
 		return (struct str){ NULL, 0 };

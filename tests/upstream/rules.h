@@ -30,4 +30,7 @@ void rules_apply(struct rules *r, const struct request *req, struct script *s);
 /* The credential of a request, without "Bearer "; or { NULL, 0 }. */
 struct str request_credential(const struct request *req);
 
+/* The model named in the path, as it stands there; or { NULL, 0 }. */
+struct str request_path_model(const struct request *req);
+
 #endif

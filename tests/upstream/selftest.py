@@ -6,11 +6,13 @@ Starts one, speaks to it over raw sockets, and looks at every byte.
 
     tests/upstream/selftest.py [PATH-TO-practice-upstream] [unittest options]
 """
+import base64
 import gzip
 import hashlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -565,6 +567,67 @@ class Google(Case):
         self.assertIn("models", self.up.get("/v1beta/models").json())
 
 
+def frames(data):
+    """The messages of an AWS event stream: (headers, payload)."""
+    found = []
+    while data:
+        total, head, crc = struct.unpack(">III", data[:12])
+        assert zlib.crc32(data[:8]) == crc
+        assert zlib.crc32(data[:total - 4]) == \
+            struct.unpack(">I", data[total - 4:total])[0]
+        at, headers = 12, {}
+        while at < 12 + head:
+            n = data[at]
+            name = data[at + 1:at + 1 + n].decode()
+            at += 1 + n
+            assert data[at] == 7
+            n = struct.unpack(">H", data[at + 1:at + 3])[0]
+            headers[name] = data[at + 3:at + 3 + n].decode()
+            at += 3 + n
+        found.append((headers, json.loads(data[at:total - 4])))
+        data = data[total:]
+    return found
+
+
+class Bedrock(Case):
+    def invoke(self, method, keys=None):
+        return self.ask("/model/anthropic.claude-x/" + method, {
+            "anthropic_version": "bedrock-2023-05-31", "messages": [
+                {"role": "user", "content": "hello"}]}, keys)
+
+    def test_each_event_is_one_message(self):
+        a = self.invoke("invoke-with-response-stream",
+                        "events=2;text=hi ho;usage=3,4")
+        self.assertEqual(a.header("content-type"),
+                         "application/vnd.amazon.eventstream")
+        found = frames(a.body)
+        self.assertEqual({h[":event-type"] for h, _ in found}, {"chunk"})
+        events = [json.loads(base64.b64decode(p["bytes"])) for _, p in found]
+        self.assertEqual([e["type"] for e in events], [
+            "message_start", "content_block_start", "content_block_delta",
+            "content_block_delta", "content_block_stop", "message_delta",
+            "message_stop"])
+        self.assertEqual(events[0]["message"]["model"], "anthropic.claude-x")
+        metrics = events[-1]["amazon-bedrock-invocationMetrics"]
+        self.assertEqual(metrics["inputTokenCount"], 3)
+        self.assertEqual(len(a.pieces), 7)
+
+    def test_an_error_event_is_an_exception(self):
+        a = self.invoke("invoke-with-response-stream",
+                        "errorevent=throttlingException;errorafter=1")
+        headers, payload = frames(a.body)[-1]
+        self.assertEqual(headers[":exception-type"], "throttlingException")
+        self.assertIn("message", payload)
+
+    def test_whole_answers_and_errors(self):
+        a = self.invoke("invoke", "text=hi")
+        self.assertEqual(a.json()["content"][0]["text"], "hi")
+        b = self.invoke("invoke", "status=429")
+        self.assertEqual(b.header("x-amzn-errortype"), "ThrottlingException")
+        c = self.invoke("count-tokens")
+        self.assertGreater(c.json()["inputTokens"], 0)
+
+
 class Faults(Case):
     def test_a_status_speaks_the_dialect(self):
         for status in (400, 401, 402, 403, 404, 413, 429, 500, 503, 529):
@@ -947,6 +1010,12 @@ class Witness(Case):
         empty = self.up.get("/_practice/log?since=99999999&wait=20")
         self.assertEqual(empty.header("x-practice-found"), "0")
 
+    def test_accounts_can_be_asked_about(self):
+        self.assertIn("account", self.up.get("/api/oauth/profile").json())
+        self.assertIn("limits", self.up.get("/api/oauth/usage").json())
+        self.assertIn("rate_limit",
+                      self.up.get("/backend-api/wham/usage").json())
+
     def test_tokens_are_refreshed(self):
         first = self.ask("/v1/oauth/token", {}).json()
         second = self.ask("/v1/oauth/token", {}).json()
@@ -979,11 +1048,12 @@ class Fast(Case):
         for _ in range(2):
             whole = self.claude(stream=False)
             self.assertEqual(whole.json()["content"][0]["text"], "quick")
-            body = b'{"stream":true,"messages":[]}'
-            stream = self.ask("/v1/messages", body)
-            self.assertEqual(claude_text(stream), "quick")
+            for body in (b'{"stream":true,"messages":[]}',
+                         b'{"stream": true, "messages": []}'):
+                stream = self.ask("/v1/messages", body)
+                self.assertEqual(claude_text(stream), "quick")
         self.assertEqual(self.up.log(), [])
-        self.assertEqual(self.up.stats()["requests"], 4)
+        self.assertEqual(self.up.stats()["requests"], 6)
 
     def test_the_header_still_counts(self):
         self.assertEqual(self.claude("status=503").status, 503)

@@ -272,7 +272,7 @@ server_close(struct server *s)
 	for (size_t i = 0; i < s->options->listeners; i++)
 		if (s->listener[i].fd > 0)
 			close(s->listener[i].fd);
-	for (size_t i = 0; i < 32; i++) {
+	for (size_t i = 0; i < ROUTES; i++) {
 		wire_unref(s->canned[i][0]);
 		wire_unref(s->canned[i][1]);
 	}

@@ -79,7 +79,7 @@ struct server {
 	struct tally paths, ids, once;
 	uint64_t last_conn, last_seq, open, executing, answered;
 	/* --fast: a wire per route, whole and streamed. */
-	struct wire *canned[32][2];
+	struct wire *canned[ROUTES][2];
 };
 
 /* server.c */

@@ -41,6 +41,7 @@ models_list(const struct ask *q, struct answer *a)
 			"\"countTokens\"]}]}"));
 		return;
 	case CHAT:
+	case BEDROCK:
 		break;
 	}
 	answer_json(a,
@@ -98,6 +99,50 @@ token_google(const struct ask *q, struct answer *a)
 	    "\",\"expires_in\":3599,\"refresh_token\":\"1//practice-%" PRIu64
 	    "\",\"scope\":\"https://www.googleapis.com/auth/cloud-platform\"}",
 	    q->seq, q->seq);
+}
+
+void
+claude_profile(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a,
+	    STR("{\"account\":{\"uuid\":\"00000000-0000-4000-8000-"
+		"000000000002\",\"email\":\"practice@example.org\","
+		"\"full_name\":\"Practice\",\"display_name\":\"Practice\","
+		"\"has_claude_max\":true,\"has_claude_pro\":false},"
+		"\"organization\":{\"uuid\":\"00000000-0000-4000-8000-"
+		"000000000001\",\"name\":\"Practice\",\"billing_type\":"
+		"\"practice\",\"rate_limit_tier\":\"practice\","
+		"\"organization_type\":\"claude_max\"}}"));
+}
+
+void
+claude_usage(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a,
+	    STR("{\"five_hour\":{\"utilization\":25.0,\"resets_at\":"
+		"\"2030-01-01T05:00:00.000000+00:00\"},\"seven_day\":"
+		"{\"utilization\":59.0,\"resets_at\":"
+		"\"2030-01-07T00:00:00.000000+00:00\"},\"seven_day_opus\":"
+		"null,\"seven_day_sonnet\":null,\"limits\":[{\"kind\":"
+		"\"session\",\"group\":\"session\",\"percent\":25,"
+		"\"severity\":\"normal\",\"resets_at\":"
+		"\"2030-01-01T05:00:00.000000+00:00\",\"scope\":null,"
+		"\"is_active\":true}]}"));
+}
+
+void
+openai_usage(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a,
+	    STR("{\"user_id\":\"practice\",\"account_id\":\"acct-practice\","
+		"\"email\":\"practice@example.org\",\"plan_type\":\"plus\","
+		"\"rate_limit\":{\"allowed\":true,\"limit_reached\":false,"
+		"\"primary_window\":{\"used_percent\":25,"
+		"\"limit_window_seconds\":18000,\"reset_after_seconds\":3600,"
+		"\"reset_at\":1893474000},\"secondary_window\":null}}"));
 }
 
 void
