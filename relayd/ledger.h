@@ -46,6 +46,9 @@ enum err ledger_done(struct ledger *l, const struct ulid *id,
 /* How full the ring is, 0 to 100.  Admit nobody above 75. */
 unsigned ledger_fill(const struct ledger *l);
 
+/* Where its questions go. */
+struct store *ledger_store(struct ledger *l);
+
 /* --- questions: asked on the loop, answered there, never at once ----------- */
 
 struct usage_query {
@@ -56,7 +59,7 @@ struct usage_query {
 };
 struct usage_row {
 	struct str name;
-	uint32_t day; /* the first one that was summed */
+	uint32_t day; /* 0 unless per_day */
 	struct rollup_rec sum;
 };
 /* Rows in order of day, if by day, and name; they last for the call. */
