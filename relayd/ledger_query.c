@@ -92,15 +92,17 @@ usage_row_add(void *arg, struct str key, struct str value)
 	struct str name;
 	uint32_t day;
 
+	if (key.len > sizeof(u->from.bytes)) {
+		u->bad = ERR_CORRUPT;
+		return false;
+	}
 	if (++u->looked_at > ROWS_MAX) {
 		u->more = true;
 		u->from.len = key.len;
 		memcpy(u->from.bytes, key.at, key.len);
 		return false;
 	}
-	u->bad = key.len > sizeof(u->from.bytes)
-	    ? ERR_CORRUPT
-	    : rollup_key_read(key, &of, &day, &name);
+	u->bad = rollup_key_read(key, &of, &day, &name);
 	if (u->bad || of != u->q.by || day > u->q.until_day)
 		return false;
 	if (u->q.name.at && !str_eq(name, u->q.name))
@@ -368,9 +370,10 @@ struct verify_job {
 	void *arg;
 
 	struct ledger_check check;
-	uint32_t day;	  /* the next one to look for; then this one */
-	struct sums want; /* of the day's receipts */
-	size_t met;	  /* of them, found in the table */
+	uint32_t day;	   /* the next one to look for; then this one */
+	enum dimension of; /* the one whose sums are looked at */
+	struct sums want;  /* of the day's receipts */
+	size_t met;	   /* of them, found in the table */
 	enum err bad;
 };
 
@@ -483,7 +486,7 @@ verify_sum(void *arg, struct str key, struct str value)
 	uint32_t day;
 
 	v->bad = rollup_key_read(key, &of, &day, &name);
-	if (v->bad || day != v->day)
+	if (v->bad || of != v->of || day != v->day)
 		return false;
 	v->check.sums++;
 	want = map_get(&v->want.by_key, key);
@@ -511,6 +514,7 @@ verify_day(struct verify_job *v, struct txn *t)
 		struct rollup_key k =
 		    rollup_key_of((enum dimension)i, v->day, STR(""));
 
+		v->of = (enum dimension)i;
 		e = txn_scan(t, TABLE_rollup, str_at(k.bytes, k.len), false,
 		    verify_sum, v);
 	}
