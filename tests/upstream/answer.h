@@ -53,6 +53,9 @@ struct wire {
 	struct buf bytes;
 	struct pieces steps;
 	enum finish finish;
+	/* FINISH_KEEP: how long it is kept without a next request; < 0: for
+	 * ever. */
+	int64_t keep_ms;
 	/* At the end begin again, for ever. */
 	bool repeat;
 };

@@ -82,23 +82,31 @@ set_said(struct ask *q, const char *text)
 	q->tool_result = NULL;
 }
 
+/* A tool answers with a text, with a list of blocks, or (Google) with an
+ * object. */
 static void
 set_result(struct ask *q, const cJSON *value)
 {
-	const cJSON *list = cJSON_IsArray(value) ? value : NULL, *each;
-	char *text = NULL;
+	const cJSON *each;
+	const char *text;
+	struct buf all;
 
-	if (cJSON_IsString(value))
-		text = xstrdup(value->valuestring);
-	cJSON_ArrayForEach(each, list)
-	{
-		if (!text && json_string(each, "text"))
-			text = xstrdup(json_string(each, "text"));
-	}
-	if (!text)
-		text = value ? cJSON_PrintUnformatted(value) : xstrdup("");
 	free(q->tool_result);
-	q->tool_result = text;
+	if (!cJSON_IsArray(value)) {
+		q->tool_result = cJSON_IsString(value)
+		    ? xstrdup(value->valuestring)
+		    : cJSON_PrintUnformatted(value);
+		if (!q->tool_result)
+			q->tool_result = xstrdup("");
+		return;
+	}
+	buf_init(&all, HTTP_MAX_BODY);
+	cJSON_ArrayForEach(each, value)
+	{
+		text = json_string(each, "text");
+		buf_must(&all, str_of(text ? text : ""));
+	}
+	q->tool_result = buf_take(&all, NULL);
 }
 
 /* The blocks of one message, in any of the dialects. */

@@ -144,6 +144,9 @@ conn_finish(struct conn *c)
 		break;
 	}
 	execute_end(c, "done");
+	if (c->wire->keep_ms >= 0)
+		timer_set(&c->server->timers, &c->timer,
+		    c->server->now_us + c->wire->keep_ms * 1000);
 	wire_unref(c->wire);
 	c->wire = NULL;
 	buf_eat(&c->in, c->eat);
@@ -212,6 +215,7 @@ conn_pump(struct conn *c)
 void
 conn_send(struct conn *c, struct wire *take_wire)
 {
+	timer_clear(&c->server->timers, &c->timer);
 	c->wire = take_wire;
 	c->state = CONN_SENDING;
 	c->step = c->sent = 0;
@@ -318,6 +322,8 @@ conn_timer(struct conn *c)
 		conn_watch(c, true);
 		break;
 	case CONN_READING:
+		conn_fin(c, "done");
+		break;
 	case CONN_SILENT:
 		break;
 	}

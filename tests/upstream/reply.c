@@ -122,7 +122,7 @@ reply_make(struct ask *q, size_t body_len)
 	q->deltas = len < 8 ? 1 : len < 800 ? 8 : len / 100;
 	if (q->deltas > 1000)
 		q->deltas = 1000;
-	if (s->events > 0)
+	if (s->events >= 0)
 		q->deltas = (size_t)s->events;
 	q->interval_ms = script_num(s->interval_ms, 0);
 	q->tool_input = s->input ? s->input : "{}";

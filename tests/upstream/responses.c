@@ -174,32 +174,44 @@ item_event(struct stream *s, const char *name, int index, enum item item,
 	event_end(s, 0);
 }
 
-/* Each event about a text names its item and its place. */
+/* What an event is about: the item, and the place of the part within it
+ * (calls have no parts). */
+static void
+add_place(struct buf *b, const struct stream *s, int index, const char *prefix)
+{
+	buf_mustf(b,
+	    ",\"item_id\":\"%s_practice_%012" PRIu64 "\",\"output_index\":%d",
+	    prefix, s->q->seq, index);
+	if (!strcmp(prefix, "msg"))
+		buf_must(b, STR(",\"content_index\":0"));
+	else if (!strcmp(prefix, "rs"))
+		buf_must(b, STR(",\"summary_index\":0"));
+}
+
 static void
 text_event(struct stream *s, const char *name, int index, const char *prefix,
     const char *member, struct str text, int64_t wait_ms)
 {
 	struct buf *b = event_start(s, name);
 
-	buf_mustf(b,
-	    ",\"item_id\":\"%s_practice_%012" PRIu64
-	    "\",\"output_index\":%d,\"%s_index\":0,\"%s\":",
-	    prefix, s->q->seq, index, prefix[0] == 'r' ? "summary" : "content",
-	    member);
+	add_place(b, s, index, prefix);
+	buf_mustf(b, ",\"%s\":", member);
 	json_add(b, text);
 	event_end(s, wait_ms);
 }
 
 static void
-part_event(struct stream *s, const char *name, int index, const char *text)
+part_event(struct stream *s, const char *name, int index, const char *prefix,
+    const char *text)
 {
 	struct buf *b = event_start(s, name);
 
-	buf_mustf(b,
-	    ",\"item_id\":\"msg_practice_%012" PRIu64
-	    "\",\"output_index\":%d,\"content_index\":0,\"part\":{\"type\":"
-	    "\"output_text\",\"annotations\":[],\"text\":",
-	    s->q->seq, index);
+	add_place(b, s, index, prefix);
+	buf_must(b,
+	    !strcmp(prefix, "rs")
+		? STR(",\"part\":{\"type\":\"summary_text\",\"text\":")
+		: STR(",\"part\":{\"type\":\"output_text\","
+		      "\"annotations\":[],\"text\":"));
 	json_add_c(b, text);
 	buf_must(b, STR("}"));
 	event_end(s, 0);
@@ -234,10 +246,12 @@ stream_thinking(struct stream *s)
 	static const char said[] = "Practice thinks.";
 
 	item_event(s, "response.output_item.added", 0, ITEM_REASONING, false);
+	part_event(s, "response.reasoning_summary_part.added", 0, "rs", "");
 	text_event(s, "response.reasoning_summary_text.delta", 0, "rs", "delta",
 	    STR(said), s->q->interval_ms);
 	text_event(s, "response.reasoning_summary_text.done", 0, "rs", "text",
 	    STR(said), 0);
+	part_event(s, "response.reasoning_summary_part.done", 0, "rs", said);
 	item_event(s, "response.output_item.done", 0, ITEM_REASONING, true);
 }
 
@@ -248,7 +262,7 @@ stream_message(struct stream *s, int index)
 	const struct ask *q = s->q;
 
 	item_event(s, "response.output_item.added", index, ITEM_MESSAGE, false);
-	part_event(s, "response.content_part.added", index, "");
+	part_event(s, "response.content_part.added", index, "msg", "");
 	for (size_t i = 0; i <= q->deltas; i++) {
 		if (error_is_due(q, i)) {
 			error_event(s);
@@ -262,7 +276,7 @@ stream_message(struct stream *s, int index)
 		return false;
 	text_event(s, "response.output_text.done", index, "msg", "text",
 	    str_of(q->text), 0);
-	part_event(s, "response.content_part.done", index, q->text);
+	part_event(s, "response.content_part.done", index, "msg", q->text);
 	item_event(s, "response.output_item.done", index, ITEM_MESSAGE, true);
 	return true;
 }

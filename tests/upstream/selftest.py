@@ -13,199 +13,15 @@ import json
 import os
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import urllib.parse
 import zlib
 
+from practice import Answer, Upstream, request_bytes
+
 BINARY = "build/release/bin/practice-upstream"
-
-
-class Upstream:
-    """A running practice upstream."""
-
-    def __init__(self, *options):
-        self.dir = tempfile.TemporaryDirectory()
-        port_file = os.path.join(self.dir.name, "port")
-        self.log_file = os.path.join(self.dir.name, "log")
-        self.process = subprocess.Popen(
-            [BINARY, "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0",
-             "--port-file", port_file, "--log", self.log_file,
-             "--bodies", self.dir.name, *options])
-        # The file appears whole, when the ports can be connected to.
-        while not os.path.exists(port_file):
-            if self.process.poll() is not None:
-                raise RuntimeError("practice-upstream did not start")
-            time.sleep(0.002)
-        with open(port_file) as f:
-            self.ports = [int(line) for line in f]
-
-    def stop(self):
-        self.process.terminate()
-        status = self.process.wait(10)
-        self.dir.cleanup()
-        return status
-
-    def connect(self, port=0):
-        s = socket.create_connection(("127.0.0.1", self.ports[port]), 10)
-        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return s
-
-    def get(self, target):
-        with self.connect() as s:
-            s.sendall(request_bytes("GET", target))
-            return Answer(s)
-
-    def stats(self):
-        return self.get("/_practice/stats").json()
-
-    def log(self, since=0, until=None):
-        target = f"/_practice/log?since={since}"
-        if until is not None:
-            target += "&wait=5000&until=" + until
-        answer = self.get(target)
-        if until is not None and answer.header("x-practice-found") != "1":
-            raise AssertionError("the log never said " + until)
-        return [json.loads(line) for line in answer.body.splitlines()]
-
-    def script(self, rules):
-        with self.connect() as s:
-            s.sendall(request_bytes("POST", "/_practice/script",
-                                    json.dumps({"rules": rules})))
-            return Answer(s)
-
-    def reset(self):
-        with self.connect() as s:
-            s.sendall(request_bytes("POST", "/_practice/reset"))
-            return Answer(s)
-
-
-def request_bytes(method, target, body=None, headers=(), version="1.1"):
-    lines = [f"{method} {target} HTTP/{version}", "host: practice"]
-    lines += [f"{k}: {v}" for k, v in headers]
-    if isinstance(body, (dict, list)):
-        body = json.dumps(body)
-    if isinstance(body, str):
-        body = body.encode()
-    if body is not None:
-        lines.append(f"content-length: {len(body)}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + (body or b"")
-
-
-class Answer:
-    """One response, read from a socket; keeps what was wrong with it."""
-
-    def __init__(self, sock, head_only=False, raw=b""):
-        self.raw, self.broken = raw, None
-        self.sock = sock
-        self.chunks = []
-        self.interim = 0
-        while True:
-            head = self.until(b"\r\n\r\n")
-            if self.broken:
-                self.status, self.headers, self.body = 0, [], b""
-                return
-            lines = head.decode("latin-1").split("\r\n")
-            self.status_line = lines[0]
-            self.status = int(lines[0].split()[1])
-            if self.status >= 200:
-                break
-            self.interim += 1
-        self.headers = [tuple(part.strip(" ") for part in l.split(":", 1))
-                        for l in lines[1:-2]]
-        self.body = b"" if head_only else self.read_body()
-        self.pieces = self.chunks
-
-    def fill(self):
-        try:
-            data = self.sock.recv(65536)
-        except ConnectionResetError:
-            self.broken = "reset"
-            return False
-        if not data:
-            self.broken = "eof"
-            return False
-        self.raw += data
-        return True
-
-    def until(self, mark):
-        while mark not in self.raw:
-            if not self.fill():
-                return b""
-        end = self.raw.index(mark) + len(mark)
-        found, self.raw = self.raw[:end], self.raw[end:]
-        return found
-
-    def exactly(self, n):
-        while len(self.raw) < n:
-            if not self.fill():
-                break
-        found, self.raw = self.raw[:n], self.raw[n:]
-        return found
-
-    def read_body(self):
-        if self.header("transfer-encoding") == "chunked":
-            return self.read_chunks()
-        if self.header("content-length") is not None:
-            return self.exactly(int(self.header("content-length")))
-        while self.fill():
-            pass
-        if self.broken == "eof":
-            self.broken = None
-        body, self.raw = self.raw, b""
-        return body
-
-    def read_chunks(self):
-        body = b""
-        while True:
-            line = self.until(b"\r\n")
-            if self.broken:
-                return body + self.raw
-            try:
-                n = int(line, 16)
-            except ValueError:
-                self.broken = "chunk size"
-                return body
-            data = self.exactly(n)
-            body += data
-            if self.broken or self.exactly(2) != b"\r\n":
-                return body
-            if n == 0:
-                return body
-            self.chunks.append(data)
-
-    def header(self, name):
-        for k, v in self.headers:
-            if k.lower() == name:
-                return v
-        return None
-
-    def all(self, name):
-        return [v for k, v in self.headers if k.lower() == name]
-
-    def json(self):
-        return json.loads(self.body)
-
-    def events(self):
-        found = []
-        for block in self.body.decode().replace("\r\n", "\n").split("\n\n"):
-            data = [l[6:] for l in block.split("\n")
-                    if l.startswith("data: ")]
-            name = [l[7:] for l in block.split("\n")
-                    if l.startswith("event: ")]
-            if not data:
-                continue
-            if data[0] == "[DONE]":
-                found.append(("[DONE]", None))
-                continue
-            value = json.loads(data[0])
-            if name:
-                assert value["type"] == name[0], block
-            found.append((name[0] if name else None, value))
-        return found
 
 
 class Case(unittest.TestCase):
@@ -213,7 +29,7 @@ class Case(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.up = Upstream(*cls.options)
+        cls.up = Upstream(BINARY, *cls.options)
 
     @classmethod
     def tearDownClass(cls):
@@ -321,7 +137,8 @@ class Anthropic(Case):
                  "input": {}}]},
             {"role": "user", "content": [
                 {"type": "tool_result", "tool_use_id": block["id"],
-                 "content": [{"type": "text", "text": "file.txt"}]}]}])
+                 "content": [{"type": "text", "text": "file"},
+                             {"type": "text", "text": ".txt"}]}]}])
         self.assertEqual(claude_text(again), "The tool said: file.txt")
 
     def test_a_tool_that_is_not_offered_is_not_called(self):
@@ -391,6 +208,20 @@ class OpenAI(Case):
             "total_tokens": 30})
         self.assertEqual(done["output"][0]["content"][0]["text"], "hi ho")
         self.assertEqual(a.header("x-codex-primary-window-minutes"), "300")
+
+    def test_reasoning_is_an_item_of_its_own(self):
+        a = self.responses("thinking=1")
+        names = [n for n, _ in a.events()]
+        self.assertEqual(names[2:8], [
+            "response.output_item.added",
+            "response.reasoning_summary_part.added",
+            "response.reasoning_summary_text.delta",
+            "response.reasoning_summary_text.done",
+            "response.reasoning_summary_part.done",
+            "response.output_item.done"])
+        self.assertEqual(
+            [i["type"] for i in a.events()[-1][1]["response"]["output"]],
+            ["reasoning", "message"])
 
     def test_a_function_is_called_and_its_result_is_told(self):
         tools = [{"type": "function", "name": "shell", "parameters": {}}]
@@ -793,6 +624,23 @@ class Faults(Case):
         self.assertEqual(b.events()[-1][0], "message_stop")
         c = self.claude("chunked=1", stream=False)
         self.assertEqual(c.header("transfer-encoding"), "chunked")
+
+    def test_a_kept_connection_may_end_unannounced(self):
+        with self.up.connect() as s:
+            s.sendall(request_bytes("POST", "/v1/messages", {}, [
+                ("x-practice", "closeafter=30")]))
+            a = Answer(s)
+            self.assertIsNone(a.header("connection"))
+            self.assertEqual(s.recv(1), b"")
+            # What is sent into it now is answered by nobody.
+            s.sendall(request_bytes("POST", "/v1/messages", {}))
+            self.assertEqual(s.recv(1), b"")
+        with self.up.connect() as s:
+            s.sendall(request_bytes("POST", "/v1/messages", {}, [
+                ("x-practice", "closeafter=10000")]))
+            Answer(s)
+            s.sendall(request_bytes("POST", "/v1/messages", {}))
+            self.assertEqual(Answer(s).status, 200)
 
     def test_sizes_are_exact(self):
         a = self.claude("size=100000;events=7")

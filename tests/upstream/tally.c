@@ -73,7 +73,7 @@ tally_json(const struct tally *t, struct buf *out)
 
 	buf_must(out, STR("{"));
 	for (size_t i = 0; i < t->size; i++) {
-		if (!t->slot[i].name)
+		if (!t->slot[i].total && !t->slot[i].now)
 			continue;
 		buf_must(out, str_of(comma));
 		json_add(out, str_of(t->slot[i].name));

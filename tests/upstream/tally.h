@@ -21,7 +21,7 @@ struct tally {
 void tally_fini(struct tally *t);
 /* The count of a name, made when it is new; valid until the next call. */
 struct count *tally_at(struct tally *t, struct str name);
-/* {"name":{"total":n,"now":n},...} */
+/* {"name":{"total":n,"now":n},...}, without those that are zero. */
 void tally_json(const struct tally *t, struct buf *out);
 
 #endif

@@ -21,6 +21,7 @@ wire_silent(enum finish finish, int64_t wait_ms)
 
 	w->refs = 1;
 	w->finish = finish;
+	w->keep_ms = -1;
 	buf_init(&w->bytes, MAX_WIRE);
 	w->steps.at = xcalloc(1, sizeof(*w->steps.at));
 	w->steps.size = w->steps.used = 1;
@@ -322,6 +323,7 @@ wire_make(struct answer *a, const struct script *s)
 	enum framing framing = framing_of(a, s);
 	size_t body_at;
 
+	w->keep_ms = script_num(s->closeafter_ms, -1);
 	answer_piece(a, 0);
 	if (s->interim < 0 && s->interim != NONE) {
 		add_interim(&w->bytes, 64);
