@@ -76,6 +76,10 @@ fail(struct reading *r, unsigned line, const char *name, const char *text)
 		snprintf(where, sizeof(where), "%s", r->file);
 	why_set(&r->why, ERR_VALUE, name, "%s: %s%s%s", where, name,
 	    *name ? ": " : "", text);
+	/* It may quote the file, and is read in a terminal. */
+	for (char *p = r->why.text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
 }
 
 /* --- lines ---------------------------------------------------------------------- */
@@ -301,16 +305,33 @@ read_at(const char *file, bool may_miss, const struct places *places,
 	return e;
 }
 
+/* A reload reads the same file, wherever we stand by then. */
+static char *
+absolute(const char *file)
+{
+	char *here, *path;
+
+	if (file[0] == '/')
+		return xstrdup(file);
+	here = getcwd(NULL, 0);
+	path = xasprintf("%s/%s", here ? here : "", file);
+	free(here);
+	return path;
+}
+
 enum err
 conf_read(const char *file, const struct conf **out, struct why *out_why)
 {
 	struct places places;
+	char *path;
 	enum err e;
 
 	e = places_find(&places, out_why);
 	if (e)
 		return e;
-	e = read_at(file ? file : places.file, !file, &places, out, out_why);
+	path = absolute(file ? file : places.file);
+	e = read_at(path, !file, &places, out, out_why);
+	free(path);
 	places_fini(&places);
 	return e;
 }

@@ -165,6 +165,9 @@ a_fault_refuses_the_file_in_one_line(void **state)
 		{ "max_body = 1G\n",
 		    "f:1: body_budget: is smaller than max_body, write for "
 		    "example 256M" },
+		{ "co\033[1mlour = red\n",
+		    "f:1: co?[1mlour: there is no such option, see "
+		    "relayd.conf(5)" },
 		/* Of several faults the first. */
 		{ "sandbox = yes\nnonsense\ncolour = red\nmax_body = x\n",
 		    "f:2: is not of the form \"option = value\"" },
@@ -264,6 +267,29 @@ a_named_file_must_exist_and_the_default_need_not(void **state)
 }
 
 static void
+a_relative_name_is_made_absolute(void **state)
+{
+	char dir[] = "/tmp/test_conf.XXXXXX", file[64], *old = getcwd(NULL, 0);
+	const struct conf *c = NULL;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	f = fopen("my.conf", "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(conf_read("my.conf", &c, NULL), OK);
+	snprintf(file, sizeof(file), "%s/my.conf", dir);
+	assert_string_equal(c->file, file);
+	assert_int_equal(chdir(old), 0);
+	conf_unref(c);
+	unlink(file);
+	rmdir(dir);
+	free(old);
+}
+
+static void
 a_user_has_places_of_their_own(void **state)
 {
 	struct places p;
@@ -335,6 +361,7 @@ main(void)
 		cmocka_unit_test(strange_lines_are_refused),
 		cmocka_unit_test(
 		    a_named_file_must_exist_and_the_default_need_not),
+		cmocka_unit_test(a_relative_name_is_made_absolute),
 		cmocka_unit_test(a_user_has_places_of_their_own),
 		cmocka_unit_test(what_is_shown_reads_back_the_same),
 		cmocka_unit_test(who_holds_a_reference_keeps_it),
