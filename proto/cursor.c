@@ -81,8 +81,13 @@ skip_value(const char *p, const char *end)
 void
 cursor_init(struct cursor *c, struct str json)
 {
-	const char *end = json.at + json.len, *p = skip_space(json.at, end);
+	const char *p, *end;
 
+	*c = (struct cursor){ .close = 0 };
+	if (!json.len)
+		return;
+	end = json.at + json.len;
+	p = skip_space(json.at, end);
 	*c = (struct cursor){ .at = p, .end = end };
 	if (p < end && (*p == '{' || *p == '[')) {
 		c->close = *p == '{' ? '}' : ']';

@@ -7,6 +7,7 @@
  * refuses duplicate keys.  A struct json is a cJSON node under another name. */
 #include "proto/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include <cjson/cJSON.h>
@@ -114,7 +115,10 @@ judge_tree(const cJSON *n, unsigned depth, struct why *out_why)
 	{
 		if (e)
 			break;
-		if (child->child)
+		if (cJSON_IsNumber(child) && !isfinite(child->valuedouble))
+			e = why_set(out_why, ERR_SYNTAX, "",
+			    "a number out of all range");
+		else if (child->child)
 			e = judge_tree(child, depth + 1, out_why);
 	}
 	return e;

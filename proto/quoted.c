@@ -123,7 +123,7 @@ is_hex4(const char *p)
 
 /* Are these bytes of the block allowed behind a backslash?  The digits of a
  * \u may stand in the next block, but before end. */
-static inline bool
+static bool
 are_escapes(const char *block, const char *end, uint64_t escaped)
 {
 	while (escaped) {
@@ -138,33 +138,35 @@ are_escapes(const char *block, const char *end, uint64_t escaped)
 	return true;
 }
 
-/* The bits below the lowest one of x; all when there is none. */
-static inline uint64_t
-below_lowest(uint64_t x)
+/* What a block says as far as it belongs to the string. */
+struct view {
+	uint64_t close; /* quotes that end it; only the lowest counts */
+	uint64_t bad;	/* control characters */
+	uint64_t escaped;
+	uint64_t carry; /* for the next block */
+};
+
+static inline __attribute__((always_inline)) struct view
+look(const struct masks *m, uint64_t carry)
 {
-	return (x - 1) & ~x;
+	struct view v = { .carry = carry };
+	uint64_t inside;
+
+	v.escaped = 0;
+	if (m->backslash | carry)
+		v.escaped = find_escaped(m->backslash, &v.carry);
+	v.close = m->quote & ~v.escaped;
+	/* The bits below the lowest one; all when there is none. */
+	inside = (v.close - 1) & ~v.close;
+	v.bad = m->control & inside;
+	v.escaped &= inside;
+	return v;
 }
 
-/* Look at a block that begins with *carry.  True: it is clean up to *out_used
- * bytes, and *out_closed tells whether a quote stands there. */
-static inline bool
-judge_block(const char *block, const char *end, const struct masks *m,
-    uint64_t *carry, size_t *out_used, bool *out_closed)
+static inline __attribute__((always_inline)) size_t
+view_len(const struct view *v)
 {
-	uint64_t escaped = 0, next = *carry, close, before;
-
-	if (m->backslash | next)
-		escaped = find_escaped(m->backslash, &next);
-	close = m->quote & ~escaped;
-	before = below_lowest(close);
-	if (m->control & before)
-		return false;
-	if (escaped && !are_escapes(block, end, escaped & before))
-		return false;
-	*out_closed = close != 0;
-	*out_used = close ? (size_t)__builtin_ctzll(close) : BLOCK;
-	*carry = next;
-	return true;
+	return v->close ? (size_t)__builtin_ctzll(v->close) : BLOCK;
 }
 
 static inline __attribute__((always_inline)) struct masks
@@ -222,41 +224,79 @@ masks_avx2(const char *p)
 	return m;
 }
 
+/* Which bytes may stand behind a backslash and need no closer look.  Half of
+ * a byte looks up the halves it may be joined with; a bit they agree on says
+ * that the byte is one of  "/ \\ bfn rtu  but for the u. */
+__attribute__((target("avx2"), always_inline)) static inline uint64_t
+simple_avx2(const char *p)
+{
+	const __m256i low =
+	    _mm256_setr_epi8(0, 0, 1 | 4 | 8, 0, 8, 0, 4, 0, 0, 0, 0, 0, 2, 0,
+		4, 1, 0, 0, 1 | 4 | 8, 0, 8, 0, 4, 0, 0, 0, 0, 0, 2, 0, 4, 1);
+	const __m256i high = _mm256_setr_epi8(0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0,
+	    0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0);
+	const __m256i nibble = _mm256_set1_epi8(15);
+	uint64_t simple = 0;
+
+	for (unsigned i = 0; i < BLOCK; i += 32) {
+		__m256i v = _mm256_loadu_si256((const __m256i_u *)(p + i));
+		__m256i top = _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble);
+		__m256i both =
+		    _mm256_and_si256(_mm256_shuffle_epi8(low,
+					 _mm256_and_si256(v, nibble)),
+			_mm256_shuffle_epi8(high, top));
+		__m256i none = _mm256_cmpeq_epi8(both, _mm256_setzero_si256());
+
+		simple |= (uint64_t) ~(unsigned)_mm256_movemask_epi8(none) << i;
+	}
+	return simple;
+}
+
 /* Through all clean blocks; the rest is for the plain way.  True at the
- * closing quote.  Twice the same, because a function that is compiled for
- * AVX2 can only be inlined into another one. */
+ * closing quote.  Twice nearly the same, because a function that is compiled
+ * for AVX2 can only be inlined into another one. */
 static bool
 skip_blocks_sse2(const char **p, const char *end, unsigned *step)
 {
 	uint64_t carry = *step == QUOTED_ESCAPE;
+	const char *at = *p;
 	bool closed = false;
-	size_t used;
 
-	while (!closed && end - *p >= BLOCK) {
-		struct masks m = masks_sse2(*p);
+	while (!closed && end - at >= BLOCK) {
+		struct masks m = masks_sse2(at);
+		struct view v = look(&m, carry);
 
-		if (!judge_block(*p, end, &m, &carry, &used, &closed))
+		if (v.bad || (v.escaped && !are_escapes(at, end, v.escaped)))
 			break;
-		*p += used;
+		at += view_len(&v);
+		closed = v.close != 0;
+		carry = v.carry;
 	}
+	*p = at;
 	*step = carry && !closed ? QUOTED_ESCAPE : QUOTED_PLAIN;
 	return closed;
 }
 
-__attribute__((target("avx2"))) static bool
+__attribute__((target("avx2,bmi"))) static bool
 skip_blocks_avx2(const char **p, const char *end, unsigned *step)
 {
 	uint64_t carry = *step == QUOTED_ESCAPE;
+	const char *at = *p;
 	bool closed = false;
-	size_t used;
 
-	while (!closed && end - *p >= BLOCK) {
-		struct masks m = masks_avx2(*p);
+	while (!closed && end - at >= BLOCK) {
+		struct masks m = masks_avx2(at);
+		struct view v = look(&m, carry);
 
-		if (!judge_block(*p, end, &m, &carry, &used, &closed))
+		if (v.escaped)
+			v.escaped &= ~simple_avx2(at);
+		if (v.bad || (v.escaped && !are_escapes(at, end, v.escaped)))
 			break;
-		*p += used;
+		at += view_len(&v);
+		closed = v.close != 0;
+		carry = v.carry;
 	}
+	*p = at;
 	*step = carry && !closed ? QUOTED_ESCAPE : QUOTED_PLAIN;
 	return closed;
 }
@@ -299,7 +339,9 @@ static unsigned
 best_way(void)
 {
 #if HAS_BLOCKS
-	return __builtin_cpu_supports("avx2") ? WAY_AVX2 : WAY_SSE2;
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")
+	    ? WAY_AVX2
+	    : WAY_SSE2;
 #else
 	return WAY_PLAIN;
 #endif

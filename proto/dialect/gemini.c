@@ -55,46 +55,61 @@ candidate(struct watch *w, struct str json)
 	return content;
 }
 
+static bool
+candidates(struct watch *w, struct str json)
+{
+	struct cursor c;
+	struct member m;
+	bool content = false;
+
+	cursor_init(&c, json);
+	while (cursor_next(&c, &m))
+		content |= candidate(w, m.value);
+	return content;
+}
+
+/* One member of an answer; returns WATCH_ bits. */
 static unsigned
-answer(struct watch *w, struct str json)
+answer_member(struct watch *w, const struct member *m)
+{
+	bool content = false;
+
+	if (member_is(m, STR("candidates"))) {
+		content = candidates(w, m->value);
+	} else if (member_is(m, STR("usageMetadata"))) {
+		usage_from_gemini(&w->usage, m->value);
+	} else if (member_is(m, STR("modelVersion"))) {
+		raw_copy(m->value, w->model, sizeof(w->model));
+	} else if (member_is(m, STR("promptFeedback"))) {
+		/* A refusal is an answer, and all of it. */
+		content = cursor_find(m->value, STR("blockReason")).len > 0;
+		w->terminal |= content;
+	} else if (member_is(m, STR("error")) && !raw_says_nothing(m->value)) {
+		return common_error(w, cursor_find(m->value, STR("status")));
+	}
+	w->content |= content;
+	return content ? WATCH_CONTENT : 0;
+}
+
+/* One object of a stream, in the envelope or plain. */
+static unsigned
+object(struct watch *w, struct str json)
 {
 	struct cursor c, in;
-	struct member m, one;
-	bool content = false;
+	struct member m, inner;
 	unsigned seen = 0;
 
 	cursor_init(&c, json);
 	while (cursor_next(&c, &m)) {
-		if (member_is(&m, STR("candidates"))) {
-			cursor_init(&in, m.value);
-			while (cursor_next(&in, &one))
-				content |= candidate(w, one.value);
-		} else if (member_is(&m, STR("usageMetadata"))) {
-			usage_from_gemini(&w->usage, m.value);
-		} else if (member_is(&m, STR("modelVersion"))) {
-			raw_copy(m.value, w->model, sizeof(w->model));
-		} else if (member_is(&m, STR("promptFeedback")) &&
-		    cursor_find(m.value, STR("blockReason")).len) {
-			/* A refusal is an answer, and all of it. */
-			w->terminal = content = true;
-		} else if (member_is(&m, STR("error")) &&
-		    !raw_says_nothing(m.value)) {
-			seen |= common_error(w,
-			    cursor_find(m.value, STR("status")));
+		if (!member_is(&m, STR("response"))) {
+			seen |= answer_member(w, &m);
+			continue;
 		}
+		cursor_init(&in, m.value);
+		while (cursor_next(&in, &inner))
+			seen |= answer_member(w, &inner);
 	}
-	if (content)
-		w->content = true;
-	return content ? seen | WATCH_CONTENT : seen;
-}
-
-/* One object of a stream, out of the envelope. */
-static unsigned
-object(struct watch *w, struct str json)
-{
-	struct str inner = cursor_find(json, STR("response"));
-
-	return answer(w, raw_is_object(inner) ? inner : json);
+	return seen;
 }
 
 static unsigned

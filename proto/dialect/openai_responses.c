@@ -93,10 +93,8 @@ watch(struct watch *w, const struct sse_event *e)
 	    str_eq(kind, STR("response.queued")) ||
 	    str_eq(kind, STR("response.in_progress")))
 		return 0;
-	if (str_eq(kind, STR("response.created"))) {
-		response(w, cursor_find(e->data, STR("response")));
-		return 0;
-	}
+	if (str_eq(kind, STR("response.created")))
+		return response(w, cursor_find(e->data, STR("response")));
 	if (is_terminal(kind))
 		return ended(w, kind, e->data);
 	w->content = true;

@@ -128,10 +128,11 @@ static void
 measure(const char *what, void (*make)(struct buf *b))
 {
 	struct buf b;
-	int64_t from, best = INT64_MAX, begin = now_ns();
+	int64_t from, best = INT64_MAX, begin;
 
 	buf_init(&b, 64 * MIB);
 	make(&b);
+	begin = now_ns();
 	while (now_ns() - begin < BUDGET_NS) {
 		int64_t took;
 
@@ -182,6 +183,51 @@ measure_ways(void)
 	buf_fini(&b);
 }
 
+/* What listening to one piece of text of a stream costs. */
+static void
+measure_event(const struct dialect *d, struct str name, struct str data)
+{
+	const struct sse_event event = { .name = name, .data = data };
+	struct watch w = { .began = false };
+	int64_t begin = now_ns(), took;
+	long rounds = 0;
+
+	do {
+		for (int i = 0; i < 1000; i++)
+			d->watch(&w, &event);
+		rounds += 1000;
+		took = now_ns() - begin;
+	} while (took < BUDGET_NS / 4);
+	printf("  event of %-18s %9zu bytes  %16.0f ns each\n", d->name,
+	    data.len, (double)took / (double)rounds);
+	if (!w.content)
+		exit(1);
+}
+
+static void
+measure_events(void)
+{
+	measure_event(&dialect_anthropic, STR("content_block_delta"),
+	    STR("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{"
+		"\"type\":\"text_delta\",\"text\":\" a few words\"}}"));
+	measure_event(&dialect_openai_chat, STR(""),
+	    STR("{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\","
+		"\"created\":1767225600,\"model\":\"gpt-x\",\"choices\":[{"
+		"\"index\":0,\"delta\":{\"content\":\" a few words\"},"
+		"\"finish_reason\":null}],\"usage\":null}"));
+	measure_event(&dialect_openai_responses,
+	    STR("response.output_text.delta"),
+	    STR("{\"type\":\"response.output_text.delta\","
+		"\"sequence_number\":9,\"item_id\":\"msg_1\","
+		"\"output_index\":0,\"content_index\":0,\"delta\":"
+		"\" a few words\",\"logprobs\":[]}"));
+	measure_event(&dialect_gemini, STR(""),
+	    STR("{\"candidates\":[{\"content\":{\"parts\":[{\"text\":"
+		"\" a few words\"}],\"role\":\"model\"},\"index\":0}],"
+		"\"usageMetadata\":{\"promptTokenCount\":10,"
+		"\"totalTokenCount\":10},\"modelVersion\":\"gemini-x\"}"));
+}
+
 int
 main(void)
 {
@@ -189,5 +235,6 @@ main(void)
 	measure("base64", make_picture);
 	measure("a body of Claude Code", make_claude_code);
 	measure_ways();
+	measure_events();
 	return 0;
 }
