@@ -382,7 +382,8 @@ lmdb_commit(void *arg, struct why *out_why)
 		db->was_full = true;
 	if (!rc && !t->child)
 		for (int i = 0; i < TABLE_COUNT; i++)
-			db->known[i] = true;
+			if (!db->known[i])
+				db->known[i] = true;
 	free(t);
 	return rc ? fail(rc, "cannot commit", out_why) : OK;
 }

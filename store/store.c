@@ -28,6 +28,7 @@
 #include "store/migrate.h"
 #include "store/seal.h"
 #include "store/statedir.h"
+#include "store/verify.h"
 
 #define KEY_MAX	      511
 #define ARENA_DEFAULT ((size_t)1 << 20)
@@ -50,7 +51,8 @@ struct worker {
 struct store {
 	const struct store_ops *ops;
 	void *db;
-	int lock_fd, event_fd;
+	struct statedir dir;
+	int event_fd;
 	struct seal *seal;
 	struct arena *arena;
 	struct worker workers[2]; /* by lane */
@@ -494,6 +496,8 @@ prepare(struct store *s, const struct store_conf *conf, struct why *out_why)
 	}
 	look.job.work = schema_work;
 	e = store_now(s, LANE_WRITE, &look.job);
+	if (!e && look.is_fresh)
+		e = statedir_sync(conf->dir, &look.job.why);
 out:
 	if (e && out_why)
 		*out_why = look.job.why;
@@ -521,12 +525,12 @@ store_open(const struct store_conf *conf, struct store **out,
 	enum err e;
 
 	s->ops = conf->ops;
-	s->lock_fd = s->event_fd = -1;
+	s->dir.lock_fd = s->event_fd = -1;
 	worker_init(&s->workers[LANE_WRITE]);
 	worker_init(&s->workers[LANE_READ]);
 	pthread_mutex_init(&s->done_lock, NULL);
 	queue_init(&s->done);
-	e = statedir_lock(conf->dir, &s->lock_fd, out_why);
+	e = statedir_lock(conf->dir, &s->dir, out_why);
 	if (e)
 		goto out_close;
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -539,6 +543,12 @@ store_open(const struct store_conf *conf, struct store **out,
 	    &s->arena, out_why);
 	if (e)
 		goto out_close;
+	if (s->dir.is_suspect) {
+		e = verify_store(s->ops, conf->dir, conf->map_size, out_why);
+		if (e)
+			goto out_close;
+		statedir_trust(&s->dir);
+	}
 	e = s->ops->open(conf->dir, conf->map_size, &s->db, out_why);
 	if (e)
 		goto out_close;
@@ -735,7 +745,6 @@ store_close(struct store *s)
 	}
 	pthread_mutex_destroy(&s->done_lock);
 	/* Last: from here on another daemon may open the directory. */
-	if (s->lock_fd >= 0)
-		close(s->lock_fd);
+	statedir_unlock(&s->dir);
 	free(s);
 }

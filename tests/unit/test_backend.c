@@ -2,9 +2,11 @@
 /* test_backend.c - both backends behave alike. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -448,9 +450,10 @@ files_are_private_and_not_inherited(void **state)
 static enum err
 put_blob(struct bench *b, void *t, unsigned n, size_t len)
 {
-	char *blob = xcalloc(1, len), key[16];
+	char *blob = xmalloc(len), key[16];
 	enum err e;
 
+	memset(blob, 'b', len);
 	snprintf(key, sizeof(key), "blob%u", n);
 	e = b->ops->put(t, TABLE_receipt, str_of(key), str_at(blob, len));
 	free(blob);
@@ -533,6 +536,78 @@ a_full_disk_refuses_the_commit_and_nothing_else(void **state)
 	expect_now(b, "a", "again");
 }
 
+/* LMDB goes on only after a reopening once its root could not be written:
+ * jobs must be told so, not left to guess. */
+static void
+a_root_that_cannot_be_written_closes_the_store(void **state)
+{
+	struct bench *b = *state;
+	char link[64], path[512], data[512];
+	struct why why = { 0 };
+	void *t = begin(b, NULL, true);
+	bool blinded = false;
+
+	put(b, t, "a", "kept");
+	commit(b, t);
+	storebox_path(&b->box, "data.mdb", data);
+	/* Roots go through a descriptor of their own, opened O_DSYNC. */
+	for (int fd = 0; fd < 256 && !blinded; fd++) {
+		ssize_t n;
+		int blind;
+
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlink(link, path, sizeof(path));
+		if (n < 0 || !str_eq(str_at(path, (size_t)n), str_of(data)) ||
+		    !(fcntl(fd, F_GETFL) & O_DSYNC))
+			continue;
+		blind = open(data, O_RDONLY | O_CLOEXEC);
+		assert_int_equal(dup3(blind, fd, O_CLOEXEC), fd);
+		close(blind);
+		blinded = true;
+	}
+	assert_true(blinded);
+	t = begin(b, NULL, true);
+	put(b, t, "a", "lost");
+	assert_int_equal(b->ops->commit(t, &why), ERR_IO);
+	for (int i = 0; i < 2; i++) {
+		memset(&why, 0, sizeof(why));
+		assert_int_equal(b->ops->begin(b->db, NULL, true, &t, &why),
+		    ERR_IO);
+		assert_non_null(strstr(why.text, "restart relayd"));
+	}
+	b->ops->close(b->db);
+	assert_int_equal(b->ops->open(b->box.dir, 0, &b->db, NULL), OK);
+	expect_now(b, "a", "kept");
+}
+
+struct reading {
+	struct bench *b;
+	atomic_bool stop;
+	bool failed;
+};
+
+/* Reads the first blob over and over, while the map moves under it. */
+static void *
+read_on(void *arg)
+{
+	struct reading *r = arg;
+
+	while (!atomic_load(&r->stop)) {
+		struct str got = STR("");
+		void *t;
+
+		if (r->b->ops->begin(r->b->db, NULL, false, &t, NULL)) {
+			r->failed = true;
+			return NULL;
+		}
+		if (r->b->ops->get(t, TABLE_receipt, STR("blob0"), &got) ||
+		    got.at[0] != 'b' || got.at[got.len - 1] != 'b')
+			r->failed = true;
+		r->b->ops->abort(t);
+	}
+	return NULL;
+}
+
 /* In a child process, whose address space is small at first. */
 static int
 grow(const char *dir)
@@ -540,7 +615,9 @@ grow(const char *dir)
 	struct bench b = { .ops = &store_lmdb };
 	struct rlimit limit = { .rlim_cur = (rlim_t)192 << 20,
 		.rlim_max = RLIM_INFINITY };
+	struct reading r = { .b = &b };
 	uint64_t used, size, first;
+	pthread_t reader = 0;
 	void *t;
 
 	getrlimit(RLIMIT_AS, &limit);
@@ -554,11 +631,17 @@ grow(const char *dir)
 	if (setrlimit(RLIMIT_AS, &limit))
 		return 3;
 	for (unsigned n = 0; n < 40; n++) {
+		if (n == 1 && pthread_create(&reader, NULL, read_on, &r))
+			return 6;
 		if (b.ops->begin(b.db, NULL, true, &t, NULL) ||
 		    put_blob(&b, t, n, (size_t)first / 16) ||
 		    b.ops->commit(t, NULL))
 			return 4;
 	}
+	atomic_store(&r.stop, true);
+	pthread_join(reader, NULL);
+	if (r.failed)
+		return 7;
 	b.ops->space(b.db, &used, &size);
 	b.ops->close(b.db);
 	return used > first * 2 && size > used ? 0 : 5;
@@ -660,6 +743,7 @@ main(void)
 		ON(files_are_private_and_not_inherited, lmdb),
 		ON(a_full_map_refuses_and_takes_again_after_deleting, small),
 		ON(a_full_disk_refuses_the_commit_and_nothing_else, lmdb),
+		ON(a_root_that_cannot_be_written_closes_the_store, lmdb),
 		ON(a_map_nobody_sized_fits_its_room_and_grows, mem),
 		ON(a_file_of_something_else_is_told_apart, lmdb),
 		ON(memory_fails_at_the_call_it_was_told_to_once, mem),

@@ -889,6 +889,78 @@ a_store_without_its_check_value_is_refused(void **state)
 	reopen_refused(b, ERR_CORRUPT, "master key", "check value");
 }
 
+/* As a daemon leaves it that the power took with it. */
+static void
+forge_power_cut(struct storebox *b)
+{
+	char path[512];
+	FILE *f = fopen(storebox_path(b, "lock", path), "wb");
+
+	assert_non_null(f);
+	assert_true(fputs("4711\nanother boot\n", f) >= 0);
+	fclose(f);
+}
+
+static void
+after_a_power_cut_a_sound_store_opens(void **state)
+{
+	struct storebox *b = *state;
+	size_t len;
+	char *text;
+
+	storebox_close(b);
+	forge_power_cut(b);
+	assert_int_equal(storebox_open(b, &store_lmdb, NULL), OK);
+	text = storebox_read(b, "lock", &len);
+	assert_int_equal(strtol(text, NULL, 10), getpid());
+	free(text);
+	storebox_close(b);
+	free(storebox_read(b, "lock", &len));
+	assert_int_equal(len, 0);
+}
+
+static void
+after_a_power_cut_a_damaged_store_is_refused(void **state)
+{
+	struct storebox *b = *state;
+	char path[512], page[4096] = { 0 };
+	struct stat st;
+	int fd;
+
+	storebox_close(b);
+	/* All but the two roots is lost. */
+	fd = open(storebox_path(b, "data.mdb", path), O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	for (off_t at = 2 * 4096; at < st.st_size; at += 4096)
+		assert_int_equal(pwrite(fd, page, 4096, at), 4096);
+	close(fd);
+	forge_power_cut(b);
+	/* However often one tries. */
+	for (int i = 0; i < 2; i++)
+		reopen_refused(b, ERR_CORRUPT, "store", "restore a backup");
+}
+
+static void
+a_first_start_that_failed_is_no_hindrance(void **state)
+{
+	struct storebox fresh;
+	char path[512];
+	struct store_conf conf = { .ops = &store_lmdb };
+	struct why why = { 0 };
+	struct store *s;
+
+	(void)state;
+	storebox_init(&fresh);
+	conf.dir = fresh.dir;
+	conf.key_file = storebox_path(&fresh, "nowhere", path);
+	assert_int_not_equal(store_open(&conf, &s, &why), OK);
+	assert_string_not_equal(why.text, "");
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(storebox_open(&fresh, &store_lmdb, NULL), OK);
+	storebox_fini(&fresh);
+}
+
 /* --- kill -9 --------------------------------------------------------------- */
 
 enum {
@@ -1075,6 +1147,9 @@ main(void)
 		ON(a_newer_schema_is_refused, lmdb),
 		ON(a_schema_that_is_no_number_is_refused, lmdb),
 		ON(a_store_without_its_check_value_is_refused, lmdb),
+		ON(after_a_power_cut_a_sound_store_opens, lmdb),
+		ON(after_a_power_cut_a_damaged_store_is_refused, lmdb),
+		ON(a_first_start_that_failed_is_no_hindrance, mem),
 		ON(what_was_acknowledged_outlives_a_kill, lmdb),
 	};
 
