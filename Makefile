@@ -202,17 +202,20 @@ check-long: all
 bench: all
 	@$(PYTHON) tests/bench/run.py --build $(O)
 
-fuzz_flags	= -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+# The targets are linked with archives, so that one is built while something it
+# does not use is half written; objects are kept from run to run.
+$(O)/target/%: $(O)/tests/fuzz/fuzz_%.o $(test_libs)
+	$(say) LD $@
+	$(Q)$(link) $(ALL_LDFLAGS) -fsanitize=fuzzer $(relayd_libs) $(store_libs) $(proto_libs)
+
 SECS	?= 60
 fuzz:
 	@test -n '$(T)' || { echo 'make fuzz T=<target> SECS=60; targets:' \
 		$(patsubst tests/fuzz/fuzz_%.c,%,$(fuzz_src)); exit 1; }
 	@mkdir -p build/fuzz/corpus-$(T) tests/fuzz/corpus/$(T)
-	clang $(std) $(fuzz_flags) $(foreach f,proto store relayd,$(call pc,cflags,$($(f)_pc))) \
-		-o build/fuzz/$(T) tests/fuzz/fuzz_$(T).c \
-		$(proto_src) $(wildcard proto/version.c) $(store_src) $(relayd_src) \
-		$(relayd_libs) $(store_libs) $(proto_libs)
-	build/fuzz/$(T) -max_total_time=$(SECS) -timeout=10 -rss_limit_mb=4096 \
+	@$(MAKE) --no-print-directory CC=clang O=build/fuzz \
+		SAN=fuzzer-no-link,address,undefined build/fuzz/target/$(T)
+	build/fuzz/target/$(T) -max_total_time=$(SECS) -timeout=10 -rss_limit_mb=4096 \
 		build/fuzz/corpus-$(T) tests/fuzz/corpus/$(T)
 
 # --- what is checked without running ---------------------------------------
