@@ -171,6 +171,9 @@ $(O)/unit/%: $(O)/tests/unit/%.o $(test_libs)
 	$(say) LD $@
 	$(Q)$(link) $(ALL_LDFLAGS) $(relayd_libs) $(store_libs) $(proto_libs) -lcmocka
 
+# Servers of the tests' own do their TLS by hand.
+$(O)/unit/test_dial $(O)/unit/test_fetch: private proto_libs += -lssl -lcrypto
+
 $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_libs)
 	$(say) LD $@
 	$(Q)$(link) $(ALL_LDFLAGS) $(relayd_libs) $(store_libs) $(proto_libs)

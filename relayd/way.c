@@ -24,6 +24,7 @@
 #define KEEPALIVE_IDLE_S  30
 #define KEEPALIVE_EVERY_S 15
 #define UNACKED_MAX_MS	  (60 * 1000)
+#define NEVER_S		  1000000000L
 
 /* --- where to -------------------------------------------------------------- */
 
@@ -338,8 +339,15 @@ static int
 on_close(void *arg, curl_socket_t fd)
 {
 	struct way *w = arg;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
 
-	return fd == w->kept_fd ? 0 : close(fd);
+	if (fd == w->kept_fd)
+		return 0;
+	/* libcurl's own times do not tell before TLS is through. */
+	if (!getpeername(fd, (struct sockaddr *)&ss, &len))
+		w->was_connected = true;
+	return close(fd);
 }
 
 static void
@@ -403,6 +411,9 @@ way_apply(struct way *w, CURL *easy, const struct dialer_conf *conf)
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, w);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	/* At every dial libcurl tidies up what it takes for idle: wires are
+	 * none of its business, however old they are. */
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, NEVER_S);
 	if (w->resolve)
 		curl_easy_setopt(easy, CURLOPT_RESOLVE, w->resolve);
 	apply_proxy(w, easy, conf);
@@ -444,29 +455,25 @@ failure_of(CURLcode code)
 static enum dial_step
 step_reached(const struct way *w, CURL *easy)
 {
-	curl_off_t connected = 0;
+	long status = 0;
 
-	curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
-	if (!connected)
-		return w->proxy_url ? DIAL_PROXY : DIAL_CONNECT;
-	if (w->proxy_url) {
-		long status = 0;
-
-		curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-		if (status / 100 != 2)
-			return DIAL_PROXY;
-	}
-	return w->tls ? DIAL_TLS : DIAL_CONNECT;
+	if (!w->proxy_url)
+		return w->tls && w->was_connected ? DIAL_TLS : DIAL_CONNECT;
+	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status / 100 == 2 && w->tls ? DIAL_TLS : DIAL_PROXY;
 }
 
 static enum err
-explain_proxy(const struct way *w, CURL *easy, enum err e, const char *text,
+explain_proxy(const struct way *w, CURL *easy, CURLcode code, const char *text,
     struct why *out_why)
 {
-	long status = 0, reason = 0;
+	enum err e = code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_IO;
+	long status = 0, reason = CURLPX_OK;
 
 	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-	curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &reason);
+	/* A handle used before still knows the reason of then. */
+	if (code == CURLE_PROXY)
+		curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &reason);
 	if (status == 407 || reason == CURLPX_USER_REJECTED ||
 	    reason == CURLPX_NO_AUTH)
 		return why_set(out_why, ERR_DENIED, "proxy",
@@ -499,7 +506,7 @@ way_explain(const struct way *w, CURL *easy, CURLcode code,
 	if (code == CURLE_COULDNT_CONNECT && os_error)
 		text = strerror((int)os_error);
 	if (f.step == DIAL_PROXY)
-		return explain_proxy(w, easy, f.e, text, out_why);
+		return explain_proxy(w, easy, code, text, out_why);
 	if (f.e == ERR_DENIED)
 		return why_set(out_why, f.e, "tls",
 		    "certificate of %s is not trusted: %s", w->host, text);

@@ -25,7 +25,8 @@ struct way {
 	struct curl_slist *resolve;
 	struct why refused; /* the last address egress said no to */
 	bool is_refused;
-	int kept_fd; /* not to be closed by libcurl; -1: none */
+	bool was_connected; /* a socket closed since had got through */
+	int kept_fd;	    /* not to be closed by libcurl; -1: none */
 };
 
 /* Check and copy.  On failure the way is empty, and fini is fine. */
