@@ -7,6 +7,8 @@ SBINDIR	?= $(PREFIX)/sbin
 MANDIR	?= $(PREFIX)/share/man
 ETCDIR	?= /etc
 UNITDIR	?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR	?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR	?= $(PREFIX)/lib/tmpfiles.d
 COMPDIR	?= $(PREFIX)/share/bash-completion/completions
 
 CC	= gcc
@@ -255,7 +257,10 @@ install: all
 		install -d $(DESTDIR)$(MANDIR)/man$$s && \
 		install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man$$s/; done; done
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(COMPDIR)
-	install -m 644 contrib/relayd.service $(DESTDIR)$(UNITDIR)/
+	sed 's|/usr/local/sbin|$(SBINDIR)|' contrib/relayd.service > $(DESTDIR)$(UNITDIR)/relayd.service
+	install -d $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
+	install -m 644 contrib/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/relayd.conf
+	install -m 644 contrib/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/relayd.conf
 	install -m 644 contrib/relayctl.bash $(DESTDIR)$(COMPDIR)/relayctl
 	install -d $(DESTDIR)$(ETCDIR)/relayd
 	test -e $(DESTDIR)$(ETCDIR)/relayd/relayd.conf || \
@@ -265,6 +270,7 @@ uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/relayd $(DESTDIR)$(BINDIR)/relayctl
 	for m in man/*.[1-8]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	rm -f $(DESTDIR)$(UNITDIR)/relayd.service $(DESTDIR)$(COMPDIR)/relayctl
+	rm -f $(DESTDIR)$(SYSUSERSDIR)/relayd.conf $(DESTDIR)$(TMPFILESDIR)/relayd.conf
 
 clean:
 	rm -rf build

@@ -6,7 +6,7 @@
 * a table is included somewhere;
 * what a row promises to exist (a provider, a control call) is defined;
 * options, settings, and commands stand in their manual page with their
-  default, and the page has none that the tables lack.
+  default, and the page has none that the tables lack; so does the sample.
 
 A page that is not written yet is skipped with a note, and so is an option
 that nobody reads yet."""
@@ -168,6 +168,23 @@ def check_page(path, page, section, preset_at):
             fail(page, '%s is not in %s' % (name, path))
 
 
+def check_sample(path, sample):
+    """The sample has every option, commented out, with its default."""
+    if not os.path.exists(sample):
+        notes.append('%s: %s is not written yet' % (path, sample))
+        return
+    shown = dict(re.findall(r'^#(\w+) =[ ]?(.*)$', read(sample), re.M))
+    for row in rows(path):
+        name, preset = row[1], row[2].strip('"')
+        if name not in shown:
+            fail(sample, '%s of %s is missing' % (name, path))
+        elif preset and shown[name] != preset:
+            fail(sample, '%s: the default is %s' % (name, preset))
+    for name in shown:
+        if name not in {row[1] for row in rows(path)}:
+            fail(sample, '%s is not in %s' % (name, path))
+
+
 def check_commands(path, page):
     if not os.path.exists(path):
         return
@@ -209,6 +226,7 @@ def main():
     check_included()
     check_page('relayd/conf.def', 'man/relayd.conf.5', 'OPTIONS', 2)
     check_page('relayd/setting.def', 'man/relayd.conf.5', 'SETTINGS', 2)
+    check_sample('relayd/conf.def', 'contrib/relayd.conf')
     check_commands('proto/ctl.def', 'man/relayctl.8')
     check_readers('relayd/conf.def', {
         row[0]: ['{}'] for row in rows('relayd/conf.def')})

@@ -48,7 +48,8 @@ static void
 every_message_is_heard(const char *name)
 {
 	struct timespec before, after;
-	unsigned long long us;
+	struct str rest;
+	uint64_t us;
 	struct sdnotify n;
 	char got[600];
 	ssize_t len;
@@ -72,10 +73,14 @@ every_message_is_heard(const char *name)
 	len = recv(fd, got, sizeof(got) - 1, 0);
 	assert_true(len > 0);
 	got[len] = '\0';
-	assert_int_equal(sscanf(got, "RELOADING=1\nMONOTONIC_USEC=%llu\n", &us),
-	    1);
-	assert_true(us / 1000000 >= (unsigned long long)before.tv_sec);
-	assert_true(us / 1000000 <= (unsigned long long)after.tv_sec);
+	rest = str_of(got);
+	assert_true(str_eq(str_cut(&rest, '='), STR("RELOADING")));
+	assert_true(str_starts(rest, STR("1\nMONOTONIC_USEC=")));
+	rest = str_skip(rest, sizeof("1\nMONOTONIC_USEC=") - 1);
+	assert_int_equal(str_u64(str_cut(&rest, '\n'), &us), OK);
+	assert_int_equal(rest.len, 0);
+	assert_true(us / 1000000 >= (uint64_t)before.tv_sec);
+	assert_true(us / 1000000 <= (uint64_t)after.tv_sec);
 	sdnotify_close(&n);
 	close(fd);
 	unsetenv("NOTIFY_SOCKET");
