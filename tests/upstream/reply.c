@@ -30,19 +30,17 @@ few_words(const char *text)
 	return str_first(s, n);
 }
 
-static char *
-sized_text(int64_t size)
+static void
+add_sized(struct buf *out, int64_t size)
 {
-	static const char words[] = "The practice upstream says this. ";
-	char *text;
+	struct str words = STR("The practice upstream says this. "), some;
 
-	if (size > MAX_TEXT)
-		size = MAX_TEXT;
-	text = xmalloc((size_t)size + 1);
-	for (int64_t i = 0; i < size; i++)
-		text[i] = words[(size_t)i % (sizeof(words) - 1)];
-	text[size] = '\0';
-	return text;
+	if (size > MAX_TEXT / 2)
+		size = MAX_TEXT / 2;
+	for (; size > 0; size -= (int64_t)some.len) {
+		some = str_first(words, (size_t)size);
+		buf_must(out, some);
+	}
 }
 
 /* A request for structured output gets what its schema allows. */
@@ -74,17 +72,19 @@ text_of(const struct ask *q)
 	const cJSON *schema = schema_of(q);
 	struct buf out;
 
-	if (s->size != NONE && s->size >= 0)
-		return sized_text(s->size);
 	buf_init(&out, (size_t)MAX_TEXT);
-	if (q->tool_result)
+	/* A schema goes first: a client's side calls (titles, routing) repeat
+	 * the prompt, and with it a marker that was not meant for them. */
+	if (schema)
+		json_from_schema(&out, schema);
+	else if (s->size != NONE && s->size >= 0)
+		add_sized(&out, s->size);
+	else if (q->tool_result)
 		buf_mustf(&out, "The tool said: %s", q->tool_result);
 	else if (s->text)
 		buf_must(&out, str_of(s->text));
 	else if (script_num(s->echo, 0))
 		buf_must(&out, str_of(q->said ? q->said : ""));
-	else if (schema)
-		json_from_schema(&out, schema);
 	else if (q->said && few_words(q->said).len)
 		buf_mustf(&out,
 		    "This is the practice upstream, no model is behind it. "

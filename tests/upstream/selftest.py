@@ -146,7 +146,7 @@ class Anthropic(Case):
         self.assertIn("practice", claude_text(a))
 
     def test_a_schema_is_obeyed(self):
-        a = self.claude(output_config={"format": {
+        a = self.claude("text=no", output_config={"format": {
             "type": "json_schema", "schema": {
                 "type": "object", "properties": {
                     "title": {"type": "string"},
