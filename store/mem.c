@@ -195,14 +195,14 @@ mem_close(void *arg)
 }
 
 void
-store_mem_fail(void *arg, unsigned n, enum err e)
+store_mem_fail(void *db, unsigned n, enum err e)
 {
-	struct mem *db = arg;
+	struct mem *m = db;
 
-	pthread_mutex_lock(&db->lock);
-	db->fail_at = n;
-	db->fail_with = e;
-	pthread_mutex_unlock(&db->lock);
+	pthread_mutex_lock(&m->lock);
+	m->fail_at = n;
+	m->fail_with = e;
+	pthread_mutex_unlock(&m->lock);
 }
 
 /* With the lock held. */

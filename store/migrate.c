@@ -49,7 +49,7 @@ write_version(struct txn *t, unsigned version, struct why *out_why)
 enum err
 migrate_run(struct txn *t, const struct migrations *m, struct why *out_why)
 {
-	unsigned version, newest = m->count + 1;
+	unsigned version = 0, newest = m->count + 1;
 	enum err e = migrate_version(t, &version, out_why);
 
 	if (e)

@@ -18,13 +18,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "proto/mem.h"
 
 #include "store/arena.h"
+#include "store/identity.h"
 #include "store/migrate.h"
 #include "store/seal.h"
 #include "store/statedir.h"
@@ -407,100 +407,65 @@ reader_main(void *arg)
 
 /* --- opening --------------------------------------------------------------- */
 
-#define CHECK_KEY STR("check")
-#define ID_KEY	  STR("id")
-#define ID_BYTES  16
-
-/* Looks only: is the store empty, can we use it, is the key the right one? */
-struct look {
+/* The steps of opening, in the shape of jobs. */
+struct opening {
 	struct job job;
+	struct seal *seal;
 	bool is_fresh;
 };
 
 static enum err
 look_work(struct job *j, struct txn *t, struct why *out_why)
 {
-	struct look *look = (struct look *)j;
-	unsigned version;
-	enum err e = migrate_version(t, &version, out_why);
+	struct opening *o = (struct opening *)j;
 
-	if (e)
-		return e;
-	look->is_fresh = version == 0;
-	if (version > migrations.count + 1)
-		return migrate_run(t, &migrations, out_why);
-	return OK;
+	return identity_look(t, &o->is_fresh, out_why);
 }
 
 static enum err
-key_work(struct job *j, struct txn *t, struct why *out_why)
+check_work(struct job *j, struct txn *t, struct why *out_why)
 {
-	uint8_t ours[32];
-	struct str kept;
-	enum err e = txn_get(t, TABLE_meta, CHECK_KEY, &kept);
+	struct opening *o = (struct opening *)j;
 
-	(void)j;
-	if (e)
-		return why_set(out_why, e == ERR_UNKNOWN ? ERR_CORRUPT : e,
-		    "master key", "the store has lost its key's check value");
-	seal_check_value(t->s->seal, ours);
-	if (!str_eq(kept, str_at((const char *)ours, sizeof(ours))))
-		return why_set(out_why, ERR_CRYPTO, "master key",
-		    "this is not the master key the store was made with: "
-		    "bring the right one back");
-	return OK;
+	return identity_check(t, o->seal, out_why);
 }
 
 static enum err
 schema_work(struct job *j, struct txn *t, struct why *out_why)
 {
-	struct look *look = (struct look *)j;
-	uint8_t check[32];
-	char id[ID_BYTES];
-	enum err e;
+	struct opening *o = (struct opening *)j;
+	enum err e = o->is_fresh ? identity_write(t, o->seal, out_why) : OK;
 
-	if (look->is_fresh) {
-		seal_check_value(t->s->seal, check);
-		e = txn_put(t, TABLE_meta, CHECK_KEY,
-		    str_at((const char *)check, sizeof(check)));
-		if (e)
-			return e;
-		if (getrandom(id, sizeof(id), 0) != sizeof(id))
-			return why_set(out_why, ERR_IO, "store",
-			    "the kernel gives no random bytes");
-		e = txn_put(t, TABLE_meta, ID_KEY, str_at(id, sizeof(id)));
-		if (e)
-			return e;
-	}
-	return migrate_run(t, &migrations, out_why);
+	return e ? e : migrate_run(t, &migrations, out_why);
 }
 
 /* Everything that can refuse comes before anything that writes. */
 static enum err
 prepare(struct store *s, const struct store_conf *conf, struct why *out_why)
 {
-	struct look look = { .job.work = look_work };
-	enum err e = store_now(s, LANE_READ, &look.job);
+	struct opening o = { .job.work = look_work };
+	enum err e = store_now(s, LANE_READ, &o.job);
 
 	if (e)
 		goto out;
-	e = seal_new(conf->dir, conf->key_file, look.is_fresh, &s->seal,
-	    &look.job.why);
+	e = seal_new(conf->dir, conf->key_file, o.is_fresh, &s->seal,
+	    &o.job.why);
 	if (e)
 		goto out;
-	if (!look.is_fresh) {
-		look.job.work = key_work;
-		e = store_now(s, LANE_READ, &look.job);
+	o.seal = s->seal;
+	if (!o.is_fresh) {
+		o.job.work = check_work;
+		e = store_now(s, LANE_READ, &o.job);
 		if (e)
 			goto out;
 	}
-	look.job.work = schema_work;
-	e = store_now(s, LANE_WRITE, &look.job);
-	if (!e && look.is_fresh)
-		e = statedir_sync(conf->dir, &look.job.why);
+	o.job.work = schema_work;
+	e = store_now(s, LANE_WRITE, &o.job);
+	if (!e && o.is_fresh)
+		e = statedir_sync(conf->dir, &o.job.why);
 out:
 	if (e && out_why)
-		*out_why = look.job.why;
+		*out_why = o.job.why;
 	return e;
 }
 
