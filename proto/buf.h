@@ -36,7 +36,8 @@ buf_len(const struct buf *b)
 static inline struct str
 buf_str(const struct buf *b)
 {
-	return (struct str){ .at = b->mem ? b->mem + b->start : NULL,
+	/* Added up as numbers: not even zero may be added to a NULL. */
+	return (struct str){ .at = (char *)((uintptr_t)b->mem + b->start),
 		.len = b->end - b->start };
 }
 

@@ -168,9 +168,10 @@ str_i64(struct str s, int64_t *out)
 	e = str_u64(minus ? str_skip(s, 1) : s, &n);
 	if (e)
 		return e;
-	if (n > (uint64_t)INT64_MAX)
+	/* The smallest number has no positive counterpart. */
+	if (n > (uint64_t)INT64_MAX + minus)
 		return ERR_LIMIT;
-	*out = minus ? -(int64_t)n : (int64_t)n;
+	*out = minus ? (int64_t)(0 - n) : (int64_t)n;
 	return OK;
 }
 
