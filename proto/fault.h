@@ -20,8 +20,8 @@ enum fault_retry {
 /* One row of fault.def. */
 struct fault_row {
 	const char *name; /* "no_account", for logs and receipts */
-	unsigned status;
 	const char *anthropic, *openai, *openai_code, *google;
+	unsigned status;
 	enum fault_retry retry;
 };
 

@@ -248,11 +248,22 @@ escape_value(char c)
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *at = c ? strchr(from, c) : NULL;
 
-	return at ? to[at - from] : '\0';
+	if (!at)
+		return '\0';
+	return to[at - from];
 }
 
-/* A byte of a key that may be wanted.  Wanted keys are ASCII; what is not
- * becomes a byte that matches none of them. */
+/* Wanted keys are printable ASCII; what is not becomes a byte that stands in
+ * none of them. */
+static char
+key_char(unsigned code)
+{
+	if (code < ' ' || code > '~')
+		return '\x7f';
+	return (char)code;
+}
+
+/* A byte of a key that may be wanted. */
 static enum err
 key_byte(struct scan *s, char c, struct why *out_why)
 {
@@ -283,7 +294,7 @@ key_byte(struct scan *s, char c, struct why *out_why)
 		if (++s->step < QUOTED_HEX + 4)
 			return OK;
 		s->step = QUOTED_PLAIN;
-		key_add(s, s->code && s->code < 0x80 ? (char)s->code : '\xff');
+		key_add(s, key_char(s->code));
 	}
 	return OK;
 }

@@ -79,8 +79,6 @@ usage_from_anthropic(struct usage *u, struct str json)
 	struct cursor c;
 	struct member m;
 
-	if (!raw_is_object(json))
-		return;
 	cursor_init(&c, json);
 	while (cursor_next(&c, &m)) {
 		if (member_is(&m, STR("cache_creation")))
@@ -101,7 +99,7 @@ usage_from_anthropic(struct usage *u, struct str json)
 		u->cache_write_5m = written;
 		u->cache_write_1h = 0;
 	}
-	u->known = true;
+	u->known |= usage_total(u) > 0;
 }
 
 /* What a usage object of OpenAI's kind says, before it is sorted. */
@@ -152,8 +150,6 @@ usage_from_openai(struct usage *u, struct str json)
 	struct cursor c;
 	struct member m;
 
-	if (!raw_is_object(json))
-		return;
 	cursor_init(&c, json);
 	while (cursor_next(&c, &m)) {
 		if (is_details(&m))
@@ -161,6 +157,8 @@ usage_from_openai(struct usage *u, struct str json)
 		else
 			take_member(&m, rows, COUNT(rows));
 	}
+	if (!n.input && !n.output)
+		return;
 	/* Some count thinking beside the output; their total tells. */
 	if (n.reasoning && n.total == n.input + n.output + n.reasoning)
 		n.output = clamp(n.output + n.reasoning);
@@ -191,9 +189,9 @@ usage_from_gemini(struct usage *u, struct str json)
 		{ STR("toolUsePromptTokenCount"), &tools },
 	};
 
-	if (!raw_is_object(json))
-		return;
 	take_object(json, rows, COUNT(rows));
+	if (!prompt && !candidates && !thoughts && !tools)
+		return;
 	if (cached > prompt)
 		cached = prompt;
 	*u = (struct usage){

@@ -26,7 +26,7 @@ struct usage {
 
 /* Take up what a usage object of a dialect says: its JSON text.  What it does
  * not name, or (Anthropic) names as zero, stays as it was, for it comes in
- * parts.  Of what is no object, nothing is taken. */
+ * parts.  Nothing but zeros, as some send until they know, tells nothing. */
 void usage_from_anthropic(struct usage *u, struct str json);
 /* Chat and Responses, and the variants of those who speak like them. */
 void usage_from_openai(struct usage *u, struct str json);

@@ -78,7 +78,7 @@ slow_string(struct slow *s, char *key, size_t size)
 				return false;
 			known = strchr(from, *s->at);
 			if (known) {
-				c = to[known - from];
+				c = (unsigned char)to[known - from];
 			} else {
 				char hex[5] = "", *stop;
 

@@ -258,6 +258,23 @@ static const struct stream_case streams[] = {
 		.terminal = true },
 	},
 	{
+	    "zeros behind the last usage",
+	    &dialect_gemini,
+	    "data: {\"usageMetadata\":{\"promptTokenCount\":6}}\n\n"
+	    "data: {\"usageMetadata\":{\"promptTokenCount\":0}}\n\n"
+	    "data: {\"usageMetadata\":{}}\n\n",
+	    "- - -",
+	    { .usage = { .input = 6, .known = true } },
+	},
+	{
+	    "nothing but zeros",
+	    &dialect_anthropic,
+	    "event: message_start\ndata: {\"message\":{\"usage\":{"
+	    "\"input_tokens\":0,\"output_tokens\":0}}}\n\n",
+	    "-",
+	    { .content = false },
+	},
+	{
 	    "an error in the stream",
 	    &dialect_gemini,
 	    "data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}\n\n",
