@@ -194,7 +194,7 @@ read_chunk(struct request *r, struct str in, const char **out_why)
 	if (rest.len < n + 2)
 		return ERR_AGAIN;
 	*out_why = "chunk does not end with CRLF";
-	if (memcmp(rest.at + n, "\r\n", 2))
+	if (memcmp(rest.at + n, "\r\n", 2) != 0)
 		return ERR_SYNTAX;
 	buf_must(&r->joined, str_first(rest, n));
 	r->chunk_at = (size_t)(rest.at + n + 2 - in.at);

@@ -165,7 +165,7 @@ rules_apply(struct rules *r, const struct request *req, struct script *s)
 		if (!matches(rule, req))
 			continue;
 		times = cJSON_GetObjectItem(rule, "times");
-		if (cJSON_IsNumber(times))
+		if (times && cJSON_IsNumber(times))
 			cJSON_SetNumberValue(times, times->valueint - 1);
 		text = text_of(cJSON_GetObjectItem(rule, "do"));
 		script_add(s, str_of(text));

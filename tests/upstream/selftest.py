@@ -36,7 +36,7 @@ class Case(unittest.TestCase):
         if cls.up.stop() != 0:
             raise AssertionError("it did not end with status 0")
 
-    def ask(self, target, body, keys=None, headers=(), marker=None):
+    def ask(self, target, body, keys=None, headers=()):
         headers = list(headers)
         if keys:
             headers.append(("x-practice", keys))
@@ -696,23 +696,28 @@ class Witness(Case):
         with open(self.up.log_file) as f:
             self.assertIn(line, [json.loads(l) for l in f])
 
+    def leave(self, reset):
+        """How many milliseconds passed until a leaving was noted."""
+        self.line = self.up.stats()["line"]
+        s = self.up.connect()
+        s.sendall(request_bytes("POST", "/v1/messages", {"stream": True}, [
+            ("x-practice", "events=1000;interval=100")]))
+        while b"message_start" not in s.recv(65536):
+            pass
+        if reset:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                         b"\1\0\0\0\0\0\0\0")
+        left = time.time()
+        s.close()
+        end = self.log()[-1]
+        self.assertEqual(end["end"], "client_gone")
+        return end["ms"] - left * 1000
+
     def test_a_client_that_leaves_is_seen_at_once(self):
+        # The quickest of a few: a busy machine may be late for any of them,
+        # but the next delta, 100 ms away, must not be what tells.
         for reset in (False, True):
-            self.line = self.up.stats()["line"]
-            s = self.up.connect()
-            s.sendall(request_bytes("POST", "/v1/messages",
-                                    {"stream": True}, [
-                ("x-practice", "events=1000;interval=100")]))
-            while b"message_start" not in s.recv(65536):
-                pass
-            if reset:
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                             b"\1\0\0\0\0\0\0\0")
-            left = time.time()
-            s.close()
-            end = self.log()[-1]
-            self.assertEqual(end["end"], "client_gone")
-            self.assertLess(end["ms"] - left * 1000, 10)
+            self.assertLess(min(self.leave(reset) for _ in range(5)), 10)
 
     def test_our_own_endings_are_told(self):
         for keys, how in (("cut=5", "cut"), ("rst=5", "reset"),

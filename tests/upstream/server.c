@@ -88,7 +88,7 @@ port_of(int fd)
 	    getnameinfo((struct sockaddr *)&a, len, NULL, 0, port, sizeof(port),
 		NI_NUMERICSERV))
 		abort();
-	return atoi(port);
+	return (int)strtol(port, NULL, 10);
 }
 
 /* Whoever waits for the file finds all of it or nothing. */

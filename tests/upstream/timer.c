@@ -58,7 +58,8 @@ timer_set(struct timers *all, struct timer *t, int64_t due_us)
 	timer_clear(all, t);
 	if (all->used == all->size) {
 		all->size = all->size ? all->size * 2 : 64;
-		all->heap = xrealloc(all->heap, all->size * sizeof(*all->heap));
+		all->heap =
+		    xrealloc(all->heap, all->size * sizeof(struct timer *));
 	}
 	t->due_us = due_us;
 	all->used++;
