@@ -344,6 +344,15 @@ pool_fini(struct pool *p)
 	}
 }
 
+void
+pool_release(struct pool *p, struct account *a)
+{
+	assert(a->in_flight > 0);
+	a->in_flight--;
+	if (a->deleted && !a->in_flight)
+		loop_bury(p->loop, account_free, a);
+}
+
 struct account *
 pool_find(const struct pool *p, struct str name)
 {
@@ -726,7 +735,9 @@ save_done(struct job *j)
 		TAILQ_REMOVE(&p->accounts, a, link);
 		p->count--;
 		s->done(s->arg, OK, &j->why, NULL);
-		loop_bury(p->loop, account_free, a);
+		a->deleted = true;
+		if (!a->in_flight)
+			loop_bury(p->loop, account_free, a);
 		drop_secrets(s, old[0], old[1]);
 		return;
 	}

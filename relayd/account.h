@@ -34,7 +34,8 @@ struct account {
 	/* True at this moment. */
 	struct gates gates;
 	unsigned in_flight;
-	int64_t used_us;	     /* when it was last chosen; monotonic */
+	int64_t used_us; /* when it was last chosen; monotonic */
+	bool deleted;	 /* freed with the last request that uses it */
 	uint64_t requests, failures; /* since start */
 	char last_error[160];
 	int64_t last_error_wall_ms;
@@ -55,6 +56,8 @@ void pool_init(struct pool *p, struct loop *l, struct store *s);
 void pool_fini(struct pool *p);
 /* Before the store's threads run: read all accounts. */
 enum err pool_load(struct pool *p, struct why *out_why) CHECKED;
+/* A request that counted itself in a->in_flight is done with it. */
+void pool_release(struct pool *p, struct account *a);
 struct account *pool_find(const struct pool *p, struct str name);
 
 /* The record of an account of which nothing was said yet. */

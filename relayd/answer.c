@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: MIT */
+/* answer.c - what comes back: held until it is worth showing, then passed on
+ * event by event, listened to on the way.
+ *
+ *	held = | whole events (or body) | part of an event |
+ *	       0                      whole              end
+ *
+ * Only whole events are passed on, so that a ping or an error can always be
+ * put between two of them, and so that the receipt is written before a byte
+ * of the event that ends the answer can be seen. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/mem.h"
+
+#include "relayd/apikey.h"
+#include "relayd/conf.h"
+#include "relayd/daemon.h"
+#include "relayd/log.h"
+#include "relayd/outbound.h"
+#include "relayd/relay.h"
+
+/* An answer that is no stream is held whole up to this, so that it can be
+ * replaced when it breaks, and its usage be read; a larger one is passed on
+ * as it comes. */
+#define WHOLE_MAX (8 * 1024 * 1024)
+/* One relay's share of a turn. */
+#define TURN_MAX (256 * 1024)
+/* What may follow the end of an answer gets this long. */
+#define ENDING_MS 5000
+
+/* --- writing to the client ---------------------------------------------------------- */
+
+static void
+emit(struct relay *r, struct str bytes)
+{
+	struct buf *out = conn_out(r->c);
+	enum err e;
+
+	if (!bytes.len)
+		return;
+	e = r->chunked ? http1_put_chunk(out, bytes) : buf_add(out, bytes);
+	if (e) {
+		/* Marks hold the source back long before this ceiling. */
+		log_note(LOG_ERROR, "output", "%s: the output is full",
+		    r->id_text);
+		return;
+	}
+	r->bytes_out += bytes.len;
+	r->said_ms = loop_ms(r->d->loop);
+	if (!r->first_us)
+		r->first_us = clock_us() - r->began_us;
+}
+
+/* Pass on the whole events that are held. */
+static void
+emit_whole(struct relay *r)
+{
+	emit(r, str_first(buf_str(&r->held), r->whole));
+	buf_eat(&r->held, r->whole);
+	r->whole = 0;
+}
+
+/* Send, and hold the upstream back while the client is slow. */
+static void
+flush(struct relay *r)
+{
+	conn_flush(r->c);
+	if (conn_backlog(r->c) > CONN_OUT_HIGH && r->up_open) {
+		r->c->told_room = true;
+		upstream_hold(&r->up, true);
+	}
+}
+
+/* The head of a stream whose first bytes are a ping of ours. */
+static void
+show_bare_head(struct relay *r)
+{
+	struct buf *out = conn_out(r->c);
+
+	r->chunked = r->c->head->minor >= 1;
+	buf_mustf(out,
+	    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+	    "cache-control: no-cache\r\nx-relay-request-id: %s\r\n%s\r\n",
+	    r->id_text,
+	    r->chunked ? "transfer-encoding: chunked\r\n"
+		       : "connection: close\r\n");
+	if (!r->chunked)
+		r->c->keeps = false;
+	r->head_sent = true;
+	r->status = 200;
+}
+
+void
+answer_ping(struct relay *r)
+{
+	if (!r->head_sent)
+		show_bare_head(r);
+	emit(r, r->dialect->ping);
+	r->bytes_out -= r->dialect->ping.len;
+	flush(r);
+}
+
+static bool
+is_ended(const struct relay *r)
+{
+	return r->up.phase == UP_ENDED;
+}
+
+/* Show the client the upstream's head.  From here on the answer can be ended,
+ * not replaced. */
+static void
+show_head(struct relay *r)
+{
+	const struct http1_head *h = &r->up.answer;
+	struct buf *out = conn_out(r->c);
+	bool sized = !r->is_sse && is_ended(r);
+
+	if (r->head_sent)
+		return;
+	r->head_sent = true;
+	r->status = h->status;
+	r->chunked = !sized && r->c->head->minor >= 1;
+	if (!sized && !r->chunked)
+		r->c->keeps = false;
+	if (http1_put_status(out, h->status) ||
+	    outbound_answer(h, r->undo != NULL, out))
+		log_note(LOG_ERROR, "output", "%s: the head does not fit",
+		    r->id_text);
+	buf_mustf(out, "x-relay-request-id: %s\r\n", r->id_text);
+	if (sized && h->status != 204)
+		buf_mustf(out, "content-length: %zu\r\n", buf_len(&r->held));
+	if (r->chunked)
+		buf_must(out, STR("transfer-encoding: chunked\r\n"));
+	if (!conn_keeps(r->c))
+		buf_must(out, STR("connection: close\r\n"));
+	buf_must(out, STR("\r\n"));
+}
+
+/* --- listening ------------------------------------------------------------------------ */
+
+/* Put a piece of a stream behind what is held and see which events it makes
+ * whole.  Returns what was noticed in them (WATCH_ bits). */
+static unsigned
+take_events(struct relay *r, struct str piece)
+{
+	unsigned noticed = 0;
+	struct sse_event event;
+	size_t used;
+
+	while (piece.len && !r->lost_track) {
+		unsigned bits;
+		enum err e = sse_feed(&r->sse, piece, &used, &event);
+
+		if (e == ERR_AGAIN)
+			break;
+		if (e) {
+			/* An event over the ceiling: pass on, unheard. */
+			r->lost_track = true;
+			break;
+		}
+		bits = r->dialect->watch(&r->watch, &event);
+		r->saw_event = true;
+		noticed |= bits;
+		if (r->hides_usage && bits & WATCH_USAGE_ONLY) {
+			buf_chop(&r->held, buf_len(&r->held) - r->whole);
+		} else if (buf_add(&r->held, str_first(piece, used))) {
+			r->lost_track = true;
+			break;
+		}
+		r->whole = buf_len(&r->held);
+		piece = str_skip(piece, used);
+	}
+	if (buf_add(&r->held, piece)) {
+		emit_whole(r);
+		emit(r, buf_str(&r->held));
+		buf_clear(&r->held);
+		emit(r, piece);
+	}
+	if (r->lost_track || sse_between(&r->sse))
+		r->whole = buf_len(&r->held);
+	return noticed;
+}
+
+/* A piece of the body in whatever form it came: decoded, then held. */
+static unsigned
+take_piece(struct relay *r, struct str piece)
+{
+	unsigned noticed = 0;
+
+	if (r->undo) {
+		buf_clear(&r->plain);
+		if (decoder_feed(r->undo, piece, &r->plain)) {
+			r->up.fault = UP_BAD_BODY;
+			r->events |= 1u << E_FAIL;
+			return 0;
+		}
+		piece = buf_str(&r->plain);
+	}
+	if (r->is_sse)
+		return take_events(r, piece);
+	r->watch.delta_bytes += piece.len;
+	if (buf_add(&r->held, piece)) {
+		emit_whole(r);
+		emit(r, piece);
+	} else {
+		r->whole = buf_len(&r->held);
+	}
+	return noticed;
+}
+
+/* All that the upstream has sent by now, within a turn's share. */
+static unsigned
+take_all(struct relay *r)
+{
+	unsigned noticed = 0;
+	struct str piece;
+	size_t turn = 0;
+
+	while (turn < TURN_MAX && upstream_piece(&r->up, &piece)) {
+		r->heard_ms = loop_ms(r->d->loop);
+		noticed |= take_piece(r, piece);
+		turn += piece.len;
+		if (noticed & WATCH_TERMINAL || r->events & 1u << E_FAIL)
+			break;
+	}
+	if (r->up.phase == UP_ENDED)
+		r->events |= 1u << E_END;
+	else if (r->up.phase == UP_FAILED)
+		r->events |= 1u << E_FAIL;
+	else if (turn >= TURN_MAX || noticed & WATCH_TERMINAL)
+		loop_ready(r->d->loop, &r->task);
+	return noticed;
+}
+
+static enum relay_state seal(struct relay *r);
+
+/* --- the beginning ----------------------------------------------------------------------- */
+
+static bool
+client_takes(const struct relay *r, struct str coding)
+{
+	return http1_has_token(r->c->head, STR("accept-encoding"), coding);
+}
+
+/* An upstream that compresses though it was not asked to, or a stream, is
+ * decoded; other answers pass compressed when the client takes that. */
+static void
+choose_decoding(struct relay *r)
+{
+	const struct header *f =
+	    http1_find(&r->up.answer, STR("content-encoding"));
+	enum coding coding = coding_of(f ? f->value : STR(""));
+
+	if (coding == CODING_IDENTITY)
+		return;
+	if (coding == CODING_OTHER) {
+		r->lost_track = true;
+		return;
+	}
+	if (!r->is_sse && r->up.answer.status < 300 &&
+	    client_takes(r, f->value)) {
+		r->is_coded = coding;
+		return;
+	}
+	r->undo = decoder_new(coding, 1024 * 1024 * 1024);
+}
+
+static bool
+is_event_stream(const struct http1_head *h)
+{
+	const struct header *f = http1_find(h, STR("content-type"));
+
+	return f && str_istarts(f->value, STR("text/event-stream"));
+}
+
+static void
+wait_holding(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	int64_t at_ms = r->deadline_ms;
+	int64_t ping_ms =
+	    r->said_ms + (r->head_sent ? s->ping_after_ms : s->ping_before_ms);
+
+	if (r->is_sse && ping_ms < at_ms)
+		at_ms = ping_ms;
+	relay_wait_until(r, at_ms);
+}
+
+enum relay_state
+answer_begin(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+
+	r->is_sse = is_event_stream(&r->up.answer);
+	choose_decoding(r);
+	r->deadline_ms = r->heard_ms +
+	    (r->is_sse ? s->first_event_wait_ms : s->stream_idle_ms);
+	wait_holding(r);
+	r->events |= 1u << E_DATA;
+	return R_HOLDING;
+}
+
+static enum relay_state
+go_streaming(struct relay *r)
+{
+	show_head(r);
+	emit_whole(r);
+	flush(r);
+	return do_silent(r);
+}
+
+/* The upstream says no in the stream before it said anything else. */
+static enum relay_state
+error_first(struct relay *r)
+{
+	struct str type = str_of(r->watch.error_type);
+	unsigned status = verdict_status_of(type);
+	char error[96];
+
+	snprintf(error, sizeof(error), "%u in the stream: %.*s", status,
+	    STR_ARG(type));
+	r->verdict = verdict_find(status, type);
+	if (r->verdict->next == NEXT_RETURN)
+		return go_streaming(r);
+	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);
+	r->told_ms = 0;
+	return attempt_failed(r, status, type, error);
+}
+
+/* The answer has come to its end: the receipt first, then the rest of it. */
+static enum relay_state
+end_answer(struct relay *r)
+{
+	relay_settle(r, r->watch.error ? OUTCOME_UPSTREAM : OUTCOME_OK);
+	if (r->d->conf->durable == DURABLE_POWER && r->key)
+		return seal(r);
+	return do_unseal(r);
+}
+
+enum relay_state
+do_hold(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	bool had = r->saw_event;
+	unsigned noticed = take_all(r);
+
+	if (!r->is_sse) {
+		r->deadline_ms = r->heard_ms + s->stream_idle_ms;
+		if (buf_len(&r->held) > WHOLE_MAX) {
+			r->lost_track = true;
+			return go_streaming(r);
+		}
+		wait_holding(r);
+		return R_HOLDING;
+	}
+	if (noticed & WATCH_ERROR && !r->watch.content)
+		return error_first(r);
+	if (noticed & WATCH_TERMINAL)
+		return end_answer(r);
+	if (noticed & WATCH_CONTENT || r->lost_track ||
+	    buf_len(&r->held) > s->hold_size_bytes)
+		return go_streaming(r);
+	if (r->saw_event && !had) {
+		r->deadline_ms = r->heard_ms + s->hold_time_ms;
+		wait_holding(r);
+	}
+	return R_HOLDING;
+}
+
+/* HOLDING's timer: long enough held, or too long silent. */
+enum relay_state
+do_enough(struct relay *r)
+{
+	int64_t now_ms = loop_ms(r->d->loop);
+
+	if (now_ms >= r->deadline_ms && r->saw_event)
+		return go_streaming(r);
+	if (now_ms >= r->deadline_ms) {
+		attempt_end(r, ATTEMPT_TIMEOUT, 0, "no event in time");
+		r->told_ms = 0;
+		return attempt_failed(r, 504, STR(""), "no event in time");
+	}
+	if (r->is_sse)
+		answer_ping(r);
+	wait_holding(r);
+	return R_HOLDING;
+}
+
+/* The usage of an answer that was not streamed. */
+static void
+read_whole(struct relay *r)
+{
+	struct decoder *d;
+	struct buf plain;
+
+	if (r->op != OP_GENERATE && r->op != OP_COMPACT && r->op != OP_EMBED)
+		return;
+	r->watch.delta_bytes = buf_len(&r->held);
+	if (!r->is_coded) {
+		r->dialect->watch_body(&r->watch, buf_str(&r->held));
+		return;
+	}
+	d = decoder_new(r->is_coded, 4 * WHOLE_MAX);
+	buf_init(&plain, 4 * WHOLE_MAX);
+	if (!decoder_feed(d, buf_str(&r->held), &plain))
+		r->dialect->watch_body(&r->watch, buf_str(&plain));
+	decoder_free(d);
+	buf_fini(&plain);
+}
+
+/* The answer ended while nothing of it was shown. */
+enum relay_state
+do_whole(struct relay *r)
+{
+	if (r->is_sse && !r->watch.terminal && r->dialect->has_terminal) {
+		attempt_end(r, ATTEMPT_CUT, 0, "the stream ended too early");
+		r->told_ms = 0;
+		return attempt_failed(r, 502, STR(""),
+		    "the stream ended too early");
+	}
+	r->whole = buf_len(&r->held);
+	if (!r->is_sse)
+		read_whole(r);
+	return end_answer(r);
+}
+
+/* --- the middle --------------------------------------------------------------------------- */
+
+enum relay_state
+do_pass(struct relay *r)
+{
+	unsigned noticed = take_all(r);
+
+	if (noticed & WATCH_TERMINAL)
+		return end_answer(r);
+	emit_whole(r);
+	flush(r);
+	return R_STREAMING;
+}
+
+/* STREAMING's timer: the upstream is silent for too long, or the client has
+ * heard nothing for a while. */
+enum relay_state
+do_silent(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	int64_t now_ms = loop_ms(r->d->loop), at_ms;
+
+	/* While the client is slow, the silence is its own. */
+	if (r->up.held)
+		r->heard_ms = now_ms;
+	at_ms = r->heard_ms + s->stream_idle_ms;
+	if (now_ms >= at_ms)
+		return do_cut(r);
+	if (r->is_sse) {
+		if (now_ms >= r->said_ms + s->ping_after_ms)
+			answer_ping(r);
+		if (r->said_ms + s->ping_after_ms < at_ms)
+			at_ms = r->said_ms + s->ping_after_ms;
+	}
+	relay_wait_until(r, at_ms);
+	return R_STREAMING;
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+/* Waits for the receipt's commit; outlives the relay if the client leaves. */
+struct seal_job {
+	struct job job;
+	struct relay *r;
+};
+
+static enum err
+seal_work(struct job *j, struct txn *t, struct why *out_why)
+{
+	/* Being in the same transaction as the journal is all it is for. */
+	(void)j;
+	(void)t;
+	(void)out_why;
+	return OK;
+}
+
+static void
+seal_done(struct job *j)
+{
+	struct seal_job *s = (struct seal_job *)j;
+
+	if (s->r) {
+		s->r->sealing = NULL;
+		relay_post(s->r, E_STORED);
+	}
+	free(s);
+}
+
+static enum relay_state
+seal(struct relay *r)
+{
+	struct seal_job *s = xcalloc(1, sizeof(*s));
+
+	s->job = (struct job){ .work = seal_work, .done = seal_done };
+	s->r = r;
+	r->sealing = s;
+	store_post(r->d->store, LANE_WRITE, &s->job);
+	timer_clear(r->d->loop, &r->timer);
+	return R_SEALING;
+}
+
+void
+answer_forget_seal(struct relay *r)
+{
+	if (r->sealing)
+		r->sealing->r = NULL;
+	r->sealing = NULL;
+}
+
+enum relay_state
+do_unseal(struct relay *r)
+{
+	show_head(r);
+	emit_whole(r);
+	if (is_ended(r))
+		return do_close(r);
+	flush(r);
+	r->events |= 1u << E_DATA;
+	relay_wait_until(r, loop_ms(r->d->loop) + ENDING_MS);
+	return R_ENDING;
+}
+
+enum relay_state
+do_tail(struct relay *r)
+{
+	take_all(r);
+	emit_whole(r);
+	flush(r);
+	return R_ENDING;
+}
+
+/* Everything was said and booked: end the body as it should end. */
+enum relay_state
+do_close(struct relay *r)
+{
+	struct conn *c = r->c;
+
+	emit(r, buf_str(&r->held));
+	buf_clear(&r->held);
+	if (r->chunked && http1_put_last_chunk(conn_out(c)))
+		c->keeps = false;
+	attempt_end(r, ATTEMPT_OK, 0, "");
+	return do_settle(r);
+}
+
+/* END in STREAMING. */
+enum relay_state
+do_finish(struct relay *r)
+{
+	bool whole = !r->is_sse || r->watch.terminal || r->lost_track ||
+	    !r->dialect->has_terminal;
+
+	if (!whole)
+		return do_cut(r);
+	r->whole = buf_len(&r->held);
+	return end_answer(r);
+}
+
+/* The answer breaks off after the client has seen some of it.  A stream is
+ * never made to look whole: the dialect's error, then a broken connection;
+ * only Gemini's callers want a clean end (protocols/clients.md 1.1). */
+enum relay_state
+do_cut(struct relay *r)
+{
+	struct refusal refusal = { .fault = FAULT_UPSTREAM,
+		.text = "the upstream's answer broke off",
+		.request_id = r->id_text };
+	struct conn *c = r->c;
+	bool told = r->watch.error;
+	struct buf event;
+
+	if (r->up_open)
+		attempt_end(r, ATTEMPT_CUT, 0, r->up.why.text);
+	if (!r->fault)
+		r->fault = FAULT_UPSTREAM;
+	emit_whole(r);
+	buf_clear(&r->held);
+	relay_settle(r, OUTCOME_CUT);
+	if (r->is_sse || r->asked.stream) {
+		buf_init(&event, 16 * 1024);
+		if (!told)
+			r->dialect->write_fault(&refusal, true, &event);
+		emit(r, buf_str(&event));
+		buf_fini(&event);
+		if (!r->dialect->has_terminal && r->chunked &&
+		    !http1_put_last_chunk(conn_out(c)))
+			return do_settle(r);
+	}
+	r->c = NULL;
+	conn_break(c);
+	return do_settle(r);
+}
+
+/* The client left while an answer was on its way. */
+enum relay_state
+do_part(struct relay *r)
+{
+	/* It may have seen the end already (decision of the dialect's event). */
+	enum outcome o = r->watch.terminal ? OUTCOME_OK : OUTCOME_GONE;
+
+	attempt_end(r, ATTEMPT_GONE, 0, "");
+	relay_settle(r, o);
+	r->c = NULL;
+	return do_settle(r);
+}
+
+/* The client left before there was an answer. */
+enum relay_state
+do_leave(struct relay *r)
+{
+	attempt_end(r, ATTEMPT_GONE, 0, "");
+	if (r->tries)
+		relay_settle(r, OUTCOME_GONE);
+	else
+		r->d->counters.gone_total++;
+	r->c = NULL;
+	return do_settle(r);
+}
+
+/* An upstream's refusal that is the request's affair: as it came. */
+enum relay_state
+answer_pass_error(struct relay *r)
+{
+	bool ended = r->up.phase == UP_ENDED || r->up.phase == UP_FAILED;
+	unsigned status = r->up.answer.status;
+
+	r->whole = buf_len(&r->held);
+	r->is_sse = false;
+	r->lost_track = true;
+	r->watch.error = true;
+	if (!ended)
+		return go_streaming(r);
+	r->up.phase = UP_ENDED;
+	show_head(r);
+	relay_settle(r, OUTCOME_UPSTREAM);
+	emit_whole(r);
+	attempt_end(r, ATTEMPT_ERROR_STATUS, status, "");
+	return do_settle(r);
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: MIT */
+/* attempt.c - one try at one account, and what follows when it fails before
+ * the client has seen anything. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "relayd/conf.h"
+#include "relayd/daemon.h"
+#include "relayd/ledger.h"
+#include "relayd/log.h"
+#include "relayd/outbound.h"
+#include "relayd/relay.h"
+
+/* As much of an error's body is read to judge it; a longer one is passed on
+ * unjudged. */
+#define ERROR_BODY_MAX (256 * 1024)
+/* Reading it may take that long. */
+#define ERROR_BODY_MS 10000
+/* Waits before the same account is asked again (semantics of 529). */
+#define SAME_WAIT_MS 1000
+#define SAME_MAX     2
+
+/* --- the retry budget ------------------------------------------------------------------ */
+
+static struct retry_budget *
+budget_of(struct relay *r)
+{
+	const struct provider *p;
+
+	for (unsigned i = 0; i < RELAYS_PROVIDERS_MAX; i++) {
+		p = provider_at(i);
+		if (p == r->account->provider)
+			return &r->all->budgets[i];
+	}
+	return &r->all->budgets[RELAYS_PROVIDERS_MAX - 1];
+}
+
+static void
+budget_turn(struct retry_budget *b, int64_t minute)
+{
+	if (b->minute == minute)
+		return;
+	b->asked[1] = b->minute == minute - 1 ? b->asked[0] : 0;
+	b->again[1] = b->minute == minute - 1 ? b->again[0] : 0;
+	b->asked[0] = b->again[0] = 0;
+	b->minute = minute;
+}
+
+/* May one more request be sent again to this provider?  The budget keeps a
+ * storm of failures from becoming a storm of retries. */
+static bool
+budget_left(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	struct retry_budget *b = budget_of(r);
+
+	budget_turn(b, loop_ms(r->d->loop) / 60000);
+	return b->again[0] + b->again[1] <
+	    (b->asked[0] + b->asked[1]) * s->retry_budget_percent / 100 +
+	    s->retry_budget_floor;
+}
+
+/* --- opening ------------------------------------------------------------------------------ */
+
+/* No account: say which sieve held them all back, and for how long. */
+static enum relay_state
+nobody(struct relay *r, const struct sched_choice *c)
+{
+	int64_t now_ms = loop_ms(r->d->loop);
+	unsigned there = 0;
+
+	for (int i = 0; i < SIEVE_COUNT; i++)
+		there += c->fell[i];
+	if (there == c->fell[SIEVE_KIND]) {
+		relay_fault(r, FAULT_ROUTE,
+		    there ? "no account here serves %s (%s)"
+			  : "no account is set up yet that serves %s (%s); see "
+			    "relayctl account add",
+		    r->dialect->label, op_name(r->op));
+		r->fault = FAULT_ROUTE;
+		return do_refuse(r);
+	}
+	if (there == c->fell[SIEVE_KIND] + c->fell[SIEVE_MODEL]) {
+		relay_fault(r, FAULT_MODEL,
+		    "no account here has the model %.*s",
+		    STR_ARG(str_first(buf_str(&r->model), 100)));
+		return do_refuse(r);
+	}
+	if (c->soonest_ms > now_ms)
+		r->fault_retry_ms = c->soonest_ms - now_ms;
+	relay_fault(r, FAULT_NO_ACCOUNT,
+	    "no account for %.*s can be used just now (%u held, %u limited or "
+	    "failing, %u tried)",
+	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
+	    c->fell[SIEVE_GATED], c->fell[SIEVE_TRIED]);
+	return do_refuse(r);
+}
+
+static bool
+knows_encoding(const struct relay *r, struct str *out)
+{
+	const struct header *f =
+	    http1_find(r->c->head, STR("content-encoding"));
+
+	*out = (struct str){ .at = NULL, .len = 0 };
+	if (!f || !r->decoder || !r->account->provider->takes ||
+	    buf_len(&r->spliced))
+		return false;
+	if (!r->account->provider->takes(f->value))
+		return false;
+	*out = f->value;
+	return true;
+}
+
+static void
+on_upstream(void *arg)
+{
+	struct relay *r = arg;
+
+	loop_ready(r->d->loop, &r->task);
+}
+
+static void
+begin_waiting(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	int64_t now_ms = loop_ms(r->d->loop);
+
+	r->deadline_ms = now_ms +
+	    (r->asked.stream ? s->stream_head_wait_ms : s->head_wait_ms);
+	if (!r->said_ms)
+		r->said_ms = now_ms;
+	do_waited(r);
+}
+
+/* The first try is written down before a byte of it leaves. */
+static enum err
+open_in_ledger(struct relay *r)
+{
+	struct receipt_rec rec;
+
+	if (r->opened)
+		return OK;
+	r->opened = true;
+	relay_receipt(r, &rec);
+	return ledger_open(r->d->ledger, &r->id, &rec);
+}
+
+static void
+start_upstream(struct relay *r, struct account *a)
+{
+	char key[160];
+	struct upstream_ask ask = {
+		.to = { .tls = a->tls,
+		    .host = a->host,
+		    .port = a->port,
+		    .allow_private = a->rec.allow_private,
+		    .proxy = a->proxy,
+		    .proxy_password = a->proxy_password },
+		.head = buf_str(&r->up_head),
+		.body = buf_len(&r->spliced) ? buf_str(&r->spliced) : r->body,
+		.fresh = r->up_fresh,
+		.note = on_upstream,
+		.arg = r,
+	};
+	int n = snprintf(key, sizeof(key), "%.*s/%u", STR_ARG(a->rec.name),
+	    a->generation);
+
+	ask.key = str_at(key, (size_t)n);
+	r->up_open = true;
+	a->in_flight++;
+	a->requests++;
+	r->d->counters.attempts_total++;
+	upstream_start(r->d->upstreams, &r->up, &ask);
+}
+
+static enum relay_state
+open_account(struct relay *r)
+{
+	struct account *a = r->account;
+	struct ask ask = { .dialect = r->dialect,
+		.op = r->op,
+		.head = r->c->head,
+		.model = buf_str(&r->model),
+		.action = r->routed.action,
+		.query = buf_str(&r->query),
+		.stream = r->asked.stream,
+		.has_body = true };
+	struct why why;
+
+	if (buf_len(&r->spliced))
+		ask.length = buf_len(&r->spliced);
+	else if (knows_encoding(r, &ask.encoding))
+		ask.length = (r->body = buf_str(&r->c->body)).len;
+	else
+		ask.length = r->body.len;
+	buf_clear(&r->up_head);
+	if (outbound_request(a, &ask, &r->up_head, &why)) {
+		relay_fault(r, FAULT_REQUEST, "%s", why.text);
+		return do_refuse(r);
+	}
+	snprintf(r->account_name, sizeof(r->account_name), "%.*s",
+	    STR_ARG(a->rec.name));
+	if (open_in_ledger(r)) {
+		r->fault_retry_ms = 2000;
+		relay_fault(r, FAULT_BUSY,
+		    "the disk cannot keep up with the accounting");
+		return do_refuse(r);
+	}
+	if (r->tries++)
+		r->d->counters.retries_total++;
+	budget_turn(budget_of(r), loop_ms(r->d->loop) / 60000);
+	budget_of(r)->asked[0]++;
+	a->used_us = clock_us();
+	start_upstream(r, a);
+	begin_waiting(r);
+	/* A kept connection may have failed inside the call. */
+	loop_ready(r->d->loop, &r->task);
+	return R_OPENING;
+}
+
+enum relay_state
+attempt_open(struct relay *r)
+{
+	struct sched_choice choice;
+
+	r->ask.now_ms = loop_ms(r->d->loop);
+	sched_choose(r->d->pool, &r->ask, &choice);
+	if (!choice.account)
+		return nobody(r, &choice);
+	r->account = choice.account;
+	r->same_tries = 0;
+	return open_account(r);
+}
+
+/* --- ending -------------------------------------------------------------------------------- */
+
+void
+attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
+    const char *error)
+{
+	const struct upstream *u = &r->up;
+	struct attempt_rec rec = {
+		.account = str_of(r->account_name),
+		.status = status,
+		.outcome = outcome,
+		.error = str_of(error),
+		.begin_us = (uint64_t)(u->began_us - r->began_us),
+		.end_us = (uint64_t)(clock_us() - u->began_us),
+	};
+
+	if (!r->up_open)
+		return;
+	if (!status && u->head_us)
+		rec.status = u->answer.status;
+	if (u->head_us)
+		rec.head_us = (uint64_t)(u->head_us - u->began_us);
+	if (!u->reused && u->connected_us)
+		rec.connect_us = (uint64_t)(u->connected_us - u->began_us);
+	rec.error = str_first(rec.error, 200);
+	/* A list that is full keeps the first ones. */
+	if (rec_attempts_add(&r->attempts, &rec))
+		log_note(LOG_DEBUG, "attempts", "%s: list is full", r->id_text);
+	if (!r->wait_us)
+		r->wait_us = (int64_t)rec.begin_us;
+	upstream_cancel(&r->up);
+	explicit_bzero(r->up_head.mem, r->up_head.mem ? r->up_head.size : 0);
+	buf_clear(&r->up_head);
+	r->up_open = false;
+	pool_release(r->d->pool, r->account);
+}
+
+static enum attempt_outcome
+outcome_of(enum upstream_fault f)
+{
+	switch (f) {
+	case UP_NO_TLS:
+		return ATTEMPT_TLS;
+	case UP_STALE:
+		return ATTEMPT_STALE;
+	case UP_RESET:
+		return ATTEMPT_RESET;
+	case UP_BAD_HEAD:
+	case UP_BAD_BODY:
+		return ATTEMPT_BAD_RESPONSE;
+	case UP_CUT:
+		return ATTEMPT_CUT;
+	case UP_OK:
+	case UP_NO_NAME:
+	case UP_NO_CONNECTION:
+	case UP_NO_PROXY:
+	case UP_DENIED:
+		break;
+	}
+	return ATTEMPT_CONNECT;
+}
+
+static void
+remember_error(struct relay *r, const char *error)
+{
+	struct account *a = r->account;
+
+	a->failures++;
+	a->last_error_wall_ms = clock_wall_ms();
+	snprintf(a->last_error, sizeof(a->last_error), "%s", error);
+}
+
+/* Nobody else can answer: what does the client get to see? */
+static enum relay_state
+give_up(struct relay *r, unsigned status, const char *error)
+{
+	if (r->verdict->show && status == 529) {
+		relay_fault(r, FAULT_OVERLOADED, "the provider is overloaded");
+	} else if (r->verdict->show && status == 429) {
+		r->fault_retry_ms = r->told_ms ? r->told_ms : 5000;
+		relay_fault(r, FAULT_RATE,
+		    "the provider limits requests just now");
+	} else if (status) {
+		relay_fault(r, FAULT_NO_ACCOUNT,
+		    "no account could answer; the last one tried was refused "
+		    "by "
+		    "its provider (see relayctl account show %s)",
+		    r->account_name);
+	} else {
+		relay_fault(r, FAULT_UPSTREAM,
+		    "no account could be reached: %s", error);
+	}
+	return do_refuse(r);
+}
+
+/* Who may be asked after this failure: the same account again (it is returned
+ * then), another one, or nobody (NULL). */
+static struct account *
+who_next(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	struct sched_choice choice;
+	struct sched_ask ask = r->ask;
+
+	if (r->tries >= s->attempts_max || r->body.len > s->replay_max_bytes ||
+	    loop_ms(r->d->loop) - r->tries_began_ms > s->attempts_time_ms ||
+	    !budget_left(r))
+		return NULL;
+	if (r->verdict->next == NEXT_SAME)
+		return r->same_tries < SAME_MAX ? r->account : NULL;
+	if (ask.tried_count < SCHED_TRIED_MAX)
+		ask.tried[ask.tried_count++] = r->account;
+	ask.now_ms = loop_ms(r->d->loop);
+	sched_choose(r->d->pool, &ask, &choice);
+	return choice.account;
+}
+
+static enum relay_state
+next_try(struct relay *r, unsigned status, const char *error)
+{
+	struct account *next = who_next(r);
+
+	if (!next)
+		return give_up(r, status, error);
+	budget_of(r)->again[0]++;
+	if (next == r->account) {
+		relay_wait_until(r,
+		    loop_ms(r->d->loop) + (SAME_WAIT_MS << r->same_tries++));
+		return R_BACKOFF;
+	}
+	if (r->ask.tried_count < SCHED_TRIED_MAX)
+		r->ask.tried[r->ask.tried_count++] = r->account;
+	r->account = next;
+	r->same_tries = 0;
+	r->up_fresh = false;
+	return open_account(r);
+}
+
+enum relay_state
+attempt_failed(struct relay *r, unsigned status, struct str body,
+    const char *error)
+{
+	struct account *a = r->account;
+
+	r->verdict = verdict_find(status, body);
+	remember_error(r, error);
+	verdict_apply(r->verdict, &a->gates, loop_ms(r->d->loop), r->told_ms,
+	    error);
+	log_note(LOG_WARN, "attempt",
+	    "%s: account %s failed: %s (status %u, rule %s)", r->id_text,
+	    r->account_name, error, status, r->verdict->name);
+	buf_clear(&r->held);
+	sse_fini(&r->sse);
+	sse_init(&r->sse);
+	decoder_free(r->undo);
+	r->undo = NULL;
+	r->watch = (struct watch){ .began = false };
+	r->saw_event = r->is_sse = r->lost_track = false;
+	r->is_coded = CODING_IDENTITY;
+	r->whole = 0;
+	return next_try(r, status, error);
+}
+
+/* --- moves ------------------------------------------------------------------------------------ */
+
+/* The upstream broke, or fell silent, before the client saw anything of it. */
+enum relay_state
+do_retry(struct relay *r)
+{
+	enum upstream_fault f = r->up.fault;
+	const char *text = upstream_fault_text(f);
+	char error[320];
+
+	snprintf(error, sizeof(error), "%s%s%s", text,
+	    r->up.why.text[0] ? ": " : "", r->up.why.text);
+	attempt_end(r, outcome_of(f), 0, error);
+	if (f == UP_STALE && !r->up_fresh && !r->account->deleted) {
+		/* Not the account's fault: once more, on a new connection. */
+		r->up_fresh = true;
+		return open_account(r);
+	}
+	r->told_ms = 0;
+	return attempt_failed(r, 0, STR(""), error);
+}
+
+static enum relay_state
+timed_out(struct relay *r, const char *error)
+{
+	attempt_end(r, ATTEMPT_TIMEOUT, 0, error);
+	r->told_ms = 0;
+	return attempt_failed(r, 504, STR(""), error);
+}
+
+/* OPENING's timer: the head is overdue, or the client has waited in silence. */
+enum relay_state
+do_waited(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	int64_t now_ms = loop_ms(r->d->loop), next_ms = r->deadline_ms;
+	int64_t ping_ms;
+
+	if (now_ms >= r->deadline_ms)
+		return timed_out(r, "it did not answer in time");
+	if (r->asked.stream && r->op == OP_GENERATE) {
+		ping_ms = r->said_ms +
+		    (r->head_sent ? s->ping_after_ms : s->ping_before_ms);
+		if (now_ms >= ping_ms) {
+			answer_ping(r);
+			ping_ms = now_ms + s->ping_after_ms;
+		}
+		if (ping_ms < next_ms)
+			next_ms = ping_ms;
+	}
+	relay_wait_until(r, next_ms);
+	return R_OPENING;
+}
+
+enum relay_state
+do_again(struct relay *r)
+{
+	/* It may have been removed while we waited. */
+	r->account = pool_find(r->d->pool, str_of(r->account_name));
+	if (!r->account)
+		return attempt_open(r);
+	return open_account(r);
+}
+
+/* The head is there: an answer, or a no. */
+enum relay_state
+do_judge(struct relay *r)
+{
+	const struct http1_head *h = &r->up.answer;
+
+	r->heard_ms = loop_ms(r->d->loop);
+	if (h->status >= 200 && h->status < 300) {
+		gate_open_all(&r->account->gates);
+		r->head_us = clock_us() - r->began_us;
+		return answer_begin(r);
+	}
+	r->told_ms = verdict_retry_ms(h, clock_wall_ms());
+	relay_wait_until(r, r->heard_ms + ERROR_BODY_MS);
+	r->events |= 1u << E_DATA;
+	return R_JUDGING;
+}
+
+enum relay_state
+do_gather(struct relay *r)
+{
+	struct str piece;
+
+	while (upstream_piece(&r->up, &piece)) {
+		if (buf_len(&r->held) + piece.len > ERROR_BODY_MAX)
+			return do_weigh(r);
+		buf_must(&r->held, piece);
+	}
+	if (r->up.phase == UP_ENDED || r->up.phase == UP_FAILED)
+		return do_weigh(r);
+	return R_JUDGING;
+}
+
+/* The reasons are read: pass them on, or try elsewhere. */
+enum relay_state
+do_weigh(struct relay *r)
+{
+	unsigned status = r->up.answer.status;
+	struct str body = buf_str(&r->held);
+	const struct verdict *v = verdict_find(status, body);
+	char error[160];
+
+	snprintf(error, sizeof(error), "%u %.*s", status,
+	    STR_ARG(str_first(body, 120)));
+	for (char *c = error; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = ' ';
+	r->verdict = v;
+	if (!r->head_sent &&
+	    (v->next == NEXT_RETURN || (v->show && !who_next(r)))) {
+		if (v->next != NEXT_RETURN) {
+			remember_error(r, error);
+			verdict_apply(v, &r->account->gates,
+			    loop_ms(r->d->loop), r->told_ms, error);
+		}
+		return answer_pass_error(r);
+	}
+	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);
+	return attempt_failed(r, status, body, error);
+}

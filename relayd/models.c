@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* models.c - lists of models in the shape that the asking client expects.
+ *
+ * An entry of the Anthropic and OpenAI lists has the fields of both, since
+ * clients of either kind ask at the root (protocols/claude.md 3.7). */
+#include "relayd/models.h"
+
+#include "proto/json.h"
+
+#include "relayd/daemon.h"
+#include "relayd/loop.h"
+
+/* A list longer than this serves nobody. */
+#define MODELS_MAX 256
+/* Lists name a moment of creation that nobody knows. */
+#define CREATED	     1735689600
+#define CREATED_TEXT "2025-01-01T00:00:00Z"
+
+enum shape {
+	SHAPE_ANTHROPIC,
+	SHAPE_OPENAI,
+	SHAPE_CODEX,
+	SHAPE_GEMINI
+};
+
+struct names {
+	struct str at[MODELS_MAX];
+	size_t count;
+};
+
+static enum shape
+shape_of(const struct dialect *dialect, const struct http1_head *head)
+{
+	const struct header *agent = http1_find(head, STR("user-agent"));
+
+	if (dialect == &dialect_gemini)
+		return SHAPE_GEMINI;
+	if (str_find(head->query, STR("client_version=")) >= 0)
+		return SHAPE_CODEX;
+	if (dialect == &dialect_anthropic ||
+	    http1_find(head, STR("anthropic-version")) ||
+	    (agent && str_starts(agent->value, STR("claude-"))))
+		return SHAPE_ANTHROPIC;
+	return SHAPE_OPENAI;
+}
+
+static bool
+fits(const struct account *a, enum shape shape)
+{
+	switch (shape) {
+	case SHAPE_GEMINI:
+		return a->provider->serves(&dialect_gemini, OP_GENERATE);
+	case SHAPE_ANTHROPIC:
+		return a->provider->serves(&dialect_anthropic, OP_GENERATE);
+	case SHAPE_OPENAI:
+	case SHAPE_CODEX:
+		break;
+	}
+	return a->provider->serves(&dialect_openai_chat, OP_GENERATE) ||
+	    a->provider->serves(&dialect_openai_responses, OP_GENERATE);
+}
+
+static void
+add(struct names *n, struct str name)
+{
+	if (str_chr(name, '*') >= 0 || str_chr(name, '?') >= 0)
+		return;
+	for (size_t i = 0; i < n->count; i++)
+		if (str_eq(n->at[i], name))
+			return;
+	if (n->count < MODELS_MAX)
+		n->at[n->count++] = name;
+}
+
+static void
+collect(const struct pool *p, enum shape shape, struct names *out)
+{
+	const struct account *a;
+
+	out->count = 0;
+	TAILQ_FOREACH (a, &p->accounts, link) {
+		struct str rest = a->rec.models, name;
+
+		if (a->rec.held || !fits(a, shape))
+			continue;
+		while (str_list_next(&rest, &name))
+			add(out, name);
+		for (int i = 0; !a->rec.models.len && a->provider->models[i];
+		     i++)
+			add(out, str_of(a->provider->models[i]));
+	}
+}
+
+static void
+put_model(struct json_out *j, enum shape shape, struct str name)
+{
+	json_open(j, '{');
+	if (shape == SHAPE_GEMINI) {
+		struct buf full;
+
+		buf_init(&full, 1024);
+		if (!buf_addf(&full, "models/%.*s",
+			STR_ARG(str_first(name, 500))))
+			json_say(j, "name", buf_str(&full));
+		buf_fini(&full);
+		json_say(j, "displayName", name);
+		json_put_key(j, "supportedGenerationMethods");
+		json_put_raw(j, STR("[\"generateContent\",\"countTokens\"]"));
+	} else {
+		json_say(j, "id", name);
+		json_say(j, "type", STR("model"));
+		json_say(j, "object", STR("model"));
+		json_say(j, "display_name", name);
+		json_say(j, "created_at", STR(CREATED_TEXT));
+		json_say_i64(j, "created", CREATED);
+		json_say(j, "owned_by", STR("relayd"));
+	}
+	json_close(j, '}');
+}
+
+void
+models_list(const struct pool *p, const struct dialect *dialect,
+    const struct http1_head *head, struct buf *out)
+{
+	enum shape shape = shape_of(dialect, head);
+	struct json_out j;
+	struct names n;
+
+	/* Codex wants a catalogue with much more in it; an empty one makes it
+	 * use its own (protocols/clients.md 2). */
+	if (shape == SHAPE_CODEX) {
+		buf_must(out, STR("{\"models\":[]}"));
+		return;
+	}
+	collect(p, shape, &n);
+	json_begin(&j, out);
+	json_open(&j, '{');
+	if (shape != SHAPE_GEMINI)
+		json_say(&j, "object", STR("list"));
+	json_put_key(&j, shape == SHAPE_GEMINI ? "models" : "data");
+	json_open(&j, '[');
+	for (size_t i = 0; i < n.count; i++)
+		put_model(&j, shape, n.at[i]);
+	json_close(&j, ']');
+	if (shape == SHAPE_ANTHROPIC) {
+		json_say_bool(&j, "has_more", false);
+		if (n.count) {
+			json_say(&j, "first_id", n.at[0]);
+			json_say(&j, "last_id", n.at[n.count - 1]);
+		}
+	}
+	json_close(&j, '}');
+	if (json_end(&j))
+		buf_clear(out);
+}
+
+bool
+models_show(const struct pool *p, const struct dialect *dialect,
+    const struct http1_head *head, struct str model, struct buf *out)
+{
+	enum shape shape = shape_of(dialect, head);
+	const struct account *a;
+	bool found = false;
+	struct json_out j;
+
+	TAILQ_FOREACH (a, &p->accounts, link)
+		found = found ||
+		    (!a->rec.held && fits(a, shape) &&
+			account_has_model(a, model));
+	if (!found)
+		return false;
+	json_begin(&j, out);
+	put_model(&j, shape, model);
+	return json_end(&j) == OK;
+}
+
+void
+health_write(const struct daemon *d, struct buf *out)
+{
+	int64_t up_s = (loop_ms(d->loop) - d->started_ms) / 1000;
+
+	if (buf_addf(out,
+		"{\"status\":\"%s\",\"service\":\"relayd\",\"uptime\":%lld}",
+		d->draining ? "draining" : "healthy", (long long)up_s))
+		buf_clear(out);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* models.h - lists of models in the shape that the asking client expects, and
+ * the little that relayd says about itself over HTTP. */
+#ifndef RELAYD_MODELS_H
+#define RELAYD_MODELS_H
+
+#include "relayd/account.h"
+
+struct daemon;
+
+/* What the accounts serve: the names they list (globs are left out), or those
+ * known of their kind.  The dialect is the route's; at the root the client's
+ * headers decide. */
+void models_list(const struct pool *p, const struct dialect *dialect,
+    const struct http1_head *head, struct buf *out);
+/* One of them; false when no account has it. */
+bool models_show(const struct pool *p, const struct dialect *dialect,
+    const struct http1_head *head, struct str model, struct buf *out);
+
+/* {"status":"healthy",...}: nothing that a stranger should not know. */
+void health_write(const struct daemon *d, struct buf *out);
+
+#endif

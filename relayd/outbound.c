@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* outbound.c - the heads that relayd writes. */
+#include "relayd/outbound.h"
+
+enum way {
+	KEEP,
+	DROP,
+	OURS
+};
+
+static const struct rule {
+	struct str name;
+	enum way up, down;
+} rules[] = {
+#define X(name_, up_, down_)                                                   \
+	{ .name = { .at = (name_), .len = sizeof(name_) - 1 },                 \
+		.up = (up_),                                                   \
+		.down = (down_) },
+#include "relayd/headers.def"
+#undef X
+};
+
+static const struct rule *
+rule_of(struct str name)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (rules[i].name.len < name.len)
+			continue;
+		if (rules[i].name.len > name.len)
+			break;
+		if (str_ieq(rules[i].name, name))
+			return &rules[i];
+	}
+	return NULL;
+}
+
+bool
+is_credential_field(struct str name)
+{
+	return str_ieq(name, STR("authorization")) ||
+	    str_ieq(name, STR("x-api-key")) ||
+	    str_ieq(name, STR("x-goog-api-key")) ||
+	    str_ieq(name, STR("api-key"));
+}
+
+/* What of ours has been written already. */
+struct written {
+	bool host, credential, length, encoding, agent;
+};
+
+/* Twenty of these make a head: no format strings here. */
+static enum err
+put(struct buf *out, struct str name, struct str value)
+{
+	size_t room;
+	enum err e;
+	char *at;
+
+	e = buf_room(out, name.len + value.len + 4, &at, &room);
+	if (e)
+		return e;
+	at = mempcpy(at, name.at, name.len);
+	at = mempcpy(at, ": ", 2);
+	if (value.len)
+		at = mempcpy(at, value.at, value.len);
+	memcpy(at, "\r\n", 2);
+	buf_grew(out, name.len + value.len + 4);
+	return OK;
+}
+
+/* Does the head's Connection name fields that end here?  Mostly it says no
+ * more than keep-alive or close. */
+static bool
+names_fields(const struct http1_head *h)
+{
+	const struct header *f = http1_find(h, STR("connection"));
+
+	return f && !str_ieq(f->value, STR("keep-alive")) &&
+	    !str_ieq(f->value, STR("close"));
+}
+
+static enum err
+put_credential(const struct account *a, struct buf *out)
+{
+	struct str auth =
+	    a->rec.auth.len ? a->rec.auth : str_of(a->provider->auth);
+
+	if (str_eq(auth, STR("bearer")))
+		return buf_addf(out, "Authorization: Bearer %.*s\r\n",
+		    STR_ARG(a->credential));
+	return put(out, auth, a->credential);
+}
+
+/* Streams are asked for uncompressed: pings and errors could not be put into a
+ * compressed one.  Other answers may come as gzip when the client takes it. */
+static const char *
+encoding_for(const struct ask *ask)
+{
+	if (!ask->stream &&
+	    http1_has_token(ask->head, STR("accept-encoding"), STR("gzip")))
+		return "gzip";
+	return "identity";
+}
+
+static enum err
+put_ours(const struct account *a, const struct ask *ask, struct str name,
+    struct str value, struct written *w, struct buf *out)
+{
+	if (is_credential_field(name)) {
+		if (w->credential)
+			return OK;
+		w->credential = true;
+		return put_credential(a, out);
+	}
+	if (str_ieq(name, STR("host"))) {
+		w->host = true;
+		return put(out, name, str_of(a->host_field));
+	}
+	if (str_ieq(name, STR("content-length"))) {
+		if (w->length || !ask->has_body)
+			return OK;
+		w->length = true;
+		return buf_addf(out, "%.*s: %llu\r\n", STR_ARG(name),
+		    (unsigned long long)ask->length);
+	}
+	if (str_ieq(name, STR("accept-encoding"))) {
+		if (w->encoding)
+			return OK;
+		w->encoding = true;
+		return put(out, name, str_of(encoding_for(ask)));
+	}
+	if (str_ieq(name, STR("user-agent"))) {
+		w->agent = true;
+		return put(out, name,
+		    a->rec.user_agent.len ? a->rec.user_agent : value);
+	}
+	/* Content-Encoding: only when the body goes on as it came. */
+	return ask->encoding.len ? put(out, name, value) : OK;
+}
+
+/* What the client did not send and we need. */
+static enum err
+put_missing(const struct account *a, const struct ask *ask,
+    const struct written *w, struct buf *out)
+{
+	enum err e = OK;
+
+	if (!w->host)
+		e = put(out, STR("Host"), str_of(a->host_field));
+	if (!e && !w->credential)
+		e = put_credential(a, out);
+	if (!e && !w->encoding)
+		e = put(out, STR("Accept-Encoding"), str_of(encoding_for(ask)));
+	if (!e && !w->agent && a->rec.user_agent.len)
+		e = put(out, STR("User-Agent"), a->rec.user_agent);
+	if (!e && !w->length && ask->has_body)
+		e = buf_addf(out, "Content-Length: %llu\r\n",
+		    (unsigned long long)ask->length);
+	return e;
+}
+
+enum err
+outbound_request(const struct account *a, const struct ask *ask,
+    struct buf *out, struct why *out_why)
+{
+	const struct http1_head *h = ask->head;
+	struct written w = { .host = false };
+	bool named = names_fields(h);
+	enum err e;
+
+	e = buf_addf(out, "%.*s %s", STR_ARG(h->method), a->base);
+	if (!e)
+		e = a->provider->target(a, ask, out, out_why);
+	if (!e)
+		e = buf_add(out, STR(" HTTP/1.1\r\n"));
+	for (size_t i = 0; !e && i < h->count; i++) {
+		const struct header *f = &h->fields[i];
+		const struct rule *r = rule_of(f->name);
+
+		if (r && r->up == DROP)
+			continue;
+		if (r && r->up == OURS)
+			e = put_ours(a, ask, f->name, f->value, &w, out);
+		else if (!named ||
+		    !http1_has_token(h, STR("connection"), f->name))
+			e = put(out, f->name, f->value);
+	}
+	if (!e)
+		e = put_missing(a, ask, &w, out);
+	if (!e)
+		e = http1_put_end(out);
+	if (e == ERR_LIMIT)
+		why_set(out_why, e, "head", "the request head is too large");
+	return e;
+}
+
+enum err
+outbound_answer(const struct http1_head *answer, bool decoded, struct buf *out)
+{
+	bool named = names_fields(answer);
+	enum err e = OK;
+
+	for (size_t i = 0; !e && i < answer->count; i++) {
+		const struct header *f = &answer->fields[i];
+		const struct rule *r = rule_of(f->name);
+
+		if (r && r->down == DROP)
+			continue;
+		if (r && r->down == OURS &&
+		    (decoded || !str_ieq(r->name, STR("content-encoding"))))
+			continue;
+		if (!named ||
+		    !http1_has_token(answer, STR("connection"), f->name))
+			e = put(out, f->name, f->value);
+	}
+	return e;
+}

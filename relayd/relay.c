@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* relay.c - the machine: events in, moves made, the receipt written once.
+ *
+ * Everything outside may only post events; relay_run() serves them in order
+ * by the table relay_moves.def. */
+#include "relayd/relay.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "proto/mem.h"
+
+#include "relayd/apikey.h"
+#include "relayd/conf.h"
+#include "relayd/daemon.h"
+#include "relayd/ledger.h"
+#include "relayd/log.h"
+
+typedef enum relay_state move(struct relay *r);
+
+static const char *const state_texts[] = {
+#define X(name, text) text,
+#include "relayd/relay_states.def"
+#undef X
+};
+
+static const char *const event_names[] = {
+#define X(name) #name,
+#include "relayd/relay_events.def"
+#undef X
+};
+
+const char *
+relay_state_text(enum relay_state s)
+{
+	return state_texts[s];
+}
+
+/* --- the table -------------------------------------------------------------------- */
+
+static move do_none, do_bug;
+
+#define X(state, gone, stop, start, spoilt, head, data, fail, end, stored,     \
+    expire)                                                                    \
+	[R_##state] = { do_##gone, do_##stop, do_##start, do_##spoilt,         \
+		do_##head, do_##data, do_##fail, do_##end, do_##stored,        \
+		do_##expire },
+static move *const moves[R_COUNT][E_COUNT] = {
+#include "relayd/relay_moves.def"
+};
+#undef X
+
+static enum relay_state
+do_none(struct relay *r)
+{
+	return r->state;
+}
+
+/* A broken promise of ours: it costs this request, not the others. */
+static enum relay_state
+do_bug(struct relay *r)
+{
+	log_note(LOG_ERROR, "bug", "request %s: impossible event in state %s",
+	    r->id_text, relay_state_text(r->state));
+	if (r->head_sent)
+		return do_cut(r);
+	relay_fault(r, FAULT_INTERNAL, "relayd has made a mistake");
+	return do_refuse(r);
+}
+
+/* --- running ------------------------------------------------------------------------ */
+
+void
+relay_post(struct relay *r, enum relay_event e)
+{
+	r->events |= 1u << e;
+	loop_ready(r->d->loop, &r->task);
+}
+
+void
+relay_wait_until(struct relay *r, int64_t at_ms)
+{
+	timer_set(r->d->loop, &r->timer, at_ms);
+}
+
+static void
+on_timer(void *arg)
+{
+	relay_post(arg, E_EXPIRE);
+}
+
+static void
+relay_free(void *it)
+{
+	struct relay *r = it;
+
+	buf_fini(&r->path_text);
+	buf_fini(&r->query);
+	buf_fini(&r->decoded);
+	buf_fini(&r->model);
+	buf_fini(&r->spliced);
+	buf_fini(&r->fault_text);
+	buf_wipe(&r->up_head);
+	buf_fini(&r->attempts);
+	buf_fini(&r->held);
+	buf_fini(&r->plain);
+	decoder_free(r->decoder);
+	decoder_free(r->undo);
+	sse_fini(&r->sse);
+	free(r);
+}
+
+/* Nothing points at it any more: take it off the lists. */
+static void
+relay_end(struct relay *r)
+{
+	struct daemon *d = r->d;
+
+	if (r->up_open)
+		attempt_end(r, ATTEMPT_GONE, 0, "");
+	answer_forget_seal(r);
+	timer_clear(d->loop, &r->timer);
+	loop_unready(d->loop, &r->task);
+	if (r->key) {
+		r->key->in_flight--;
+		apikey_unref(d->keys, r->key);
+	}
+	TAILQ_REMOVE(&r->all->live, r, link);
+	r->all->count--;
+	d->counters.requests_now--;
+	loop_bury(d->loop, relay_free, r);
+}
+
+/* What the upstream has to say becomes an event. */
+static void
+listen_up(struct relay *r)
+{
+	upstream_look(&r->up);
+	if (r->state != R_OPENING)
+		r->events |= 1u << E_DATA;
+	else if (r->up.phase == UP_FAILED)
+		r->events |= 1u << E_FAIL;
+	else if (r->up.phase == UP_ANSWERING || r->up.phase == UP_ENDED)
+		r->events |= 1u << E_HEAD;
+}
+
+void
+relay_run(void *arg)
+{
+	struct relay *r = arg;
+
+	if (r->up_open && !r->up.dial)
+		listen_up(r);
+	while (r->events) {
+		enum relay_event e = (enum relay_event)__builtin_ctz(r->events);
+		enum relay_state next;
+
+		r->events &= ~(1u << e);
+		if (e == E_EXPIRE && r->timer.at_ms)
+			continue; /* it was set anew meanwhile */
+		next = moves[r->state][e](r);
+		if (log_on(LOG_DEBUG) && next != r->state)
+			log_note(LOG_DEBUG, "move", "%s: %s, %s -> %s",
+			    r->id_text, event_names[e],
+			    relay_state_text(r->state), relay_state_text(next));
+		r->state = next;
+		if (next == R_SETTLED) {
+			relay_end(r);
+			return;
+		}
+	}
+}
+
+struct relay *
+relay_new(struct relays *all, struct conn *c)
+{
+	struct relay *r = xcalloc(1, sizeof(*r));
+	struct daemon *d = all->d;
+
+	r->all = all;
+	r->d = d;
+	r->c = c;
+	r->state = R_READING;
+	task_init(&r->task, relay_run, r);
+	timer_init(&r->timer, on_timer, r);
+	buf_init(&r->path_text, HTTP1_HEAD_MAX);
+	buf_init(&r->query, HTTP1_HEAD_MAX);
+	buf_init(&r->decoded, d->conf->max_body);
+	buf_init(&r->model, 512);
+	buf_init(&r->spliced, d->conf->max_body + 256);
+	buf_init(&r->fault_text, 1024);
+	buf_init(&r->up_head, 2 * HTTP1_HEAD_MAX);
+	buf_init(&r->attempts, 4096);
+	buf_init(&r->held, SSE_EVENT_MAX + 1024 * 1024);
+	buf_init(&r->plain, SSE_EVENT_MAX);
+	sse_init(&r->sse);
+	TAILQ_INSERT_TAIL(&all->live, r, link);
+	all->count++;
+	d->counters.requests_total++;
+	d->counters.requests_now++;
+	return r;
+}
+
+/* --- the receipt --------------------------------------------------------------------- */
+
+void
+relay_fault(struct relay *r, enum fault f, const char *fmt, ...)
+{
+	va_list ap;
+
+	r->fault = f;
+	buf_clear(&r->fault_text);
+	va_start(ap, fmt);
+	if (buf_addv(&r->fault_text, fmt, ap))
+		buf_must(&r->fault_text, STR("the request was refused"));
+	va_end(ap);
+}
+
+/* What the ledger is told; borrows from r. */
+void
+relay_receipt(struct relay *r, struct receipt_rec *out)
+{
+	int64_t now = clock_us();
+
+	*out = (struct receipt_rec){
+		.key_id = r->key ? r->key->rec.id : STR(""),
+		.account = str_of(r->account_name),
+		.client = str_of(r->client),
+		.model = buf_str(&r->model),
+		.status = r->status,
+		.flags = r->flags,
+		.wait_us = (uint64_t)r->wait_us,
+		.head_us = (uint64_t)r->head_us,
+		.first_us = (uint64_t)r->first_us,
+		.total_us = (uint64_t)(now - r->began_us),
+		.bytes_in = r->bytes_in,
+		.bytes_out = r->bytes_out,
+		.attempts = buf_str(&r->attempts),
+	};
+	out->route =
+	    r->routed.route ? str_of(r->routed.route->pattern) : STR("");
+	if (r->fault)
+		out->fault = str_of(fault_row(r->fault)->name);
+	else if (r->watch.error)
+		out->fault = str_of(r->watch.error_type);
+	if (r->watch.model[0] &&
+	    !str_eq(str_of(r->watch.model), buf_str(&r->model)))
+		out->upstream_model = str_of(r->watch.model);
+}
+
+static void
+count(struct daemon *d, enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_REFUSED:
+		d->counters.refused_total++;
+		break;
+	case OUTCOME_FAILED:
+		d->counters.failed_total++;
+		break;
+	case OUTCOME_CUT:
+		d->counters.cut_total++;
+		break;
+	case OUTCOME_GONE:
+		d->counters.gone_total++;
+		break;
+	case OUTCOME_OK:
+	case OUTCOME_UPSTREAM:
+	case OUTCOME_INTERRUPTED:
+	case OUTCOME_COUNT:
+		break;
+	}
+}
+
+static void
+log_receipt(const struct relay *r, const struct receipt_rec *rec)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_INFO, "request");
+	log_cstr(&l, "id", r->id_text);
+	log_str(&l, "key", rec->key_id);
+	log_cstr(&l, "peer", r->c ? r->c->peer : "");
+	log_str(&l, "route", rec->route);
+	log_str(&l, "model", rec->model);
+	log_str(&l, "account", rec->account);
+	log_u64(&l, "status", rec->status);
+	log_cstr(&l, "outcome", outcome_name(rec->outcome));
+	if (rec->fault.len)
+		log_str(&l, "fault", rec->fault);
+	log_u64(&l, "tries", r->tries);
+	log_u64(&l, "head_us", rec->head_us);
+	log_u64(&l, "total_us", rec->total_us);
+	log_i64(&l, "in", rec->input);
+	log_i64(&l, "out", rec->output);
+	log_u64(&l, "bytes", rec->bytes_out);
+	log_end(&l);
+}
+
+/* When the upstream never told what it cost, what was seen is counted: about
+ * four bytes to a token. */
+static void
+estimate(struct relay *r)
+{
+	struct usage *u = &r->watch.usage;
+
+	if (r->op != OP_GENERATE || !r->tries)
+		return;
+	if (!u->known && (r->head_us || r->bytes_out))
+		u->input = (int64_t)(r->bytes_in / 4);
+	if ((int64_t)(r->watch.delta_bytes / 4) > u->output)
+		u->output = (int64_t)(r->watch.delta_bytes / 4);
+	r->flags |= RECEIPT_ESTIMATED;
+}
+
+void
+relay_settle(struct relay *r, enum outcome outcome)
+{
+	struct receipt_rec rec;
+	bool whole = outcome == OUTCOME_OK;
+
+	if (r->settled)
+		return;
+	r->settled = true;
+	if (r->tries > 1)
+		r->flags |= RECEIPT_RETRIED;
+	if (outcome == OUTCOME_GONE)
+		r->flags |= RECEIPT_DISCONNECTED;
+	if (outcome != OUTCOME_REFUSED && outcome != OUTCOME_FAILED &&
+	    outcome != OUTCOME_UPSTREAM && (!whole || !r->watch.usage.known))
+		estimate(r);
+	relay_receipt(r, &rec);
+	rec.outcome = outcome;
+	rec.input = r->watch.usage.input;
+	rec.output = r->watch.usage.output;
+	rec.cache_read = r->watch.usage.cache_read;
+	rec.cache_write_5m = r->watch.usage.cache_write_5m;
+	rec.cache_write_1h = r->watch.usage.cache_write_1h;
+	rec.reasoning = r->watch.usage.reasoning;
+	count(r->d, outcome);
+	r->d->counters.bytes_in_total += r->bytes_in;
+	r->d->counters.bytes_out_total += r->bytes_out;
+	log_receipt(r, &rec);
+	/* Without a key there is nobody to account it to. */
+	if (!r->key)
+		return;
+	if (ledger_done(r->d->ledger, &r->id, &rec))
+		log_note(LOG_ERROR, "ledger",
+		    "the journal is full: the receipt of %s is lost",
+		    r->id_text);
+	if (r->all->observer)
+		r->all->observer(r->all->observer_arg, &r->id, &rec);
+}
+
+enum relay_state
+do_settle(struct relay *r)
+{
+	/* Its receipt says how it ended; the client left after that. */
+	if (r->up_open)
+		attempt_end(r, ATTEMPT_OK, 0, "");
+	if (r->c) {
+		struct conn *c = r->c;
+
+		r->c = NULL;
+		if (c->owner == r)
+			conn_finish(c);
+	}
+	return R_SETTLED;
+}
+
+/* --- all of them ----------------------------------------------------------------------- */
+
+void
+relays_new(struct daemon *d, struct relays **out)
+{
+	struct relays *all = xcalloc(1, sizeof(*all));
+
+	all->d = d;
+	TAILQ_INIT(&all->live);
+	*out = all;
+}
+
+void
+relays_stop(struct relays *all)
+{
+	struct relay *r;
+
+	TAILQ_FOREACH (r, &all->live, link) {
+		relay_fault(r, FAULT_BUSY,
+		    "this relay is being stopped; try again in a moment");
+		r->fault_retry_ms = 5000;
+		relay_post(r, E_STOP);
+	}
+}
+
+void
+relays_free(struct relays *all)
+{
+	struct relay *r;
+
+	if (!all)
+		return;
+	while ((r = TAILQ_FIRST(&all->live))) {
+		r->c = NULL;
+		relay_end(r);
+	}
+	free(all);
+}
+
+void
+relays_observe(struct relays *all, relay_observer *fn, void *arg)
+{
+	all->observer = fn;
+	all->observer_arg = arg;
+}

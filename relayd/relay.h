@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* relay.h - one request on its way through, from its head to its receipt.
+ *
+ * What happens when stands in relay_moves.def.  The moves are spread over the
+ * files by subject: admit.c (the way in), attempt.c (one try at one account),
+ * answer.c (what comes back), and relay.c (the machine itself). */
+#ifndef RELAYD_RELAY_H
+#define RELAYD_RELAY_H
+
+#include <sys/queue.h>
+
+#include "proto/coding.h"
+#include "proto/dialect.h"
+#include "proto/ulid.h"
+
+#include "store/rec.h"
+#include "store/store.h"
+
+#include "relayd/conn.h"
+#include "relayd/receipt.h"
+#include "relayd/route.h"
+#include "relayd/sched.h"
+#include "relayd/upstream.h"
+#include "relayd/verdict.h"
+
+struct apikey;
+struct daemon;
+struct seal_job;
+
+enum relay_state {
+#define X(name, text) R_##name,
+#include "relayd/relay_states.def"
+#undef X
+	R_COUNT
+};
+
+enum relay_event {
+#define X(name) E_##name,
+#include "relayd/relay_events.def"
+#undef X
+	E_COUNT
+};
+
+/* "req_" and a ulid. */
+#define RELAY_ID_TEXT (4 + ULID_TEXT + 1)
+
+struct relay {
+	TAILQ_ENTRY(relay) link;
+	struct relays *all;
+	struct daemon *d;
+	struct conn *c; /* NULL once it has been let go */
+	struct task task;
+	struct timer timer;
+	enum relay_state state;
+	unsigned events; /* bits of enum relay_event */
+
+	/* What was asked. */
+	struct ulid id;
+	char id_text[RELAY_ID_TEXT];
+	int64_t began_us;
+	struct apikey *key; /* NULL before it was found */
+	struct routed routed;
+	const struct dialect *dialect;
+	enum op op;
+	struct buf path_text; /* what routed points into */
+	struct buf query;     /* without credentials */
+	struct scan scan;
+	struct asked asked;
+	struct decoder *decoder; /* of a compressed request body */
+	struct buf decoded;
+	struct buf model;
+	struct str body; /* as it goes to the upstream */
+	struct buf spliced;
+	bool is_options;
+	char client[48];  /* product of the User-Agent */
+	enum fault fault; /* why it is refused, when it is */
+	struct buf fault_text;
+	int64_t fault_retry_ms;
+
+	/* The tries. */
+	struct sched_ask ask;
+	struct account *account; /* of the try under way */
+	struct upstream up;
+	bool up_open, up_fresh;
+	struct buf up_head;
+	unsigned tries, same_tries;
+	struct buf attempts; /* encoded, for the receipt */
+	int64_t tries_began_ms;
+	struct verdict const *verdict;
+	char account_name[72]; /* of the last try; accounts may be removed */
+
+	/* The answer. */
+	struct sse sse;
+	struct watch watch;
+	struct decoder *undo; /* of an upstream that compresses anyway */
+	struct buf held;  /* not shown yet: an answer, or a piece of an event */
+	struct buf plain; /* decoded piece */
+	enum coding is_coded; /* passed on compressed */
+	size_t whole;	      /* bytes of `held` that can be shown */
+	struct seal_job *sealing;
+	bool is_sse, head_sent, hides_usage, chunked, lost_track;
+	bool saw_event;
+	unsigned status;	   /* what the client was told; 0: nothing */
+	int64_t deadline_ms;	   /* of the state */
+	int64_t heard_ms, said_ms; /* when the upstream, and we, last spoke */
+	int64_t wait_us, head_us, first_us;
+	int64_t told_ms; /* how long the upstream asked to be left alone */
+	uint64_t bytes_in, bytes_out;
+	unsigned flags; /* RECEIPT_ bits */
+	bool settled;	/* the receipt is written */
+	bool opened;	/* the ledger has its opening */
+};
+
+TAILQ_HEAD(relay_list, relay);
+
+/* Requests and re-sends of one provider, for the retry budget. */
+struct retry_budget {
+	int64_t minute;
+	unsigned asked[2], again[2]; /* this minute and the one before */
+};
+
+#define RELAYS_PROVIDERS_MAX 32
+
+typedef void
+relay_observer(void *arg, const struct ulid *id, const struct receipt_rec *r);
+
+struct relays {
+	struct daemon *d;
+	struct relay_list live;
+	unsigned count;
+	struct retry_budget budgets[RELAYS_PROVIDERS_MAX];
+	relay_observer *observer;
+	void *observer_arg;
+};
+
+/* What listeners give their connections to. */
+extern const struct conn_user relay_conn_user;
+
+void relays_new(struct daemon *d, struct relays **out);
+/* End all that are under way (the client is told). */
+void relays_stop(struct relays *all);
+void relays_free(struct relays *all);
+/* fn is called as each request ends, with its receipt (borrowed). */
+void relays_observe(struct relays *all, relay_observer *fn, void *arg);
+const char *relay_state_text(enum relay_state s);
+
+/* --- between relay.c and the files of its moves ------------------------------- */
+
+struct relay *relay_new(struct relays *all, struct conn *c);
+void relay_run(void *arg);
+void relay_post(struct relay *r, enum relay_event e);
+/* What is known by now, for the ledger; borrows from r. */
+void relay_receipt(struct relay *r, struct receipt_rec *out);
+/* The state's one timer. */
+void relay_wait_until(struct relay *r, int64_t at_ms);
+/* Write down why it is refused; the text is for the client. */
+void relay_fault(struct relay *r, enum fault f, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* admit.c */
+enum relay_state do_begin(struct relay *r);
+enum relay_state do_refuse(struct relay *r);
+
+/* attempt.c */
+enum relay_state attempt_open(struct relay *r);
+/* End the try under way and note it in the receipt. */
+void attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
+    const char *error);
+enum relay_state do_judge(struct relay *r);
+enum relay_state do_gather(struct relay *r);
+enum relay_state do_weigh(struct relay *r);
+enum relay_state do_retry(struct relay *r);
+enum relay_state do_again(struct relay *r);
+enum relay_state do_waited(struct relay *r);
+/* A failure of that status and body before the client saw anything. */
+enum relay_state attempt_failed(struct relay *r, unsigned status,
+    struct str body, const char *error);
+
+/* answer.c */
+enum relay_state answer_begin(struct relay *r);
+enum relay_state answer_pass_error(struct relay *r);
+void answer_ping(struct relay *r);
+/* The relay ends before its receipt was stored. */
+void answer_forget_seal(struct relay *r);
+enum relay_state do_hold(struct relay *r);
+enum relay_state do_enough(struct relay *r);
+enum relay_state do_whole(struct relay *r);
+enum relay_state do_pass(struct relay *r);
+enum relay_state do_silent(struct relay *r);
+enum relay_state do_finish(struct relay *r);
+enum relay_state do_cut(struct relay *r);
+enum relay_state do_part(struct relay *r);
+enum relay_state do_leave(struct relay *r);
+enum relay_state do_tail(struct relay *r);
+enum relay_state do_close(struct relay *r);
+enum relay_state do_unseal(struct relay *r);
+enum relay_state do_settle(struct relay *r);
+/* Write the receipt: exactly once, before the client can see the end. */
+void relay_settle(struct relay *r, enum outcome outcome);
+
+#endif

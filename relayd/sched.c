@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* sched.c - which account answers. */
+#include "relayd/sched.h"
+
+static const char *const texts[] = {
+#define X(name, text) text,
+#include "relayd/sieve.def"
+#undef X
+};
+
+const char *
+sieve_text(enum sieve s)
+{
+	return texts[s];
+}
+
+static bool
+was_tried(const struct sched_ask *ask, const struct account *a)
+{
+	for (unsigned i = 0; i < ask->tried_count; i++)
+		if (ask->tried[i] == a)
+			return true;
+	return false;
+}
+
+/* The sieve that holds it back, or SIEVE_COUNT. */
+static enum sieve
+sift(const struct account *a, const struct sched_ask *ask,
+    struct sched_choice *out)
+{
+	enum gate which;
+	int64_t until;
+
+	if (!a->provider->serves(ask->dialect, ask->op))
+		return SIEVE_KIND;
+	if (!account_has_model(a, ask->model))
+		return SIEVE_MODEL;
+	if (a->rec.held)
+		return SIEVE_HELD;
+	until = gate_until(&a->gates, ask->now_ms, &which);
+	if (until) {
+		if (!out->soonest_ms || until < out->soonest_ms)
+			out->soonest_ms = until;
+		return SIEVE_GATED;
+	}
+	return was_tried(ask, a) ? SIEVE_TRIED : SIEVE_COUNT;
+}
+
+static bool
+better(const struct account *a, const struct account *than)
+{
+	if (!than || a->rec.priority != than->rec.priority)
+		return !than || a->rec.priority < than->rec.priority;
+	return a->used_us < than->used_us;
+}
+
+void
+sched_choose(const struct pool *p, const struct sched_ask *ask,
+    struct sched_choice *out)
+{
+	struct account *a;
+
+	*out = (struct sched_choice){ .account = NULL };
+	TAILQ_FOREACH (a, &p->accounts, link) {
+		enum sieve s = sift(a, ask, out);
+
+		if (s != SIEVE_COUNT)
+			out->fell[s]++;
+		else if (better(a, out->account))
+			out->account = a;
+	}
+}
