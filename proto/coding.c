@@ -39,6 +39,8 @@ struct decoder {
 	bool has_first, has_zlib;
 	z_stream zlib;
 	ZSTD_DCtx *zstd;
+	size_t frame_in; /* bytes of the frame that zstd has eaten */
+	bool skippable;	 /* the frame is one */
 };
 
 enum coding
@@ -141,14 +143,41 @@ step_zlib(struct decoder *d, struct str *in, char *at, size_t room,
 	return ret == Z_OK || ret == Z_BUF_ERROR ? OK : ERR_SYNTAX;
 }
 
+/* May the next bytes stand at the start of a frame?  The library would take
+ * formats of long ago as well, to which the limit of the window is nothing. */
+static bool
+is_zstd_head(struct decoder *d, struct str in)
+{
+	static const unsigned char frame[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	static const unsigned char skippable[] = { 0x50, 0x2a, 0x4d, 0x18 };
+
+	for (size_t i = d->frame_in; i < 4 && in.len; i++) {
+		unsigned char c = (unsigned char)in.at[0];
+
+		if (i == 0) {
+			d->skippable = (c & 0xf0) == skippable[0];
+			if (d->skippable)
+				c = skippable[0];
+		}
+		if (c != (d->skippable ? skippable : frame)[i])
+			return false;
+		in = str_skip(in, 1);
+	}
+	return true;
+}
+
 static enum err
 step_zstd(struct decoder *d, struct str *in, char *at, size_t room,
     size_t *out_made)
 {
 	ZSTD_inBuffer from = { .src = in->at, .size = in->len };
 	ZSTD_outBuffer to = { .dst = at, .size = room };
-	size_t ret = ZSTD_decompressStream(d->zstd, &to, &from);
+	size_t ret;
 
+	if (!is_zstd_head(d, *in))
+		return ERR_SYNTAX;
+	ret = ZSTD_decompressStream(d->zstd, &to, &from);
+	d->frame_in += from.pos;
 	*in = str_skip(*in, from.pos);
 	*out_made = to.pos;
 	if (ZSTD_isError(ret))
@@ -156,10 +185,12 @@ step_zstd(struct decoder *d, struct str *in, char *at, size_t room,
 			ZSTD_error_frameParameter_windowTooLarge
 		    ? ERR_LIMIT
 		    : ERR_SYNTAX;
-	if (ret == 0)
+	if (ret == 0) {
 		d->stage = BETWEEN;
-	else if (from.pos || to.pos)
+		d->frame_in = 0;
+	} else if (from.pos || to.pos) {
 		d->stage = INSIDE;
+	}
 	return OK;
 }
 

@@ -380,6 +380,35 @@ a_window_over_eight_mebibytes_is_refused(void **state)
 	buf_fini(&out);
 }
 
+static void
+only_the_zstd_of_today_is_taken(void **state)
+{
+	/* The magic number of 0.6, which the library would take. */
+	const char old[] = "\x26\xb5\x2f\xfd\xd3\xd3\xd3\xd3";
+	/* A frame to be skipped, before one that is not. */
+	const char skip[] = "\x5f\x2a\x4d\x18\x03\0\0\0abc";
+	struct buf in, out;
+
+	(void)state;
+	buf_init(&in, MAX);
+	buf_init(&out, MAX);
+	for (size_t cut = 0; cut < sizeof(old); cut++)
+		assert_int_equal(unpack(CODING_ZSTD, MAX,
+				     str_at(old, sizeof(old) - 1), cut, &out),
+		    ERR_SYNTAX);
+	buf_must(&in, str_at(skip, sizeof(skip) - 1));
+	pack_zstd(&in, str_of(text));
+	buf_must(&in, str_at(skip, sizeof(skip) - 1));
+	for (size_t cut = 0; cut <= buf_len(&in); cut++) {
+		assert_int_equal(unpack(CODING_ZSTD, MAX, buf_str(&in), cut,
+				     &out),
+		    OK);
+		assert_string_equal(buf_cstr(&out), text);
+	}
+	buf_fini(&in);
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -393,6 +422,7 @@ main(void)
 		cmocka_unit_test(the_ceiling_of_bytes_holds_to_the_byte),
 		cmocka_unit_test(a_bomb_is_stopped_by_its_ratio),
 		cmocka_unit_test(a_window_over_eight_mebibytes_is_refused),
+		cmocka_unit_test(only_the_zstd_of_today_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
