@@ -22,6 +22,9 @@
 #define FRESH_MS  (61 * 1000)
 #define STALE_MS  (61 * 60 * 1000)
 #define FAILED_MS (3 * 1000)
+/* One byte longer than a label may be. */
+#define LABEL_16   "aaaaaaaaaaaaaaaa"
+#define LONG_LABEL LABEL_16 LABEL_16 LABEL_16 LABEL_16 ".test"
 
 struct bench {
 	struct loop *loop;
@@ -125,8 +128,7 @@ what_is_no_name_is_never_asked_for(void **state)
 		"a\ttest", "a\r\nb", "2130706433", "0x7f.1", "0177.0.0.1",
 		"127.1", "1.2.3.4.5", "host.0x7f", "[::1]", "::1%lo", "a@b",
 		"a/b", "a:80", "m\xc3\xbcnchen.test", "a..", "*.test",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aa.test" };
+		LONG_LABEL };
 	struct bench *b = *state;
 	char endless[400];
 
