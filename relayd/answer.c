@@ -332,7 +332,16 @@ error_first(struct relay *r)
 static enum relay_state
 end_answer(struct relay *r)
 {
+	int64_t now_us = clock_us() - r->began_us;
+
+	/* The receipt speaks of what is shown right after it. */
+	if (!r->head_sent)
+		r->status = r->up.answer.status;
+	if (!r->first_us)
+		r->first_us = now_us;
+	r->bytes_out += buf_len(&r->held);
 	relay_settle(r, r->watch.error ? OUTCOME_UPSTREAM : OUTCOME_OK);
+	r->bytes_out -= buf_len(&r->held);
 	if (r->d->conf->durable == DURABLE_POWER && r->key)
 		return seal(r);
 	return do_unseal(r);

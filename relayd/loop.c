@@ -29,7 +29,8 @@ struct loop {
 	unsigned timers, timers_max;
 	struct grave *graves;
 	size_t graves_count, graves_max;
-	int64_t now_us, longest_us;
+	int64_t now_us; /* 0: not read yet in this turn */
+	int64_t longest_us;
 	unsigned round;
 	bool stop;
 };
@@ -57,15 +58,18 @@ clock_wall_ms(void)
 }
 
 int64_t
-loop_ms(const struct loop *l)
+loop_us(struct loop *l)
 {
-	return l->now_us / 1000;
+	/* A callback of libevent may ask first after a long sleep. */
+	if (!l->now_us)
+		l->now_us = clock_us();
+	return l->now_us;
 }
 
 int64_t
-loop_us(const struct loop *l)
+loop_ms(struct loop *l)
 {
-	return l->now_us;
+	return loop_us(l) / 1000;
 }
 
 static void
@@ -95,7 +99,6 @@ loop_new(struct loop **out, struct why *out_why)
 	}
 	l->tick = event_new(l->base, -1, 0, on_tick, l);
 	TAILQ_INIT(&l->ready);
-	l->now_us = clock_us();
 	*out = l;
 	return OK;
 }
@@ -322,6 +325,7 @@ loop_turn(struct loop *l, int64_t wait_ms)
 {
 	int64_t began, took;
 
+	l->now_us = 0;
 	if (!TAILQ_EMPTY(&l->ready)) {
 		event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	} else {

@@ -51,8 +51,8 @@ void loop_stop(struct loop *l);
 void loop_turn(struct loop *l, int64_t wait_ms);
 
 /* The monotonic clock, read once a turn. */
-int64_t loop_ms(const struct loop *l);
-int64_t loop_us(const struct loop *l);
+int64_t loop_ms(struct loop *l);
+int64_t loop_us(struct loop *l);
 /* The same, read now. */
 int64_t clock_us(void);
 /* Wall clock: ms since 1970. */
