@@ -55,16 +55,17 @@ struct entry_head {
 };
 
 struct journal {
+	/* Each of the two is written by one thread and read by the other;
+	 * apart, so that they do not pull one cache line to and fro.  What
+	 * never changes stands with the one that seldom does. */
+	_Alignas(64) _Atomic uint64_t released;
 	char *path;
 	uint8_t *map; /* the whole file */
 	size_t map_len;
 	uint8_t *ring;
 	uint64_t id, capacity;
 	bool read_only;
-	/* Each is written by one thread and read by the other; apart, so that
-	 * they do not pull one cache line to and fro. */
 	_Alignas(64) _Atomic uint64_t head;
-	_Alignas(64) _Atomic uint64_t released;
 };
 
 static uint32_t

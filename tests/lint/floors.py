@@ -30,7 +30,7 @@ STOREYS = [
     'listen conn curl upstream dial dialer wire way dns egress',
     'gate provider account apikey limit budget queue price sticky keyring pool',
     'daemon verdict sched route sigv4 headers',
-    'relay admit attempt answer receipt journal ledger models',
+    'relay admit attempt answer receipt outcome rollup dimension ledger models',
     'control peer ctl oauth renew notify audit',
     'main',
 ]

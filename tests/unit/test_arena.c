@@ -140,8 +140,7 @@ a_forked_child_finds_nothing(void **state)
 static void
 the_kernel_was_told_all_three_things(void **state)
 {
-	char line[512], *map = NULL;
-	unsigned long from, to;
+	char line[512], flags[512] = "", *end;
 	bool inside = false;
 	struct arena *a;
 	struct str got;
@@ -152,20 +151,21 @@ the_kernel_was_told_all_three_things(void **state)
 	assert_int_equal(arena_put(a, STR("secret"), &got), OK);
 	f = fopen("/proc/self/smaps", "r");
 	assert_non_null(f);
-	while (!map && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			inside =
-			    (uintptr_t)got.at >= from && (uintptr_t)got.at < to;
+	while (fgets(line, sizeof(line), f)) {
+		uintptr_t from = strtoul(line, &end, 16);
+
+		if (*end == '-')
+			inside = (uintptr_t)got.at >= from &&
+			    (uintptr_t)got.at < strtoul(end + 1, NULL, 16);
 		else if (inside && strncmp(line, "VmFlags:", 8) == 0)
-			map = line;
+			memcpy(flags, line, sizeof(flags));
 	}
 	fclose(f);
-	assert_non_null(map);
-	assert_non_null(strstr(map, " dd"));
-	assert_non_null(strstr(map, " wf"));
+	assert_non_null(strstr(flags, " dd"));
+	assert_non_null(strstr(flags, " wf"));
 	if (!MLOCK_IS_IDLE)
-		assert_int_equal(
-		    strstr(map, " lo") != NULL, arena_is_locked(a));
+		assert_int_equal(strstr(flags, " lo") != NULL,
+		    arena_is_locked(a));
 	arena_free(a);
 }
 

@@ -520,28 +520,30 @@ add_try(struct buf *to, const char *account, enum attempt_outcome outcome)
 	assert_int_equal(rec_attempts_add(to, &a), OK);
 }
 
+/* Of the four requests below. */
+static const struct {
+	enum dimension by;
+	const char *name;
+	uint64_t requests, errors;
+	int64_t input;
+} sums_wanted[] = {
+	{ DIMENSION_ALL, "", 4, 3, 30 },
+	{ DIMENSION_KEY, "k1", 3, 2, 20 },
+	{ DIMENSION_KEY, "k2", 1, 1, 10 },
+	/* Tries, and of nobody: the one that was refused. */
+	{ DIMENSION_ACCOUNT, "", 1, 1, 0 },
+	{ DIMENSION_ACCOUNT, "north", 2, 2, 10 },
+	{ DIMENSION_ACCOUNT, "south", 2, 1, 20 },
+	{ DIMENSION_MODEL, "", 1, 1, 0 },
+	{ DIMENSION_MODEL, "haiku", 1, 1, 10 },
+	{ DIMENSION_MODEL, "opus", 2, 1, 20 },
+	{ DIMENSION_CLIENT, "", 1, 1, 0 },
+	{ DIMENSION_CLIENT, "claude-cli/2.1", 3, 2, 30 },
+};
+
 static void
 sums_are_kept_by_everything_one_asks_for(void **state)
 {
-	static const struct {
-		enum dimension by;
-		const char *name;
-		uint64_t requests, errors;
-		int64_t input;
-	} want[] = {
-		{ DIMENSION_ALL, "", 4, 3, 30 },
-		{ DIMENSION_KEY, "k1", 3, 2, 20 },
-		{ DIMENSION_KEY, "k2", 1, 1, 10 },
-		/* Tries, and of nobody: the one that was refused. */
-		{ DIMENSION_ACCOUNT, "", 1, 1, 0 },
-		{ DIMENSION_ACCOUNT, "north", 2, 2, 10 },
-		{ DIMENSION_ACCOUNT, "south", 2, 1, 20 },
-		{ DIMENSION_MODEL, "", 1, 1, 0 },
-		{ DIMENSION_MODEL, "haiku", 1, 1, 10 },
-		{ DIMENSION_MODEL, "opus", 2, 1, 20 },
-		{ DIMENSION_CLIENT, "", 1, 1, 0 },
-		{ DIMENSION_CLIENT, "claude-cli/2.1", 3, 2, 30 },
-	};
 	struct receipt_rec refused = { .key_id = STR("k1"),
 		.model = STR("anything"),
 		.outcome = OUTCOME_REFUSED };
@@ -578,15 +580,19 @@ sums_are_kept_by_everything_one_asks_for(void **state)
 		for (size_t i = 0; i < a->count; i++, met++) {
 			const struct usage_row *row = &a->usage[i];
 
-			assert_int_equal(want[met].by, d);
-			assert_true(str_eq(row->name, str_of(want[met].name)));
-			assert_int_equal(row->sum.requests, want[met].requests);
-			assert_int_equal(row->sum.errors, want[met].errors);
-			assert_int_equal(row->sum.input, want[met].input);
+			assert_int_equal(sums_wanted[met].by, d);
+			assert_true(str_eq(row->name,
+			    str_of(sums_wanted[met].name)));
+			assert_int_equal(row->sum.requests,
+			    sums_wanted[met].requests);
+			assert_int_equal(row->sum.errors,
+			    sums_wanted[met].errors);
+			assert_int_equal(row->sum.input,
+			    sums_wanted[met].input);
 		}
 		answer_free(a);
 	}
-	assert_int_equal(met, sizeof(want) / sizeof(want[0]));
+	assert_int_equal(met, sizeof(sums_wanted) / sizeof(sums_wanted[0]));
 	assert_sums_agree(&b, 4);
 	for (unsigned i = 0; i < 3; i++)
 		buf_fini(&tries[i]);

@@ -114,10 +114,12 @@ every_flipped_bit_and_every_cut_is_seen(void **state)
 	buf_init(&plain, 4096);
 	assert_int_equal(seal_close(s, place, STR("secret"), &sealed), OK);
 	for (size_t i = 0; i < buf_len(&sealed) * 8; i++) {
-		sealed.mem[i / 8] ^= (char)(1 << i % 8);
+		uint8_t *byte = (uint8_t *)sealed.mem + i / 8;
+
+		*byte ^= (uint8_t)(1u << i % 8);
 		assert_int_equal(seal_open(s, place, buf_str(&sealed), &plain),
 		    ERR_CRYPTO);
-		sealed.mem[i / 8] ^= (char)(1 << i % 8);
+		*byte ^= (uint8_t)(1u << i % 8);
 	}
 	for (size_t n = 0; n < buf_len(&sealed); n++)
 		assert_int_equal(seal_open(s, place,
