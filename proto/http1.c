@@ -9,9 +9,8 @@
  * and writes nothing (http1_put.c). */
 #include "proto/http1.h"
 
-#include <arpa/inet.h>
-
 #include "proto/http1_bytes.h"
+#include "proto/url.h"
 
 /* Enough for a petabyte, and far from wrapping around. */
 #define LENGTH_DIGITS_MAX 15
@@ -74,11 +73,9 @@ head_find(struct parse *p, struct str held, size_t *io_seen)
 static struct str
 line_next(struct parse *p)
 {
-	const char *lf = memchr(p->left.at, '\n', p->left.len);
-	size_t n = (size_t)(lf - p->left.at);
-	struct str line = str_first(p->left, n - 1);
+	struct str line = str_cut(&p->left, '\n');
 
-	p->left = str_skip(p->left, n + 1);
+	line.len--;
 	return line;
 }
 
@@ -277,58 +274,13 @@ version_read(struct parse *p, struct str s)
 {
 	const char *v = s.at;
 
-	if (s.len != 8 || memcmp(v, "HTTP/", 5) || v[5] < '0' || v[5] > '9' ||
-	    v[6] != '.' || v[7] < '0' || v[7] > '9')
+	if (s.len != 8 || !str_starts(s, STR("HTTP/")) || v[5] < '0' ||
+	    v[5] > '9' || v[6] != '.' || v[7] < '0' || v[7] > '9')
 		return refuse(p, 400, "version", "not an HTTP version");
 	if (v[5] != '1' || v[7] > '1')
 		return refuse(p, 505, "version", "neither HTTP/1.0 nor 1.1");
 	p->head->minor = (unsigned)(v[7] - '0');
 	return OK;
-}
-
-static bool
-host_name_is_sound(struct str s)
-{
-	/* Letters, digits and -._~: what RFC 3986 calls unreserved. */
-	static const struct http1_set name = { { 0, 0x03ff6000, 0x87fffffe,
-	    0x47fffffe } };
-
-	return s.len > 0 && http1_span(s, &name) == s.len;
-}
-
-/* "[...]" with an IPv6 address in it. */
-static bool
-host_literal_is_sound(struct str s)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr address;
-
-	if (s.len < 4 || s.len - 2 >= sizeof(text) || s.at[s.len - 1] != ']')
-		return false;
-	memcpy(text, s.at + 1, s.len - 2);
-	text[s.len - 2] = '\0';
-	return !memchr(text, '\0', s.len - 2) &&
-	    inet_pton(AF_INET6, text, &address) == 1;
-}
-
-/* host [":" port]; an empty port is what RFC 3986 allows. */
-static bool
-authority_is_sound(struct str s)
-{
-	bool literal = s.len && s.at[0] == '[';
-	ptrdiff_t close = literal ? str_chr(s, ']') : 0, colon;
-	struct str host, port;
-	uint64_t number = 0;
-
-	if (close < 0)
-		return false;
-	colon = str_chr(str_skip(s, (size_t)close), ':');
-	host = colon < 0 ? s : str_first(s, (size_t)(close + colon));
-	port = colon < 0 ? STR("") : str_skip(s, host.len + 1);
-	if (port.len > 5 || (port.len && str_u64(port, &number)) ||
-	    number > UINT16_MAX)
-		return false;
-	return literal ? host_literal_is_sound(host) : host_name_is_sound(host);
 }
 
 static enum err
@@ -338,7 +290,7 @@ host_check(struct parse *p)
 		return refuse(p, 400, "host", "host twice");
 	if (p->hosts == 0 && p->head->minor == 1)
 		return refuse(p, 400, "host", "no host");
-	if (p->hosts && !authority_is_sound(p->host))
+	if (p->hosts && !url_authority_is_sound(p->host))
 		return refuse(p, 400, "host", "not a host");
 	p->head->host = p->host;
 	return OK;
@@ -492,6 +444,17 @@ request_start(struct parse *p, struct str held)
 	return OK;
 }
 
+/* The same for a server that speaks something else. */
+static enum err
+response_start(struct parse *p, struct str held)
+{
+	const struct str name = STR("HTTP/");
+
+	if (!str_starts(name, str_first(held, name.len)))
+		return refuse(p, 400, "head", "this is not HTTP");
+	return OK;
+}
+
 static enum err
 request_read(struct parse *p)
 {
@@ -553,7 +516,9 @@ http1_response(struct str held, size_t *io_seen, bool to_head,
 	enum err e;
 
 	head_clear(out);
-	e = head_find(&p, held, io_seen);
+	e = response_start(&p, held);
+	if (!e)
+		e = head_find(&p, held, io_seen);
 	if (!e)
 		e = status_line_read(&p);
 	if (!e)

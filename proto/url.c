@@ -132,6 +132,14 @@ host_read(struct str text, struct url *u, struct why *out_why)
 	return rest.at ? port_read(rest, u, out_why) : OK;
 }
 
+bool
+url_authority_is_sound(struct str text)
+{
+	struct url u;
+
+	return host_read(text, &u, NULL) == OK;
+}
+
 /* Everything between "://" and the path. */
 static enum err
 authority_read(struct str text, struct url *u, struct why *out_why)

@@ -33,6 +33,9 @@ struct url {
 enum err
 url_read(struct str text, struct url *out, struct why *out_why) CHECKED;
 
+/* Is it host[:port] by the same rules, as Host says it? */
+bool url_authority_is_sound(struct str text);
+
 const char *url_scheme_name(enum url_scheme scheme);
 uint16_t url_scheme_port(enum url_scheme scheme);
 
