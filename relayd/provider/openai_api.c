@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* openai_api.c - accounts of OpenAI's own API, by API key. */
 #include "relayd/account.h"
-#include "relayd/openai_target.h"
+#include "relayd/provider/common.h"
 
 static const struct field fields[] = {
 	{ .name = "credential",

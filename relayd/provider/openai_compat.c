@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* openai_compat.c - other services that speak OpenAI's dialects. */
 #include "relayd/account.h"
-#include "relayd/openai_target.h"
+#include "relayd/provider/common.h"
 
 static const struct field fields[] = {
 	{ .name = "credential",

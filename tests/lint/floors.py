@@ -25,11 +25,11 @@ FLOORS = {
 # The storeys of relayd/, lowest first.  A new noun is added here; a file
 # "noun_more.c" stands with its noun.
 STOREYS = [
-    'log conf place unit setting counters op',
+    'daemon log conf place unit setting counters op',
     'loop sandbox sdnotify',
-    'listen conn curl upstream dial dialer wire way dns egress',
+    'listen conn curl upstream dial dialer wire way dns egress fetch',
     'gate provider account apikey limit budget queue price sticky keyring pool',
-    'daemon verdict sched route sigv4 headers',
+    'verdict sched sieve route sigv4 headers outbound',
     'relay admit attempt answer receipt outcome rollup dimension ledger models',
     'control peer ctl oauth renew notify audit',
     'main',

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* openai_target.h - what the kinds that speak OpenAI's dialects share. */
-#ifndef RELAYD_OPENAI_TARGET_H
-#define RELAYD_OPENAI_TARGET_H
+/* common.h - what the kinds that speak OpenAI's dialects share. */
+#ifndef RELAYD_PROVIDER_COMMON_H
+#define RELAYD_PROVIDER_COMMON_H
 
 #include "relayd/provider.h"
 
