@@ -122,17 +122,27 @@ append(struct ledger *l, enum entry_kind kind, const struct ulid *id,
 	return e;
 }
 
+static bool
+is_tight(const struct ledger *l)
+{
+	return journal_fill(l->ring) > LEDGER_FILL_MAX;
+}
+
 enum err
 ledger_open(struct ledger *l, const struct ulid *id,
     const struct receipt_rec *r)
 {
-	return append(l, ENTRY_OPEN, id, r);
+	return is_tight(l) ? ERR_FULL : append(l, ENTRY_OPEN, id, r);
 }
 
 enum err
 ledger_done(struct ledger *l, const struct ulid *id,
     const struct receipt_rec *r)
 {
+	/* A client that is refused and asks again at once must not take the
+	 * room of answers that were paid for. */
+	if (r->outcome == OUTCOME_REFUSED && is_tight(l))
+		return ERR_FULL;
 	return append(l, ENTRY_DONE, id, r);
 }
 

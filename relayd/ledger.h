@@ -37,13 +37,18 @@ struct ledger_found {
 const struct ledger_found *ledger_found(const struct ledger *l);
 
 /* A request is sent to an account for the first time: r says what is known by
- * now.  Long texts are cut.  ERR_FULL: the disk does not keep up. */
+ * now.  Long texts are cut.  ERR_FULL: the disk does not keep up, and what is
+ * left of the ring (above LEDGER_FILL_MAX) is for the ends of requests that
+ * were let in before. */
 enum err ledger_open(struct ledger *l, const struct ulid *id,
     const struct receipt_rec *r) CHECKED;
-/* It has ended, opened before or not.  Before the client sees the end. */
+/* It has ended, opened before or not.  Before the client sees the end.
+ * ERR_FULL: as above for what was refused anyway; for others only when there
+ * is no room at all, and then one that was opened will be interrupted. */
 enum err ledger_done(struct ledger *l, const struct ulid *id,
     const struct receipt_rec *r) CHECKED;
-/* How full the ring is, 0 to 100.  Admit nobody above 75. */
+/* How full the ring is, 0 to 100. */
+#define LEDGER_FILL_MAX 75
 unsigned ledger_fill(const struct ledger *l);
 
 /* Where its questions go. */

@@ -112,10 +112,13 @@ things_to_do(const char *dir, const uint8_t *bytes, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	char dir[] = "/tmp/fuzz-journal.XXXXXX";
+	char dir[64];
 
 	if (len == 0)
 		return 0;
+	/* In memory, where there is such a place. */
+	snprintf(dir, sizeof(dir), "%s/fuzz-journal.XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	must(mkdtemp(dir) != NULL);
 	if (bytes[0] <= 1)
 		foreign_bytes(dir, bytes[0] == 1, bytes + 1, len - 1);

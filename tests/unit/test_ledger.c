@@ -445,7 +445,7 @@ a_request_said_to_be_done_twice_counts_once(void **state)
 static void
 a_full_ring_refuses_until_it_is_drained(void **state)
 {
-	struct receipt_rec long_one = plain;
+	struct receipt_rec long_one = plain, refused = plain;
 	char text[256];
 	struct ulid id;
 	uint32_t n = 0;
@@ -454,7 +454,17 @@ a_full_ring_refuses_until_it_is_drained(void **state)
 
 	memset(text, 'x', sizeof(text));
 	long_one.fault = long_one.model = str_at(text, sizeof(text));
+	refused.outcome = OUTCOME_REFUSED;
 	box_init(&b, ops_of(state));
+	for (;;) {
+		id = id_of(n);
+		if (ledger_open(b.l, &id, &long_one))
+			break;
+		done(&b, n++, &long_one);
+	}
+	/* The rest is for the ends of what was let in. */
+	assert_in_range(ledger_fill(b.l), 75, 77);
+	assert_int_equal(ledger_done(b.l, &id, &refused), ERR_FULL);
 	do {
 		id = id_of(n++);
 		e = ledger_done(b.l, &id, &long_one);
@@ -833,6 +843,47 @@ a_damaged_ring_is_set_aside(void **state)
 	box_fini(&b);
 }
 
+/* Opened, done, done again, killed, in any order. */
+static void
+random_lives_are_each_counted_once(void **state)
+{
+	enum {
+		MOST = 4000
+	};
+	bool *is_known = xcalloc(MOST, sizeof(bool));
+	uint64_t known = 0, interrupted = 0;
+	struct box b;
+
+	srand(23);
+	box_init(&b, ops_of(state));
+	for (unsigned step = 0; step < 20000; step++) {
+		uint32_t n = (uint32_t)rand() % MOST;
+		struct receipt_rec r = plain;
+
+		r.outcome = (uint64_t)rand() % OUTCOME_COUNT;
+		r.output = rand() % 1000;
+		r.key_id = rand() % 2 ? STR("k1") : STR("k2");
+		r.account = rand() % 3 ? STR("north") : STR("");
+		known += !is_known[n];
+		is_known[n] = true;
+		if (rand() % 2)
+			open_(&b, n, &r);
+		else
+			done(&b, n, &r);
+		if (rand() % 500 == 0) {
+			box_again(&b);
+			interrupted += ledger_found(b.l)->interrupted;
+		}
+	}
+	box_again(&b);
+	assert_true(interrupted > 0);
+	storebox_start(&b.store);
+	assert_int_equal(total(&b).requests, known);
+	assert_sums_agree(&b, known);
+	box_fini(&b);
+	free(is_known);
+}
+
 /* --- one backend each ------------------------------------------------------ */
 
 static void
@@ -1041,6 +1092,7 @@ main(void)
 		BOTH(long_questions_are_asked_in_parts),
 		BOTH(verify_finds_what_is_wrong),
 		BOTH(a_damaged_ring_is_set_aside),
+		BOTH(random_lives_are_each_counted_once),
 		cmocka_unit_test(a_lost_commit_is_folded_again),
 		cmocka_unit_test(a_kill_at_any_moment_costs_no_receipt),
 		cmocka_unit_test(the_words_of_receipts_read_back),
