@@ -36,10 +36,6 @@ dialer_new(struct loop *l, struct dns *dns, const struct dialer_conf *conf,
 		free(d);
 		return e;
 	}
-	d->share = curl_share_init();
-	if (d->share)
-		curl_share_setopt(d->share, CURLSHOPT_SHARE,
-		    CURL_LOCK_DATA_SSL_SESSION);
 	d->record = xmalloc(RECORD_BYTES);
 	*out = d;
 	return OK;
@@ -53,22 +49,57 @@ dialer_free(struct dialer *d)
 	while (d->resting_count)
 		curl_easy_cleanup(d->resting[--d->resting_count]);
 	curl_loop_free(d->curl);
-	if (d->share)
-		curl_share_cleanup(d->share);
+	while (d->circles_count) {
+		struct circle *r = d->circles[--d->circles_count];
+
+		assert(!r->members);
+		curl_share_cleanup(r->share);
+		free(r);
+	}
+	free(d->circles);
 	free(d->record);
 	free(d->ca_file);
 	free(d);
 	curl_global_cleanup();
 }
 
+/* The first one with room, so that sessions are found again. */
+static struct circle *
+circle_join(struct dialer *d)
+{
+	struct circle *r;
+
+	for (unsigned i = 0; i < d->circles_count; i++) {
+		r = d->circles[i];
+		if (r->members < CIRCLE_MEMBERS_MAX) {
+			r->members++;
+			return r;
+		}
+	}
+	r = xcalloc(1, sizeof(*r));
+	r->share = curl_share_init();
+	if (!r->share) {
+		free(r);
+		return NULL;
+	}
+	curl_share_setopt(r->share, CURLSHOPT_SHARE,
+	    CURL_LOCK_DATA_SSL_SESSION);
+	curl_share_setopt(r->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
+	d->circles = xrealloc(d->circles,
+	    (d->circles_count + 1) * sizeof(struct circle *));
+	d->circles[d->circles_count++] = r;
+	r->members = 1;
+	return r;
+}
+
 static void
 easy_rest(struct dialer *d, CURL *easy)
 {
+	curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
 	if (d->resting_count == RESTING_MAX) {
 		curl_easy_cleanup(easy);
 		return;
 	}
-	curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
 	curl_easy_reset(easy);
 	d->resting[d->resting_count++] = easy;
 }
@@ -96,8 +127,10 @@ carrier_free(struct carrier *c)
 		return;
 	if (c->is_going)
 		curl_loop_remove(c->dialer->curl, &c->job);
-	if (c->job.easy)
+	if (c->job.easy) {
 		easy_rest(c->dialer, c->job.easy);
+		c->circle->members--;
+	}
 	way_fini(&c->way);
 	free(c);
 }
@@ -113,17 +146,19 @@ carrier_load(struct carrier *c, void (*done)(void *arg, CURLcode code),
 
 	easy = d->resting_count ? d->resting[--d->resting_count]
 				: curl_easy_init();
-	if (!easy)
+	c->circle = easy ? circle_join(d) : NULL;
+	if (!c->circle) {
+		curl_easy_cleanup(easy);
 		return why_set(out_why, ERR_LIMIT, "libcurl",
 		    "libcurl gives no further handle");
+	}
 	c->job = (struct curl_job){ .easy = easy, .done = done, .arg = arg };
 	url = xasprintf(is_v6 ? "%s://[%s]:%u/" : "%s://%s:%u/",
 	    c->way.tls ? "https" : "http", c->way.host, c->way.port);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	free(url);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->text);
-	if (d->share)
-		curl_easy_setopt(easy, CURLOPT_SHARE, d->share);
+	curl_easy_setopt(easy, CURLOPT_SHARE, c->circle->share);
 	way_apply(&c->way, easy, &d->conf);
 	return OK;
 }

@@ -14,13 +14,24 @@
 /* The most one TLS record carries. */
 #define RECORD_BYTES 16384
 
+/* Handles that share TLS sessions and, above all, a cache of connections of
+ * their own: at every curl_easy_send() and _recv() libcurl walks through the
+ * cache to find the handle's connection, which in one cache of 1,000 takes
+ * longer than what is to be done. */
+struct circle {
+	CURLSH *share;
+	unsigned members;
+};
+#define CIRCLE_MEMBERS_MAX 16
+
 struct dialer {
 	struct loop *loop;
 	struct dns *dns;
 	struct dialer_conf conf;
 	char *ca_file;
 	struct curl_loop *curl;
-	CURLSH *share; /* TLS sessions */
+	struct circle **circles;
+	unsigned circles_count;
 	CURL *resting[RESTING_MAX];
 	unsigned resting_count;
 	char *record; /* where TLS wires put a record together */
@@ -30,8 +41,9 @@ struct dialer {
 struct carrier {
 	struct dialer *dialer;
 	struct way way;
-	struct curl_job job; /* easy: NULL before carrier_load() */
-	bool is_going;	     /* in the multi */
+	struct circle *circle; /* as job.easy */
+	struct curl_job job;   /* easy: NULL before carrier_load() */
+	bool is_going;	       /* in the multi */
 	char text[CARRIER_TEXT_BYTES];
 };
 
