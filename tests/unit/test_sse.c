@@ -212,6 +212,8 @@ fare_of(size_t bytes, size_t line, bool whole)
 	size_t used;
 
 	buf_init(&b, 4 * SSE_EVENT_MAX);
+	/* Nothing that is not data counts. */
+	buf_must(&b, STR("\xef\xbb\xbf"));
 	for (size_t left = bytes; left;) {
 		size_t n = left < line ? left : line;
 		char *at;
