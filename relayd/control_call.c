@@ -157,12 +157,7 @@ ctl_has_room(const struct ctl_call *c, unsigned n)
 bool
 ctl_may_see(const struct ctl_call *c, struct str owner)
 {
-	char own[32];
-
-	if (c->peer.role > CTL_SELF)
-		return true;
-	snprintf(own, sizeof(own), "uid:%ld", (long)c->peer.uid);
-	return str_eq(owner, str_of(own));
+	return c->peer.role > CTL_SELF || peer_owns(&c->peer, owner);
 }
 
 /* --- answering ------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -136,4 +137,13 @@ peer_read(int fd, const struct peer_groups *groups, struct peer *out,
 		.role = peer_role(groups, geteuid(), cred.uid, gids, count) };
 	free(gids);
 	return OK;
+}
+
+bool
+peer_owns(const struct peer *peer, struct str owner)
+{
+	char own[32];
+
+	snprintf(own, sizeof(own), "uid:%ld", (long)peer->uid);
+	return str_eq(owner, str_of(own));
 }

@@ -42,4 +42,7 @@ enum ctl_role peer_role(const struct peer_groups *groups, uid_t own, uid_t uid,
 enum err peer_read(int fd, const struct peer_groups *groups, struct peer *out,
     struct why *out_why) CHECKED;
 
+/* Is it theirs?  An owner "uid:1000" is that user. */
+bool peer_owns(const struct peer *peer, struct str owner);
+
 #endif

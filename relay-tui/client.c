@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* client.c - how the clients people use are pointed to a relay. */
+#include "relay-tui/client.h"
+
+#include <stdio.h>
+
+#include "relay-tui/words.h"
+
+static const struct client clients[] = {
+#define X(name_, label_, note_, text_)                                         \
+	{ .name = #name_, .label = (label_), .note = (note_), .text = (text_) },
+#include "relay-tui/client.def"
+#undef X
+};
+
+const struct client *
+client_at(unsigned i)
+{
+	return i < sizeof(clients) / sizeof(clients[0]) ? &clients[i] : NULL;
+}
+
+static bool
+is_named(const struct client *c, struct str name)
+{
+	if (strlen(c->name) != name.len)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if ((name.at[i] == '-' ? '_' : name.at[i]) != c->name[i])
+			return false;
+	return true;
+}
+
+enum err
+client_find(struct str name, const struct client **out, struct why *out_why)
+{
+	const struct client *c;
+	char names[160] = "";
+	size_t len = 0;
+
+	for (unsigned i = 0; (c = client_at(i)); i++) {
+		if (is_named(c, name)) {
+			*out = c;
+			return OK;
+		}
+		if (len < sizeof(names))
+			len +=
+			    (size_t)snprintf(names + len, sizeof(names) - len,
+				"%s%s", i ? ", " : "", c->name);
+	}
+	return why_set(out_why, ERR_UNKNOWN, "client",
+	    _("no settings are known for \"%.*s\"; there are %s"),
+	    STR_ARG(str_first(name, 40)), names);
+}
+
+enum err
+client_write(const struct client *c, struct str url, struct str key,
+    struct buf *out)
+{
+	struct str rest = str_of(c->text);
+	enum err e = OK;
+
+	while (!e && rest.len) {
+		struct str piece = str_first(rest, 1);
+
+		if (str_starts(rest, STR("{URL}"))) {
+			e = buf_add(out, url);
+			rest = str_skip(rest, 5);
+		} else if (str_starts(rest, STR("{KEY}"))) {
+			e = buf_add(out, key);
+			rest = str_skip(rest, 5);
+		} else {
+			e = buf_add(out, piece);
+			rest = str_skip(rest, 1);
+		}
+	}
+	return e;
+}

@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: MIT */
+/* command.c - one command of relayctl: a match becomes a call, its answer is
+ * printed.  Long lists are asked for page by page. */
+#include "relay-tui/command.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "relay-tui/client.h"
+#include "relay-tui/ctl_client.h"
+#include "relay-tui/noun.h"
+#include "relay-tui/secret.h"
+#include "relay-tui/show.h"
+#include "relay-tui/words.h"
+
+/* --- failing --------------------------------------------------------------- */
+
+static void
+say_failure(const struct output *o, struct str code, struct str field,
+    struct str message)
+{
+	struct output to;
+
+	output_init(&to, stderr, o->json);
+	if (o->json) {
+		struct json_out j;
+		struct buf text;
+
+		buf_init(&text, 64 * 1024);
+		json_begin(&j, &text);
+		json_open(&j, '{');
+		json_put_key(&j, "error");
+		json_open(&j, '{');
+		json_say(&j, "code", code);
+		json_say(&j, "field", field);
+		json_say(&j, "message", message);
+		json_close(&j, '}');
+		json_close(&j, '}');
+		if (json_end(&j) == OK)
+			fprintf(stderr, "%s\n", buf_cstr(&text));
+		buf_fini(&text);
+		return;
+	}
+	fputs("relayctl: ", stderr);
+	out_foreign(&to, message);
+	fputc('\n', stderr);
+}
+
+enum verdict
+command_fail(const struct output *o, enum verdict v, const struct why *why)
+{
+	static const char *const codes[] = {
+		[DONE] = "ok",
+		[FAILED] = "failed",
+		[MISUSED] = "usage",
+		[UNREACHABLE] = "unreachable",
+		[NOT_PERMITTED] = "denied",
+	};
+
+	say_failure(o, str_of(codes[v]), str_of(why->field), str_of(why->text));
+	return v;
+}
+
+static enum verdict
+fail_answer(const struct output *o, const struct ctl_frame *f)
+{
+	say_failure(o, f->error, f->field, f->message);
+	return ctl_frame_is(f, ERR_DENIED) ? NOT_PERMITTED : FAILED;
+}
+
+static enum verdict
+fail_local(const struct output *o, enum err e, const struct why *why)
+{
+	return command_fail(o,
+	    e == ERR_CLOSED	  ? UNREACHABLE
+		: e == ERR_DENIED ? NOT_PERMITTED
+				  : FAILED,
+	    why);
+}
+
+/* --- the call -------------------------------------------------------------- */
+
+#define SECRETS_MAX 4
+
+/* A match with its secrets read. */
+struct ready {
+	const struct ctl_match *match;
+	struct {
+		const char *name;
+		struct buf text;
+	} secrets[SECRETS_MAX];
+	unsigned secrets_count;
+};
+
+static enum err
+add_secret(struct ready *r, const char *name, enum ctl_source source,
+    struct str from, struct why *out_why)
+{
+	struct buf *text = &r->secrets[r->secrets_count].text;
+
+	if (r->secrets_count == SECRETS_MAX)
+		return why_set(out_why, ERR_LIMIT, "", _("too many secrets"));
+	r->secrets[r->secrets_count++].name = name;
+	secret_init(text);
+	return secret_read(source, from, name, text, out_why);
+}
+
+static enum err
+read_secrets(struct ready *r, struct why *out_why)
+{
+	enum err e = OK;
+
+	for (unsigned i = 0; !e && i < r->match->count; i++) {
+		const struct ctl_arg *a = &r->match->args[i];
+
+		if (a->type == CTL_SECRET)
+			e = add_secret(r, a->name, a->source, a->value,
+			    out_why);
+	}
+	return e;
+}
+
+static void
+ready_fini(struct ready *r)
+{
+	for (unsigned i = 0; i < r->secrets_count; i++)
+		buf_wipe(&r->secrets[i].text);
+}
+
+static void
+put_fields(struct json_out *j, const struct ctl_match *m)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < m->count; i++) {
+		if (m->args[i].type != CTL_FIELDS)
+			continue;
+		if (!any) {
+			json_put_key(j, "fields");
+			json_open(j, '{');
+			any = true;
+		}
+		json_say(j, m->args[i].name, m->args[i].value);
+	}
+	if (any)
+		json_close(j, '}');
+}
+
+static enum err
+put_number(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
+{
+	uint64_t n;
+
+	if (str_u64(a->value, &n) || n > UINT64_C(1) << 53)
+		return why_set(out_why, ERR_VALUE, a->name,
+		    _("--%s takes a whole number"), a->name);
+	json_say_i64(j, a->name, (int64_t)n);
+	return OK;
+}
+
+/* The owner "@alice" is whoever that is on this machine: the daemon knows
+ * people by number, and never asks a directory. */
+static enum err
+put_owner(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
+{
+	char name[64], own[32];
+	const struct passwd *pw;
+
+	if (!str_starts(a->value, STR("@"))) {
+		json_say(j, a->name, a->value);
+		return OK;
+	}
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(str_skip(a->value, 1)));
+	pw = getpwnam(name);
+	if (!pw)
+		return why_set(out_why, ERR_UNKNOWN, "owner",
+		    _("there is no user %s on this machine"), name);
+	snprintf(own, sizeof(own), "uid:%ld", (long)pw->pw_uid);
+	json_say(j, a->name, str_of(own));
+	return OK;
+}
+
+static enum err
+put_arg(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
+{
+	switch (a->type) {
+	case CTL_FLAG:
+		json_say_bool(j, a->name, true);
+		return OK;
+	case CTL_NUMBER:
+		return put_number(j, a, out_why);
+	case CTL_TEXT:
+		if (!strcmp(a->name, "owner"))
+			return put_owner(j, a, out_why);
+		json_say(j, a->name, a->value);
+		return OK;
+	case CTL_WHEN:
+		json_say(j, a->name, a->value);
+		return OK;
+	case CTL_SECRET:
+	case CTL_FIELDS:
+		break;
+	}
+	return OK;
+}
+
+/* limit and cursor are the pager's. */
+static enum err
+put_params(struct json_out *j, const struct ready *r, struct why *out_why)
+{
+	const struct ctl_match *m = r->match;
+	enum err e = OK;
+
+	for (unsigned i = 0; !e && i < m->count; i++)
+		if (strcmp(m->args[i].name, "cursor") != 0 &&
+		    strcmp(m->args[i].name, "limit") != 0)
+			e = put_arg(j, &m->args[i], out_why);
+	for (unsigned i = 0; i < r->secrets_count; i++)
+		json_say(j, r->secrets[i].name, buf_str(&r->secrets[i].text));
+	put_fields(j, m);
+	return e;
+}
+
+/* --- pages ----------------------------------------------------------------- */
+
+#define RECEIPTS_UNASKED 50
+
+struct pager {
+	enum ctl_method method;
+	bool pages;	 /* the method has them */
+	uint64_t wanted; /* rows; 0: all */
+	size_t got;
+	struct buf cursor;
+};
+
+static enum err
+pager_init(struct pager *p, const struct ctl_match *m, struct why *out_why)
+{
+	const struct ctl_arg *limit = ctl_match_arg(m, "limit");
+	const struct ctl_arg *cursor = ctl_match_arg(m, "cursor");
+	struct ctl_param param;
+
+	*p = (struct pager){
+		.method = (enum ctl_method)(m->row - ctl_row(0)),
+		.pages = ctl_param_find(m->row, STR("cursor"), &param),
+	};
+	buf_init(&p->cursor, 512);
+	if (p->method == CTL_M_receipt_list)
+		p->wanted = RECEIPTS_UNASKED;
+	if (limit && (str_u64(limit->value, &p->wanted) || !p->wanted))
+		return why_set(out_why, ERR_VALUE, "limit",
+		    _("--limit takes a whole number, 1 or more"));
+	if (cursor && buf_add(&p->cursor, cursor->value))
+		return why_set(out_why, ERR_VALUE, "cursor",
+		    _("there is no such page"));
+	return OK;
+}
+
+static void
+pager_put(const struct pager *p, struct json_out *j)
+{
+	uint64_t rest = p->wanted ? p->wanted - p->got : CTL_ROWS_MAX;
+
+	if (!p->pages)
+		return;
+	json_say_i64(j, "limit",
+	    rest < CTL_ROWS_MAX ? (int64_t)rest : CTL_ROWS_MAX);
+	if (buf_len(&p->cursor))
+		json_say(j, "cursor", buf_str(&p->cursor));
+}
+
+/* Is there a further page that is wanted? */
+static bool
+pager_turn(struct pager *p, const struct ctl_frame *f)
+{
+	p->got += json_count(show_rows(p->method, f->data));
+	buf_clear(&p->cursor);
+	if (!p->pages || !f->next.len || buf_add(&p->cursor, f->next))
+		return false;
+	return !p->wanted || p->got < p->wanted;
+}
+
+static void
+pager_say_more(const struct pager *p, const struct output *o)
+{
+	if (buf_len(&p->cursor) && !o->json)
+		fprintf(stderr, _("There is more: --cursor %.*s\n"),
+		    STR_ARG(buf_str(&p->cursor)));
+}
+
+/* --- running --------------------------------------------------------------- */
+
+/* Ask one method without parameters. */
+static enum err
+ask_simple(struct ctl_client *client, enum ctl_method method,
+    struct ctl_frame *out, struct why *out_why)
+{
+	ctl_client_begin(client, method);
+	return ctl_client_ask(client, out, out_why);
+}
+
+/* "http://" and where the daemon listens first; an address that means "all"
+ * is this machine's name to others. */
+static enum err
+find_url(const struct command *c, struct ctl_client *client, struct buf *out,
+    struct why *out_why)
+{
+	struct str at = STR("");
+	struct ctl_frame f;
+	char name[256];
+	enum err e;
+
+	if (c->url) {
+		struct str url = str_of(c->url);
+
+		while (str_ends(url, STR("/")))
+			url.len--;
+		return buf_add(out, url);
+	}
+	e = ask_simple(client, CTL_M_status, &f, out_why);
+	if (e)
+		return e;
+	if (f.kind == CTL_ERROR ||
+	    json_as_str(json_first(json_at(f.data, "listeners")), &at)) {
+		ctl_frame_fini(&f);
+		return why_set(out_why, ERR_UNKNOWN, "url",
+		    _("the daemon does not tell where it listens: say --url"));
+	}
+	if ((str_starts(at, STR("0.0.0.0:")) || str_starts(at, STR("[::]:"))) &&
+	    gethostname(name, sizeof(name) - 1) == 0) {
+		while (str_chr(at, ':') >= 0)
+			(void)str_cut(&at, ':');
+		name[sizeof(name) - 1] = '\0';
+		e = buf_addf(out, "http://%s:%.*s", name, STR_ARG(at));
+	} else {
+		e = buf_addf(out, "http://%.*s", STR_ARG(at));
+	}
+	ctl_frame_fini(&f);
+	return e;
+}
+
+static enum err
+print_env(const struct command *c, struct ctl_client *client,
+    const struct client *kind, struct str key, struct why *out_why)
+{
+	struct buf url, text;
+	enum err e;
+
+	buf_init(&url, 1024);
+	buf_init(&text, 16 * 1024);
+	e = find_url(c, client, &url, out_why);
+	if (!e)
+		e = client_write(kind, buf_str(&url), key, &text);
+	if (!e) {
+		fprintf(stderr, "%s\n", _(kind->label));
+		if (kind->note[0])
+			fprintf(stderr, "%s\n", _(kind->note));
+		fputc('\n', stderr);
+		out_paint(c->out, PAINT_PLAIN, buf_str(&text));
+	}
+	buf_fini(&url);
+	buf_wipe(&text);
+	return e;
+}
+
+enum verdict
+command_env(const struct command *c, struct str name)
+{
+	struct ctl_client *client = NULL;
+	const struct client *kind;
+	struct why why = { .text = "" };
+	enum err e = client_find(name, &kind, &why);
+
+	if (e)
+		return command_fail(c->out, MISUSED, &why);
+	if (!c->url)
+		e = ctl_client_open(c->socket, &client, &why);
+	if (!e)
+		e = print_env(c, client, kind, STR("$RELAY_KEY"), &why);
+	ctl_client_close(client);
+	return e ? fail_local(c->out, e, &why) : DONE;
+}
+
+/* The new key inside of the settings of its client. */
+static enum err
+print_key_env(const struct command *c, struct ctl_client *client,
+    const struct ctl_frame *f, struct why *out_why)
+{
+	const struct client *kind;
+	struct str value = STR(""), id = STR("");
+	enum err e = client_find(str_of(c->client), &kind, out_why);
+
+	if (!e)
+		e = json_want_str(f->data, "value", &value, out_why);
+	if (!e)
+		e = json_may_str(json_at(f->data, "key"), "id", &id, out_why);
+	if (e)
+		return e;
+	fprintf(stderr, _("Key %.*s; its value is shown this once. "),
+	    STR_ARG(id));
+	return print_env(c, client, kind, value, out_why);
+}
+
+static enum verdict
+follow(const struct command *c, struct ctl_client *client)
+{
+	struct why why = { .text = "" };
+	struct ctl_frame f;
+	enum err e;
+
+	while ((e = ctl_client_next(client, &f, &why)) == OK) {
+		show_event(c->out, &f);
+		ctl_frame_fini(&f);
+		if (ferror(c->out->to))
+			return FAILED;
+	}
+	return fail_local(c->out, e, &why);
+}
+
+/* Print one answer; false when another page is to be asked for. */
+static enum verdict
+take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
+    struct show *s, struct ctl_frame *f, bool *out_more)
+{
+	struct why why = { .text = "" };
+
+	*out_more = false;
+	if (f->kind == CTL_ERROR)
+		return fail_answer(c->out, f);
+	if (p->method == CTL_M_receipt_tail)
+		return follow(c, client);
+	if (p->method == CTL_M_key_create && c->client && !c->out->json) {
+		enum err e = print_key_env(c, client, f, &why);
+
+		return e ? fail_local(c->out, e, &why) : DONE;
+	}
+	show_page(s, f->data);
+	*out_more = pager_turn(p, f);
+	return DONE;
+}
+
+static enum verdict
+ask_all(const struct command *c, struct ctl_client *client,
+    const struct ready *r, struct pager *p)
+{
+	struct why why = { .text = "" };
+	enum verdict v = DONE;
+	bool more = true;
+	struct show s;
+
+	show_begin(&s, c->out, p->method);
+	while (more && v == DONE) {
+		struct json_out *j = ctl_client_begin(client, p->method);
+		enum err e = put_params(j, r, &why);
+		struct ctl_frame f;
+
+		if (e)
+			return command_fail(c->out, MISUSED, &why);
+		pager_put(p, j);
+		e = ctl_client_ask(client, &f, &why);
+		if (e)
+			return fail_local(c->out, e, &why);
+		v = take_answer(c, client, p, &s, &f, &more);
+		ctl_frame_fini(&f);
+	}
+	if (v == DONE && p->method != CTL_M_receipt_tail &&
+	    !(p->method == CTL_M_key_create && c->client))
+		show_end(&s);
+	return v;
+}
+
+/* A kind whose credential is required, and nobody gave one: ask for it. */
+static enum err
+ask_for_missing(struct ready *r, struct ctl_client *client,
+    enum ctl_method method, struct why *out_why)
+{
+	if (method == CTL_M_key_find && r->secrets_count == 0)
+		return add_secret(r, "value", CTL_STDIN, STR(""), out_why);
+	if (method != CTL_M_account_add || r->secrets_count ||
+	    !secret_can_ask())
+		return OK;
+	(void)client;
+	return add_secret(r, "credential", CTL_STDIN, STR(""), out_why);
+}
+
+enum verdict
+command_run(const struct command *c)
+{
+	struct ready r = { .match = c->match };
+	struct ctl_client *client = NULL;
+	const struct client *kind;
+	struct why why = { .text = "" };
+	enum verdict v = DONE;
+	struct pager p;
+	enum err e;
+
+	e = pager_init(&p, c->match, &why);
+	if (!e && c->client)
+		e = client_find(str_of(c->client), &kind, &why);
+	if (e) {
+		buf_fini(&p.cursor);
+		return command_fail(c->out, MISUSED, &why);
+	}
+	e = ctl_client_open(c->socket, &client, &why);
+	if (!e)
+		e = read_secrets(&r, &why);
+	if (!e)
+		e = ask_for_missing(&r, client, p.method, &why);
+	if (e)
+		v = fail_local(c->out, e, &why);
+	else
+		v = ask_all(c, client, &r, &p);
+	if (v == DONE)
+		pager_say_more(&p, c->out);
+	ready_fini(&r);
+	buf_fini(&p.cursor);
+	ctl_client_close(client);
+	return v;
+}
+
+/* --- the overview ---------------------------------------------------------- */
+
+static enum err
+show_one(const struct command *c, struct ctl_client *client,
+    enum ctl_method method, struct ctl_frame *out, struct why *out_why)
+{
+	enum err e = ask_simple(client, method, out, out_why);
+	struct show s;
+
+	if (e || out->kind == CTL_ERROR)
+		return e;
+	show_begin(&s, c->out, method);
+	show_page(&s, out->data);
+	show_end(&s);
+	return OK;
+}
+
+static void
+say_hints(const struct command *c, const struct json *status)
+{
+	int64_t accounts = 1, keys = 1;
+	int64_t most = INT64_C(1) << 53;
+
+	if (json_may_i64(json_at(status, "accounts"), "total", 0, most,
+		&accounts, NULL) ||
+	    json_may_i64(json_at(status, "keys"), "total", 0, most, &keys,
+		NULL))
+		return;
+	if (!accounts)
+		fprintf(c->out->to, "\n%s\n",
+		    _("There is no account yet. `relayctl account kinds` lists "
+		      "what there can be,\n`relayctl account add KIND NAME` "
+		      "adds one."));
+	if (!keys)
+		fprintf(c->out->to, "\n%s\n",
+		    _("There is no key yet. `relayctl key create NAME --env "
+		      "CLIENT` makes one and\nprints the settings of the "
+		      "client that is to use it."));
+	fprintf(c->out->to, "\n%s\n", _("`relayctl help` lists all commands."));
+}
+
+enum verdict
+command_overview(const struct command *c)
+{
+	struct ctl_client *client;
+	struct why why = { .text = "" };
+	struct ctl_frame status, list;
+	enum err e = ctl_client_open(c->socket, &client, &why);
+	enum verdict v = DONE;
+
+	if (e)
+		return fail_local(c->out, e, &why);
+	e = show_one(c, client, CTL_M_status, &status, &why);
+	if (!e && status.kind == CTL_ERROR) {
+		v = fail_answer(c->out, &status);
+	} else if (!e && !c->out->json) {
+		fputc('\n', c->out->to);
+		e = show_one(c, client, CTL_M_account_list, &list, &why);
+		if (!e) {
+			say_hints(c, status.data);
+			ctl_frame_fini(&list);
+		}
+	}
+	if (e)
+		v = fail_local(c->out, e, &why);
+	else
+		ctl_frame_fini(&status);
+	ctl_client_close(client);
+	return v;
+}
+
+/* --- names, for completion ------------------------------------------------- */
+
+static void
+print_names(const struct command *c, const struct json *rows)
+{
+	struct str name;
+
+	for (const struct json *r = json_first(rows); r; r = json_next(r))
+		if (json_may_str(r, "name", &name, NULL) == OK) {
+			out_foreign(c->out, name);
+			fputc('\n', c->out->to);
+		}
+}
+
+static void
+print_fields(const struct command *c, const struct json *kinds)
+{
+	struct str name;
+
+	for (const struct json *k = json_first(kinds); k; k = json_next(k))
+		for (const struct json *f = json_first(json_at(k, "fields")); f;
+		     f = json_next(f))
+			if (json_may_str(f, "name", &name, NULL) == OK)
+				fprintf(c->out->to, "--%.*s\n", STR_ARG(name));
+}
+
+void
+command_names(const struct command *c, struct str what)
+{
+	static const struct {
+		const char *what;
+		enum ctl_method method;
+	} lists[] = {
+		{ "<account>", CTL_M_account_list },
+		{ "<key>", CTL_M_key_list },
+		{ "<kind>", CTL_M_account_kinds },
+		{ "<field>", CTL_M_account_kinds },
+		{ "<setting>", CTL_M_setting_list },
+	};
+	struct ctl_client *client;
+	struct ctl_frame f;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (!str_eq(what, str_of(lists[i].what)))
+			continue;
+		if (ctl_client_open(c->socket, &client, NULL))
+			return;
+		if (ask_simple(client, lists[i].method, &f, NULL) == OK) {
+			if (str_eq(what, STR("<field>")))
+				print_fields(c, f.data);
+			else
+				print_names(c, f.data);
+			ctl_frame_fini(&f);
+		}
+		ctl_client_close(client);
+	}
+}

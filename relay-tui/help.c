@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* help.c - what relayctl can do, said from the table of commands. */
+#include "relay-tui/help.h"
+
+#include "relay-tui/words.h"
+
+static const struct own_option own_options[] = {
+	{ "json", NULL, N_("answer with one JSON document") },
+	{ "socket", "PATH", N_("the control socket to ask at") },
+	{ "url", "URL", N_("the relay's address in what `env` prints") },
+	{ "env", "CLIENT",
+	    N_("after `key create`: print settings with the "
+	       "new key in them") },
+	{ "help", NULL, N_("explain the command instead of running it") },
+	{ "version", NULL, N_("print relayctl's version") },
+};
+
+const struct own_option *
+own_option_at(unsigned i)
+{
+	return i < sizeof(own_options) / sizeof(own_options[0])
+	    ? &own_options[i]
+	    : NULL;
+}
+
+/* --- one row --------------------------------------------------------------- */
+
+/* "account list|ls" is told as "account list". */
+static void
+write_words(const struct ctl_row *row, struct buf *out)
+{
+	struct str rest = str_of(row->words);
+
+	while (rest.at) {
+		struct str word = str_cut(&rest, ' ');
+
+		buf_mustf(out, "%s%.*s", buf_len(out) ? " " : "",
+		    STR_ARG(str_cut(&word, '|')));
+	}
+}
+
+/* "--if-rev" of "if_rev". */
+static void
+write_option(struct str name, struct buf *out)
+{
+	buf_must(out, STR("--"));
+	for (size_t i = 0; i < name.len; i++)
+		buf_mustf(out, "%c", name.at[i] == '_' ? '-' : name.at[i]);
+}
+
+static void
+write_param(const struct ctl_param *p, struct buf *out)
+{
+	switch (p->type) {
+	case CTL_FIELDS:
+		buf_must(out, STR("[--FIELD VALUE]..."));
+		return;
+	case CTL_FLAG:
+		buf_must(out, STR("["));
+		write_option(p->name, out);
+		buf_must(out, STR("]"));
+		return;
+	case CTL_SECRET:
+		buf_must(out, STR("["));
+		write_option(p->name, out);
+		buf_must(out, STR(" - | "));
+		write_option(p->name, out);
+		buf_must(out, STR("-file PATH | "));
+		write_option(p->name, out);
+		buf_must(out, STR("-fd N]"));
+		return;
+	case CTL_TEXT:
+	case CTL_NUMBER:
+	case CTL_WHEN:
+		break;
+	}
+	buf_must(out, STR("["));
+	write_option(p->name, out);
+	buf_must(out,
+	    p->type == CTL_NUMBER     ? STR(" N]")
+		: p->type == CTL_WHEN ? STR(" WHEN]")
+				      : STR(" TEXT]"));
+}
+
+void
+help_usage(struct output *o, const struct ctl_row *row)
+{
+	struct ctl_param_cursor at = { .begun = false };
+	struct ctl_param p;
+	struct buf text;
+
+	buf_init(&text, 4096);
+	write_words(row, &text);
+	while (ctl_param_next(row, &at, &p)) {
+		if (p.positional)
+			continue;
+		buf_must(&text, STR("\n           "));
+		write_param(&p, &text);
+	}
+	fprintf(o->to, _("usage: relayctl %s\n"), buf_cstr(&text));
+	buf_fini(&text);
+}
+
+static void
+print_details(struct output *o, const struct ctl_row *row)
+{
+	fprintf(o->to, "%s.\n\n", _(row->help));
+	help_usage(o, row);
+	if (row->method)
+		fprintf(o->to, _("\nIt needs the role %s.\n"),
+		    ctl_role_name(row->role));
+	if (str_find(str_of(row->parameters), STR("FIELDS")) >= 0)
+		fprintf(o->to, "%s",
+		    _("What fields there are, `relayctl account kinds KIND` "
+		      "tells.\n"));
+	if (str_find(str_of(row->parameters), STR("SECRET")) >= 0)
+		fprintf(o->to, "%s",
+		    _("Secrets are typed (not shown), piped, or read from a "
+		      "file or descriptor;\nthey never stand on the command "
+		      "line.\n"));
+	if (str_find(str_of(row->parameters), STR("WHEN")) >= 0)
+		fprintf(o->to, "%s",
+		    _("WHEN is 2026-11-01, \"2026-11-01 13:30\", today, "
+		      "yesterday, or a span: 12h, 7d.\n"));
+}
+
+static void
+print_line(struct output *o, const struct ctl_row *row)
+{
+	struct buf words;
+	int width;
+
+	buf_init(&words, 512);
+	write_words(row, &words);
+	width = text_width(buf_str(&words));
+	fputs("  ", o->to);
+	out_paint(o, PAINT_HEAD, buf_str(&words));
+	fprintf(o->to, "%*s%s\n", width < 30 ? 30 - width : 1, "",
+	    _(row->help));
+	buf_fini(&words);
+}
+
+/* --- all of it ------------------------------------------------------------- */
+
+static void
+print_own_options(struct output *o)
+{
+	const struct own_option *own;
+
+	fprintf(o->to, "\n%s\n", _("Options of every command:"));
+	for (unsigned i = 0; (own = own_option_at(i)); i++)
+		fprintf(o->to, "  --%s%s%s%*s%s\n", own->name,
+		    own->value ? " " : "", own->value ? own->value : "",
+		    27 - (int)strlen(own->name) -
+			(own->value ? (int)strlen(own->value) : -1),
+		    "", _(own->help));
+	fprintf(o->to, "%s",
+	    _("\nExit status: 0 done, 1 refused or failed, 2 wrong usage, "
+	      "3 no relayd answers,\n4 not permitted.\n"));
+}
+
+static bool
+begins(const struct ctl_row *row, int count, const char *const *words)
+{
+	return row->words[0] &&
+	    ctl_row_matched(row, count, words) == (unsigned)count;
+}
+
+void
+help_print(struct output *o, int count, const char *const *words, bool all)
+{
+	const struct ctl_row *row, *only = NULL;
+	unsigned matching = 0;
+
+	for (unsigned i = 0; (row = ctl_row(i)); i++) {
+		if (!begins(row, count, words))
+			continue;
+		matching++;
+		/* "usage" is a command and begins no other. */
+		if (!only || ctl_row_literals(row) == (unsigned)count)
+			only = row;
+	}
+	if (count && matching == 1) {
+		print_details(o, only);
+		return;
+	}
+	if (matching == 0) {
+		struct ctl_match m;
+		struct why why;
+
+		if (ctl_match(count, words, &m, &why))
+			fprintf(o->to, "%s\n", why.text);
+		return;
+	}
+	for (unsigned i = 0; (row = ctl_row(i)); i++) {
+		if (!begins(row, count, words))
+			continue;
+		print_line(o, row);
+		if (all) {
+			help_usage(o, row);
+			fputc('\n', o->to);
+		}
+	}
+	if (count == 0)
+		print_own_options(o);
+}
+
+/* --- completion ------------------------------------------------------------ */
+
+static void
+add_line(struct buf *out, struct str line)
+{
+	if (line.len && buf_add(out, line) == OK)
+		(void)!buf_addc(out, '\n');
+}
+
+/* What stands for a value that has to be asked for. */
+static struct str
+placeholder(const struct ctl_row *row, struct str param)
+{
+	bool account = str_starts(str_of(row->words), STR("account"));
+
+	if (str_eq(param, STR("KIND")))
+		return STR("<kind>");
+	if (str_eq(param, STR("KEY")))
+		return STR("<key>");
+	if (str_eq(param, STR("CLIENT")))
+		return STR("<client>");
+	if (str_eq(param, STR("NAME")) && account &&
+	    str_find(str_of(row->words), STR("add")) < 0)
+		return STR("<account>");
+	if (str_eq(param, STR("NAME")) && !account &&
+	    str_find(str_of(row->words), STR("key")) < 0)
+		return STR("<setting>");
+	return STR("");
+}
+
+static void
+add_params(const struct ctl_row *row, int after, struct buf *out)
+{
+	struct ctl_param_cursor at = { .begun = false };
+	struct ctl_param p;
+	int positionals = 0;
+
+	while (ctl_param_next(row, &at, &p)) {
+		if (p.positional) {
+			if (positionals++ == after)
+				add_line(out, placeholder(row, p.name));
+		} else if (p.type == CTL_FIELDS) {
+			add_line(out, STR("<field>"));
+		} else {
+			write_option(p.name, out);
+			if (p.type == CTL_SECRET) {
+				buf_must(out, STR("\n"));
+				write_option(p.name, out);
+				buf_must(out, STR("-file"));
+			}
+			buf_must(out, STR("\n"));
+		}
+	}
+}
+
+void
+help_complete(struct buf *out, int count, const char *const *words)
+{
+	int before = count > 0 ? count - 1 : 0;
+	const struct ctl_row *row;
+
+	for (unsigned i = 0; (row = ctl_row(i)); i++) {
+		unsigned literals = ctl_row_literals(row);
+		unsigned matched = ctl_row_matched(row, before, words);
+
+		if (!row->words[0])
+			continue;
+		if (matched == (unsigned)before && matched < literals)
+			add_line(out, ctl_row_literal(row, matched));
+		else if (matched == literals)
+			add_params(row, before - (int)literals, out);
+	}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* noun.h - how the things of relayd look to people: columns of tables and
+ * lists, and what does not fit into either. */
+#ifndef RELAY_TUI_NOUN_H
+#define RELAY_TUI_NOUN_H
+
+#include "relay-tui/table.h"
+
+/* In tables, and of one. */
+extern const struct column account_columns[], account_details[];
+extern const struct column key_columns[], key_details[];
+extern const struct column usage_columns[], receipt_columns[];
+extern const struct column setting_columns[], option_columns[];
+extern const struct column route_columns[], change_columns[];
+extern const struct column whoami_details[];
+
+/* An answer's data, printed. */
+void print_status(struct output *o, const struct json *data);
+void print_kinds(struct output *o, const struct json *data);
+void print_account(struct output *o, const struct json *data);
+void print_account_test(struct output *o, const struct json *data);
+void print_new_key(struct output *o, const struct json *data);
+void print_changes(struct output *o, const struct json *data);
+void print_setting(struct output *o, const struct json *data);
+/* One line for a request that has ended. */
+void print_receipt(struct output *o, const struct json *data);
+
+#endif

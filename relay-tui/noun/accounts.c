@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* accounts.c - upstream accounts and their kinds, as people see them. */
+#include "relay-tui/noun.h"
+#include "relay-tui/words.h"
+
+const struct column account_columns[] = {
+	{ N_("NAME"), "name", CELL_TEXT, true },
+	{ N_("KIND"), "kind", CELL_TEXT, false },
+	{ N_("STATE"), "state", CELL_STATE, false },
+	{ N_("UNTIL"), "until_at", CELL_AGO, false },
+	{ N_("PRIO"), "priority", CELL_NUMBER, false },
+	{ N_("NOW"), "in_flight", CELL_NUMBER, false },
+	{ N_("TRIES"), "requests", CELL_NUMBER, false },
+	{ N_("FAILED"), "failures", CELL_NUMBER, false },
+	{ N_("USED"), "used_at", CELL_AGO, false },
+	{ N_("CREDENTIAL"), "credential_end", CELL_END, false },
+	{ N_("MODELS"), "models", CELL_TEXT, true },
+	{ N_("LAST ERROR"), "last_error", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
+const struct column account_details[] = {
+	{ N_("name"), "name", CELL_TEXT, false },
+	{ N_("kind"), "kind", CELL_TEXT, false },
+	{ N_("state"), "state", CELL_STATE, false },
+	{ N_("until"), "until_at", CELL_MOMENT, false },
+	{ N_("held because"), "held_reason", CELL_TEXT, false },
+	{ N_("held by"), "held_by", CELL_TEXT, false },
+	{ N_("held since"), "held_at", CELL_MOMENT, false },
+	{ N_("url"), "url", CELL_TEXT, false },
+	{ N_("auth"), "auth", CELL_TEXT, false },
+	{ N_("credential"), "credential_end", CELL_END, false },
+	{ N_("models"), "models", CELL_TEXT, false },
+	{ N_("priority"), "priority", CELL_NUMBER, false },
+	{ N_("proxy"), "proxy", CELL_TEXT, false },
+	{ N_("allow-private"), "allow_private", CELL_FLAG, false },
+	{ N_("usage-inject"), "usage_inject", CELL_FLAG, false },
+	{ N_("user-agent"), "user_agent", CELL_TEXT, false },
+	{ N_("note"), "note", CELL_TEXT, false },
+	{ N_("in flight"), "in_flight", CELL_NUMBER, false },
+	{ N_("tries"), "requests", CELL_NUMBER, false },
+	{ N_("failed"), "failures", CELL_NUMBER, false },
+	{ N_("used"), "used_at", CELL_AGO, false },
+	{ N_("last error"), "last_error", CELL_TEXT, false },
+	{ N_("at"), "last_error_at", CELL_MOMENT, false },
+	{ N_("created"), "created_at", CELL_MOMENT, false },
+	{ N_("changed"), "changed_at", CELL_MOMENT, false },
+	{ N_("revision"), "rev", CELL_NUMBER, false },
+	{ .title = NULL },
+};
+
+static const struct column gate_columns[] = {
+	{ N_("GATE"), "gate", CELL_STATE, false },
+	{ N_("OPENS"), "until_at", CELL_AGO, false },
+	{ N_("REASON"), "reason", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
+static const struct column kind_columns[] = {
+	{ N_("KIND"), "name", CELL_TEXT, false },
+	{ N_("WHAT"), "label", CELL_TEXT, false },
+	{ N_("URL"), "url", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
+static const struct column field_columns[] = {
+	{ N_("FIELD"), "name", CELL_TEXT, false },
+	{ N_("TYPE"), "type", CELL_TEXT, false },
+	{ N_("REQUIRED"), "required", CELL_FLAG, false },
+	{ N_("CHOICES"), "choices", CELL_TEXT, false },
+	{ N_("WHAT"), "help", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
+static void
+print_rows(struct output *o, const struct column *columns,
+    const struct json *rows)
+{
+	struct table t;
+
+	table_init(&t, columns);
+	table_add_all(&t, o, rows);
+	table_print(&t, o);
+	table_fini(&t);
+}
+
+void
+print_account(struct output *o, const struct json *data)
+{
+	const struct json *gates = json_at(data, "gates");
+
+	record_print(o, account_details, data);
+	if (json_count(gates) > 0) {
+		fputc('\n', o->to);
+		print_rows(o, gate_columns, gates);
+	}
+}
+
+/* All kinds are a table, one alone tells its fields. */
+void
+print_kinds(struct output *o, const struct json *data)
+{
+	const struct json *only = json_first(data);
+
+	print_rows(o, kind_columns, data);
+	if (json_count(data) != 1)
+		return;
+	fputc('\n', o->to);
+	print_rows(o, field_columns, json_at(only, "fields"));
+}
+
+static const struct column test_details[] = {
+	{ N_("account"), "account", CELL_TEXT, false },
+	{ N_("model"), "model", CELL_TEXT, false },
+	{ N_("answered by"), "answered_by", CELL_TEXT, false },
+	{ N_("dialect"), "dialect", CELL_TEXT, false },
+	{ N_("status"), "status", CELL_NUMBER, false },
+	{ N_("answer"), "text", CELL_TEXT, false },
+	{ N_("error"), "error", CELL_TEXT, false },
+	{ N_("name"), "name_us", CELL_US, false },
+	{ N_("connected"), "connect_us", CELL_US, false },
+	{ N_("TLS"), "tls_us", CELL_US, false },
+	{ N_("first byte"), "first_us", CELL_US, false },
+	{ N_("total"), "total_us", CELL_US, false },
+	{ .title = NULL },
+};
+
+static const struct column token_details[] = {
+	{ N_("tokens in"), "input", CELL_NUMBER, false },
+	{ N_("tokens out"), "output", CELL_NUMBER, false },
+	{ .title = NULL },
+};
+
+void
+print_account_test(struct output *o, const struct json *data)
+{
+	bool ok = false;
+
+	if (json_may_bool(data, "ok", &ok, NULL) == OK)
+		out_paint(o, ok ? PAINT_GOOD : PAINT_BAD,
+		    str_of(ok ? _("It works.") : _("It does not work.")));
+	fputc('\n', o->to);
+	record_print(o, test_details, data);
+	if (json_at(data, "usage"))
+		record_print(o, token_details, json_at(data, "usage"));
+}

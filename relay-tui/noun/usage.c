@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* usage.c - what was used, and the requests that used it. */
+#include <time.h>
+
+#include "relay-tui/noun.h"
+#include "relay-tui/words.h"
+
+const struct column usage_columns[] = {
+	{ N_("DAY"), "day", CELL_TEXT, false },
+	{ N_("NAME"), "label", CELL_TEXT, true },
+	{ N_("OF"), "name", CELL_TEXT, true },
+	{ N_("REQUESTS"), "requests", CELL_NUMBER, false },
+	{ N_("ERRORS"), "errors", CELL_NUMBER, false },
+	{ N_("INPUT"), "input", CELL_NUMBER, false },
+	{ N_("CACHE READ"), "cache_read", CELL_NUMBER, false },
+	{ N_("WRITE 5M"), "cache_write_5m", CELL_NUMBER, false },
+	{ N_("WRITE 1H"), "cache_write_1h", CELL_NUMBER, false },
+	{ N_("OUTPUT"), "output", CELL_NUMBER, false },
+	{ N_("THINKING"), "reasoning", CELL_NUMBER, false },
+	{ N_("ESTIMATED"), "estimated", CELL_NUMBER, false },
+	{ .title = NULL },
+};
+
+const struct column receipt_columns[] = {
+	{ N_("AT"), "at", CELL_MOMENT, false },
+	{ N_("REQUEST"), "id", CELL_TEXT, false },
+	{ N_("KEY"), "key", CELL_TEXT, true },
+	{ N_("ACCOUNT"), "account", CELL_TEXT, true },
+	{ N_("MODEL"), "model", CELL_TEXT, true },
+	{ N_("OUTCOME"), "outcome", CELL_STATE, false },
+	{ N_("STATUS"), "status", CELL_NUMBER, false },
+	{ N_("FAULT"), "fault", CELL_TEXT, true },
+	{ N_("FIRST"), "first_us", CELL_US, false },
+	{ N_("TOTAL"), "total_us", CELL_US, false },
+	{ N_("INPUT"), "input", CELL_NUMBER, false },
+	{ N_("CACHED"), "cache_read", CELL_NUMBER, false },
+	{ N_("OUTPUT"), "output", CELL_NUMBER, false },
+	{ N_("CLIENT"), "client", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
+static void
+print_time(struct output *o, const struct json *data)
+{
+	int64_t at = 0;
+	char text[16];
+	struct tm tm;
+	time_t t;
+
+	if (json_may_i64(data, "at", 0, INT64_C(1) << 53, &at, NULL))
+		return;
+	t = (time_t)(at / 1000);
+	localtime_r(&t, &tm);
+	strftime(text, sizeof(text), "%H:%M:%S", &tm);
+	out_paint(o, PAINT_DIM, str_of(text));
+}
+
+static void
+print_word(struct output *o, const struct json *data, const char *before,
+    const char *key, enum cell kind)
+{
+	const struct column c = { key, key, kind, false };
+	struct buf text;
+
+	buf_init(&text, 16 * 1024);
+	cell_write(o, &c, data, &text);
+	if (buf_len(&text)) {
+		fputs(before, o->to);
+		out_paint(o, cell_paint(&c, buf_str(&text)), buf_str(&text));
+	}
+	buf_fini(&text);
+}
+
+void
+print_receipt(struct output *o, const struct json *data)
+{
+	print_time(o, data);
+	print_word(o, data, " ", "outcome", CELL_STATE);
+	print_word(o, data, " ", "status", CELL_NUMBER);
+	print_word(o, data, " ", "key", CELL_TEXT);
+	print_word(o, data, " -> ", "account", CELL_TEXT);
+	print_word(o, data, " ", "model", CELL_TEXT);
+	print_word(o, data, " first=", "first_us", CELL_US);
+	print_word(o, data, " total=", "total_us", CELL_US);
+	print_word(o, data, " in=", "input", CELL_NUMBER);
+	print_word(o, data, " cached=", "cache_read", CELL_NUMBER);
+	print_word(o, data, " out=", "output", CELL_NUMBER);
+	print_word(o, data, " fault=", "fault", CELL_TEXT);
+	print_word(o, data, " ", "client", CELL_TEXT);
+	print_word(o, data, " ", "id", CELL_TEXT);
+	fputc('\n', o->to);
+}

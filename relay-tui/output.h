@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* output.h - where answers go, and foreign text made harmless on the way.
+ *
+ * Text that comes from a provider, a client or a record may hold anything; a
+ * terminal obeys control bytes.  Everything foreign passes text_clean(). */
+#ifndef RELAY_TUI_OUTPUT_H
+#define RELAY_TUI_OUTPUT_H
+
+#include <stdio.h>
+
+#include "proto/buf.h"
+#include "proto/json.h"
+
+/* What a text means; shown as a colour where there are colours, never only as
+ * that. */
+enum paint {
+	PAINT_PLAIN,
+	PAINT_GOOD,
+	PAINT_WARN,
+	PAINT_BAD,
+	PAINT_DIM,
+	PAINT_HEAD,
+};
+
+struct output {
+	FILE *to;
+	bool json;   /* for programs */
+	bool colour; /* a terminal that wants it */
+	int width;   /* of the terminal; 0: no limit */
+	int64_t now_ms;
+};
+
+/* Terminal, NO_COLOR and TERM decide about colour and width. */
+void output_init(struct output *o, FILE *to, bool json);
+
+/* Append s without control bytes (C0, DEL, C1), without characters that turn
+ * the direction of text, and with broken UTF-8 as U+FFFD; line breaks and tabs
+ * become spaces. */
+void text_clean(struct str s, struct buf *out);
+/* Columns that clean text takes on a terminal. */
+int text_width(struct str s);
+/* As much of clean text as fits into so many columns. */
+struct str text_fit(struct str s, int columns);
+
+/* Clean text, painted. */
+void out_paint(struct output *o, enum paint p, struct str clean);
+/* Foreign text, cleaned. */
+void out_foreign(struct output *o, struct str s);
+/* A tree as one line of JSON. */
+void out_json(struct output *o, const struct json *v);
+
+#endif

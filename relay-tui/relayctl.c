@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* relayctl.c - one command, one answer: words of the command line to
+ * command.c, and an exit status. */
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "proto/version.h"
+
+#include "relay-tui/client.h"
+#include "relay-tui/command.h"
+#include "relay-tui/help.h"
+#include "relay-tui/secret.h"
+#include "relay-tui/words.h"
+
+#define WORDS_MAX 128
+
+/* The command line with relayctl's own options taken out. */
+struct line {
+	const char *words[WORDS_MAX];
+	int count;
+	bool json, help, version;
+	const char *socket, *url, *client;
+};
+
+/* --- own options ----------------------------------------------------------- */
+
+static void
+take_own(struct line *l, const struct own_option *own, const char *value)
+{
+	if (!strcmp(own->name, "json"))
+		l->json = true;
+	else if (!strcmp(own->name, "help"))
+		l->help = true;
+	else if (!strcmp(own->name, "version"))
+		l->version = true;
+	else if (!strcmp(own->name, "socket"))
+		l->socket = value;
+	else if (!strcmp(own->name, "url"))
+		l->url = value;
+	else
+		l->client = value;
+}
+
+/* Does the word say this option?  *out_value is what stands behind its '='. */
+static bool
+says(const char *word, const struct own_option *own, const char **out_value)
+{
+	size_t len = strlen(own->name);
+
+	if (strncmp(word, "--", 2) != 0 ||
+	    strncmp(word + 2, own->name, len) != 0)
+		return false;
+	*out_value = word[2 + len] == '=' ? word + 3 + len : NULL;
+	return word[2 + len] == '\0' || (*out_value && own->value);
+}
+
+static const struct own_option *
+find_own(const struct line *l, const char *word, const char **out_value)
+{
+	const struct own_option *own;
+	bool account = l->count > 0 && !strcmp(l->words[0], "account");
+
+	if (!strcmp(word, "-h"))
+		word = "--help";
+	for (unsigned i = 0; (own = own_option_at(i)); i++) {
+		/* An account has an address of its own. */
+		if (account && !strcmp(own->name, "url"))
+			continue;
+		if (says(word, own, out_value))
+			return own;
+	}
+	return NULL;
+}
+
+static enum err
+read_line(struct line *l, int argc, char **argv, struct why *out_why)
+{
+	bool over = false;
+
+	for (int i = 1; i < argc; i++) {
+		const char *value = NULL;
+		const struct own_option *own =
+		    over ? NULL : find_own(l, argv[i], &value);
+
+		over = over || !strcmp(argv[i], "--");
+		if (own && own->value && !value) {
+			if (i + 1 == argc)
+				return why_set(out_why, ERR_SYNTAX, "",
+				    _("--%s needs a value"), own->name);
+			value = argv[++i];
+		}
+		if (own)
+			take_own(l, own, value);
+		else if (l->count < WORDS_MAX)
+			l->words[l->count++] = argv[i];
+		else
+			return why_set(out_why, ERR_SYNTAX, "",
+			    _("too many words"));
+	}
+	return OK;
+}
+
+/* --- secrets do not belong here -------------------------------------------- */
+
+/* A secret on the command line has been seen already; at least it goes no
+ * further, and its owner learns of it. */
+static enum err
+refuse_secrets(const struct ctl_match *m, struct why *out_why)
+{
+	for (unsigned i = 0; i < m->count; i++) {
+		const struct ctl_arg *a = &m->args[i];
+
+		if (a->type == CTL_SECRET)
+			continue;
+		if (a->type == CTL_FIELDS && secret_is_name(a->name))
+			return why_set(out_why, ERR_DENIED, a->name,
+			    _("%s sounds like a secret, and everybody on this "
+			      "machine can read a command line: say "
+			      "--credential - (typed or piped), "
+			      "--credential-file PATH or --credential-fd N"),
+			    a->name);
+		if (secret_is_like(a->value))
+			return why_set(out_why, ERR_DENIED, a->name,
+			    _("%s looks like a secret, and everybody on this "
+			      "machine can read a command line; change that "
+			      "key, and give the new one typed, piped (-), or "
+			      "from a file (--credential-file PATH)"),
+			    a->name);
+	}
+	return OK;
+}
+
+/* --- commands -------------------------------------------------------------- */
+
+static enum verdict
+complete(struct command *c, int count, const char *const *words)
+{
+	const struct client *kind;
+	struct str rest, line;
+	struct buf text;
+
+	buf_init(&text, 64 * 1024);
+	help_complete(&text, count, words);
+	rest = buf_str(&text);
+	while (rest.len) {
+		line = str_cut(&rest, '\n');
+		if (!str_starts(line, STR("<")))
+			fprintf(c->out->to, "%.*s\n", STR_ARG(line));
+		else if (str_eq(line, STR("<client>")))
+			for (unsigned i = 0; (kind = client_at(i)); i++)
+				fprintf(c->out->to, "%s\n", kind->name);
+		else
+			command_names(c, line);
+	}
+	buf_fini(&text);
+	return DONE;
+}
+
+static enum verdict
+run_local(struct command *c)
+{
+	const struct ctl_arg *client = ctl_match_arg(c->match, "client");
+	const char *words[CTL_ARGS_MAX];
+	int count = 0;
+
+	if (client)
+		return command_env(c, client->value);
+	for (unsigned i = 0; i < c->match->count; i++)
+		if (!strcmp(c->match->args[i].name, "words"))
+			words[count++] = c->match->args[i].value.at;
+	help_print(c->out, count, words,
+	    ctl_match_arg(c->match, "all") != NULL);
+	return DONE;
+}
+
+static enum verdict
+run(struct command *c, const struct line *l)
+{
+	struct ctl_match m;
+	struct why why;
+	enum err e;
+
+	if (l->count == 0 && !l->help)
+		return command_overview(c);
+	if (l->help) {
+		help_print(c->out, l->count, l->words, false);
+		return DONE;
+	}
+	e = ctl_match(l->count, l->words, &m, &why);
+	if (!e)
+		e = refuse_secrets(&m, &why);
+	if (e) {
+		enum verdict v = command_fail(c->out, MISUSED, &why);
+		struct output to;
+
+		output_init(&to, stderr, false);
+		if (m.row && e == ERR_SYNTAX && !l->json)
+			help_usage(&to, m.row);
+		return v;
+	}
+	c->match = &m;
+	return m.row->method ? command_run(c) : run_local(c);
+}
+
+static void
+set_up_language(void)
+{
+	setlocale(LC_ALL, "");
+	/* Widths of characters are only known in UTF-8. */
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		setlocale(LC_CTYPE, "C.UTF-8");
+	textdomain("relayd");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct line l = { .count = 0 };
+	struct output out;
+	struct command c = { .out = &out };
+	struct why why;
+	enum verdict v;
+
+	set_up_language();
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && !strcmp(argv[1], "--complete")) {
+		const char *words[WORDS_MAX];
+		int count = 0;
+
+		output_init(&out, stdout, false);
+		for (int i = 2; i < argc && count < WORDS_MAX; i++)
+			words[count++] = argv[i];
+		return complete(&c, count, words);
+	}
+	if (read_line(&l, argc, argv, &why)) {
+		output_init(&out, stdout, false);
+		return command_fail(&out, MISUSED, &why);
+	}
+	output_init(&out, stdout, l.json);
+	c.socket = l.socket;
+	c.url = l.url;
+	c.client = l.client;
+	if (l.version) {
+		printf("relayctl %s\n", relayd_version);
+		return DONE;
+	}
+	v = run(&c, &l);
+	if (fflush(stdout) && v == DONE)
+		v = FAILED;
+	return v;
+}

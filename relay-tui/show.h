@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* show.h - answers of the daemon, page by page, for people or as JSON. */
+#ifndef RELAY_TUI_SHOW_H
+#define RELAY_TUI_SHOW_H
+
+#include "proto/ctl.h"
+
+#include "relay-tui/table.h"
+
+/* The pages of one answer. */
+struct show {
+	struct output *out;
+	enum ctl_method method;
+	struct table table; /* rows of all pages */
+	struct buf text;    /* the same as JSON */
+	struct json_out json;
+	size_t rows, pages;
+};
+
+void show_begin(struct show *s, struct output *o, enum ctl_method method);
+/* May come more than once for lists; what is no list is printed at once. */
+void show_page(struct show *s, const struct json *data);
+void show_end(struct show *s);
+
+/* Rows of a page; of what is no list NULL. */
+const struct json *show_rows(enum ctl_method method, const struct json *data);
+/* An event of a subscription. */
+void show_event(struct output *o, const struct ctl_frame *event);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* account_test.c - the control method account.test: a small real prompt, and
+ * what came back, in the upstream's own words.  The credential is in the
+ * request and nowhere in the answer, even when the upstream repeats it. */
+#include <stdlib.h>
+
+#include "proto/dialect.h"
+#include "proto/mem.h"
+
+#include "relayd/account.h"
+#include "relayd/control.h"
+#include "relayd/ctl_rec.h"
+#include "relayd/daemon.h"
+#include "relayd/dial.h"
+
+#define PROMPT_MAX 2000
+#define ANSWER_MAX (256 * 1024)
+#define WORDS_MAX  2000 /* of an upstream's error that are shown */
+#define TOTAL_MS   60000
+#define TOKENS_MAX 64
+
+struct test {
+	struct ctl_call *call;
+	const struct dialect *dialect;
+	char *account, *model;
+	char *secret; /* to take out of what comes back */
+};
+
+/* --- asking ---------------------------------------------------------------- */
+
+static const struct dialect *
+dialect_of(const struct provider *p)
+{
+	static const struct dialect *const all[] = {
+#define X(name) &dialect_##name,
+#include "proto/dialect.def"
+#undef X
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (p->serves(all[i], OP_GENERATE))
+			return all[i];
+	return NULL;
+}
+
+/* The model that was asked for, else one the account names in full, else one
+ * its kind is known to have. */
+static struct str
+choose_model(const struct ctl_call *c, const struct account *a)
+{
+	struct str asked = ctl_text(c, "model"), rest = a->rec.models, member;
+
+	if (asked.len)
+		return asked;
+	while (str_list_next(&rest, &member))
+		if (str_chr(member, '*') < 0 && str_chr(member, '?') < 0)
+			return member;
+	for (unsigned i = 0; a->provider->models && a->provider->models[i]; i++)
+		if (account_has_model(a, str_of(a->provider->models[i])))
+			return str_of(a->provider->models[i]);
+	return STR("");
+}
+
+static void
+put_message(struct json_out *j, const char *list, const char *text_key,
+    struct str prompt)
+{
+	json_put_key(j, list);
+	json_open(j, '[');
+	json_open(j, '{');
+	json_say(j, "role", STR("user"));
+	json_say(j, text_key, prompt);
+	json_close(j, '}');
+	json_close(j, ']');
+}
+
+static void
+put_gemini(struct json_out *j, struct str prompt)
+{
+	json_put_key(j, "contents");
+	json_open(j, '[');
+	json_open(j, '{');
+	json_say(j, "role", STR("user"));
+	json_put_key(j, "parts");
+	json_open(j, '[');
+	json_open(j, '{');
+	json_say(j, "text", prompt);
+	json_close(j, '}');
+	json_close(j, ']');
+	json_close(j, '}');
+	json_close(j, ']');
+	json_put_key(j, "generationConfig");
+	json_open(j, '{');
+	json_say_i64(j, "maxOutputTokens", TOKENS_MAX);
+	json_close(j, '}');
+}
+
+static enum err
+write_body(const struct dialect *dialect, const struct provider *p,
+    struct str model, struct str prompt, struct buf *out)
+{
+	struct json_out j;
+
+	json_begin(&j, out);
+	json_open(&j, '{');
+	if (dialect == &dialect_gemini) {
+		put_gemini(&j, prompt);
+	} else if (dialect == &dialect_openai_responses) {
+		json_say(&j, "model", model);
+		put_message(&j, "input", "content", prompt);
+		json_say_i64(&j, "max_output_tokens", TOKENS_MAX);
+	} else {
+		/* OpenAI's newer models refuse the older name, others do not
+		 * know the newer one. */
+		bool newer = p == &provider_openai_api;
+
+		json_say(&j, "model", model);
+		put_message(&j, "messages", "content", prompt);
+		json_say_i64(&j, newer ? "max_completion_tokens" : "max_tokens",
+		    TOKENS_MAX);
+	}
+	json_close(&j, '}');
+	return json_end(&j);
+}
+
+static enum err
+write_url(const struct account *a, const struct dialect *dialect,
+    struct str model, struct buf *out, struct why *out_why)
+{
+	const struct ask ask = { .dialect = dialect,
+		.op = OP_GENERATE,
+		.model = model,
+		.action = STR("generateContent"),
+		.has_body = true };
+
+	buf_mustf(out, "%s://%s%s", a->tls ? "https" : "http", a->host_field,
+	    a->base);
+	return a->provider->target(a, &ask, out, out_why);
+}
+
+static void
+write_credential(const struct account *a, struct buf *out)
+{
+	struct str auth =
+	    a->rec.auth.len ? a->rec.auth : str_of(a->provider->auth);
+
+	if (str_eq(auth, STR("bearer")))
+		buf_must(out, STR("authorization: Bearer "));
+	else
+		buf_mustf(out, "%.*s: ", STR_ARG(auth));
+	buf_must(out, a->credential);
+}
+
+/* --- hearing --------------------------------------------------------------- */
+
+/* An upstream that repeats what it was sent must not tell it on. */
+static void
+mask(char *text, size_t len, const char *secret)
+{
+	size_t n = strlen(secret);
+	ptrdiff_t at;
+
+	while (n >= 8 &&
+	    (at = str_find(str_at(text, len), str_of(secret))) >= 0)
+		memset(text + at, '*', n);
+}
+
+/* The first element of the array, or the member, on the way down. */
+static const struct json *
+walk(const struct json *v, const char *const *path)
+{
+	for (; v && *path; path++)
+		v = (*path)[0] == '[' ? json_first(v) : json_at(v, *path);
+	return v;
+}
+
+static struct str
+find_text(const struct json *root)
+{
+	static const char *const paths[][8] = {
+		{ "content", "[", "text", NULL },
+		{ "choices", "[", "message", "content", NULL },
+		{ "candidates", "[", "content", "parts", "[", "text", NULL },
+	};
+	struct str text = STR("");
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		const struct json *v = walk(root, paths[i]);
+
+		if (v && json_as_str(v, &text) == OK)
+			return text;
+	}
+	return STR("");
+}
+
+static void
+put_usage(struct json_out *j, const struct watch *w)
+{
+	if (!w->usage.known)
+		return;
+	json_put_key(j, "usage");
+	json_open(j, '{');
+	json_say_i64(j, "input", w->usage.input);
+	json_say_i64(j, "output", w->usage.output);
+	json_say_i64(j, "cache_read", w->usage.cache_read);
+	json_say_i64(j, "reasoning", w->usage.reasoning);
+	json_close(j, '}');
+}
+
+static void
+put_times(struct json_out *j, const struct fetch_result *r)
+{
+	json_say_i64(j, "name_us", r->name_us);
+	json_say_i64(j, "connect_us", r->connect_us);
+	json_say_i64(j, "tls_us", r->tls_us);
+	json_say_i64(j, "first_us", r->first_us);
+	json_say_i64(j, "total_us", r->total_us);
+}
+
+static void
+put_good(struct test *t, struct json_out *j, struct str body)
+{
+	struct watch w = { .began = false };
+	struct json *root = NULL;
+
+	t->dialect->watch_body(&w, body);
+	put_usage(j, &w);
+	if (w.model[0])
+		json_say(j, "answered_by", str_of(w.model));
+	if (json_parse(body, ANSWER_MAX, &root, NULL) == OK)
+		json_say(j, "text", str_first(find_text(root), WORDS_MAX));
+	json_free(root);
+}
+
+static void
+put_result(struct test *t, const struct fetch_result *r, char *body)
+{
+	struct json_out *j = &t->call->out;
+	bool ok = !r->e && r->status >= 200 && r->status < 300;
+
+	json_open(j, '{');
+	json_say(j, "account", str_of(t->account));
+	json_say(j, "model", str_of(t->model));
+	json_say(j, "dialect", str_of(t->dialect->name));
+	json_say_bool(j, "ok", ok);
+	json_say_i64(j, "status", r->status);
+	put_times(j, r);
+	if (ok)
+		put_good(t, j, str_at(body, r->body.len));
+	else if (r->e)
+		json_say(j, "error", str_of(r->why.text));
+	else
+		json_say(j, "error",
+		    str_first(str_at(body, r->body.len), WORDS_MAX));
+	json_close(j, '}');
+}
+
+static void
+on_fetched(void *arg, const struct fetch_result *r)
+{
+	struct test *t = arg;
+	char *body = r->body.len ? xmemdup(r->body.at, r->body.len) : NULL;
+
+	if (body)
+		mask(body, r->body.len, t->secret);
+	put_result(t, r, body);
+	ctl_answer(t->call, 0, STR(""));
+	explicit_bzero(t->secret, strlen(t->secret));
+	free(t->secret);
+	free(t->account);
+	free(t->model);
+	free(body);
+	free(t);
+}
+
+static void
+start(struct ctl_call *c, const struct account *a,
+    const struct dialect *dialect, struct str model, struct buf *url,
+    const struct buf *body, struct buf *credential)
+{
+	const char *fields[] = { "content-type: application/json",
+		"accept: application/json", "anthropic-version: 2023-06-01",
+		buf_cstr(credential), NULL };
+	struct fetch_ask ask = { .method = "POST",
+		.url = buf_cstr(url),
+		.fields = fields,
+		.body = buf_str(body),
+		.total_ms = TOTAL_MS,
+		.answer_max = ANSWER_MAX };
+	struct test *t = xcalloc(1, sizeof(*t));
+
+	ask.way.allow_private = a->rec.allow_private;
+	ask.way.proxy = a->proxy;
+	ask.way.proxy_password = a->proxy_password;
+	t->call = c;
+	t->dialect = dialect;
+	t->account = xmemdup(a->rec.name.at, a->rec.name.len);
+	t->model = xmemdup(model.at, model.len);
+	t->secret = a->credential.len
+	    ? xmemdup(a->credential.at, a->credential.len)
+	    : xstrdup("");
+	fetch_start(c->daemon->dialer, &ask, on_fetched, t);
+}
+
+void
+ctl_account_test(struct ctl_call *c)
+{
+	const struct account *a =
+	    pool_find(c->daemon->pool, ctl_text(c, "name"));
+	const struct dialect *dialect = a ? dialect_of(a->provider) : NULL;
+	struct str prompt = ctl_text(c, "prompt"), model;
+	struct buf url, body, credential;
+	struct why why = { .text = "" };
+	enum err e;
+
+	if (!a || !dialect) {
+		ctl_refusef(c, ERR_UNKNOWN, "name",
+		    "there is no account \"%.*s\" that could be asked",
+		    STR_ARG(str_first(ctl_text(c, "name"), 60)));
+		return;
+	}
+	model = choose_model(c, a);
+	if (!prompt.len)
+		prompt = STR("Say hello in one word.");
+	buf_init(&url, 8192);
+	buf_init(&body, 4 * PROMPT_MAX + 1024);
+	buf_init(&credential, 8192);
+	e = model.len ? ctl_check_text(model, 128, "model", &why)
+		      : why_set(&why, ERR_VALUE, "model",
+			    "say which model to ask: --model NAME");
+	if (!e && prompt.len > PROMPT_MAX)
+		e = why_set(&why, ERR_LIMIT, "prompt",
+		    "a prompt has at most %d bytes here", PROMPT_MAX);
+	if (!e)
+		e = write_url(a, dialect, model, &url, &why);
+	if (!e)
+		e = write_body(dialect, a->provider, model, prompt, &body);
+	if (e) {
+		ctl_refuse(c, e, &why);
+	} else {
+		write_credential(a, &credential);
+		start(c, a, dialect, model, &url, &body, &credential);
+	}
+	buf_fini(&url);
+	buf_fini(&body);
+	buf_wipe(&credential);
+}

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT */
+/* accounts.c - control methods about upstream accounts.  Never shows a secret:
+ * what is sealed leaves this process only on its way to its upstream. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "relayd/account.h"
+#include "relayd/control.h"
+#include "relayd/ctl_rec.h"
+#include "relayd/daemon.h"
+#include "relayd/loop.h"
+
+/* The text of all fields of one record. */
+#define TEXT_MAX 8192
+
+/* --- rows ------------------------------------------------------------------ */
+
+/* A monotonic moment as wall clock. */
+static int64_t
+wall_of(const struct ctl_call *c, int64_t at_ms)
+{
+	return clock_wall_ms() + (at_ms - loop_ms(c->daemon->loop));
+}
+
+static void
+put_gates(struct ctl_call *c, const struct account *a)
+{
+	int64_t now = loop_ms(c->daemon->loop);
+	struct json_out *j = &c->out;
+
+	json_put_key(j, "gates");
+	json_open(j, '[');
+	for (int i = 0; i < GATE_COUNT; i++) {
+		if (a->gates.until_ms[i] <= now)
+			continue;
+		json_open(j, '{');
+		json_say(j, "gate", str_of(gate_name((enum gate)i)));
+		json_say(j, "text", str_of(gate_text((enum gate)i)));
+		json_say(j, "reason", str_of(a->gates.reason[i]));
+		json_say_i64(j, "until_at", wall_of(c, a->gates.until_ms[i]));
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void
+put_members(struct ctl_call *c, const struct account *a)
+{
+	struct json_out *j = &c->out;
+	int64_t until = 0;
+	const char *state = account_state(a, loop_ms(c->daemon->loop), &until);
+
+	ctl_put_rec(j, &account_kind, &a->rec);
+	json_say(j, "state", str_of(state));
+	if (until)
+		json_say_i64(j, "until_at", wall_of(c, until));
+	put_gates(c, a);
+	json_say_i64(j, "in_flight", a->in_flight);
+	json_say_i64(j, "requests", (int64_t)a->requests);
+	json_say_i64(j, "failures", (int64_t)a->failures);
+	json_say(j, "last_error", str_of(a->last_error));
+	json_say_i64(j, "last_error_at", a->last_error_wall_ms);
+	json_say_i64(j, "used_at",
+	    a->used_us ? wall_of(c, a->used_us / 1000) : 0);
+}
+
+static void
+put_account(struct ctl_call *c, const struct account *a)
+{
+	json_open(&c->out, '{');
+	put_members(c, a);
+	json_close(&c->out, '}');
+}
+
+static struct account *
+find(struct ctl_call *c)
+{
+	return pool_find(c->daemon->pool, ctl_text(c, "name"));
+}
+
+/* The account a call names; refuses the call when there is none. */
+static struct account *
+find_or_refuse(struct ctl_call *c)
+{
+	struct account *a = find(c);
+
+	if (!a)
+		ctl_refusef(c, ERR_UNKNOWN, "name",
+		    "there is no account \"%.*s\"",
+		    STR_ARG(str_first(ctl_text(c, "name"), 60)));
+	return a;
+}
+
+/* --- looking --------------------------------------------------------------- */
+
+static const char *
+type_name(enum field_type type)
+{
+	static const char *const names[] = {
+		[FIELD_TEXT] = "text",
+		[FIELD_URL] = "url",
+		[FIELD_LIST] = "list",
+		[FIELD_COUNT] = "count",
+		[FIELD_FLAG] = "flag",
+		[FIELD_CHOICE] = "choice",
+		[FIELD_SECRET] = "secret",
+	};
+
+	return names[type];
+}
+
+static void
+put_field(struct json_out *j, const struct field *f)
+{
+	json_open(j, '{');
+	json_say(j, "name", str_of(f->name));
+	json_say(j, "type", str_of(type_name(f->type)));
+	json_say_bool(j, "required", f->required);
+	if (f->type == FIELD_COUNT) {
+		json_say_i64(j, "min", (int64_t)f->min);
+		json_say_i64(j, "max", (int64_t)f->max);
+	}
+	if (f->choices)
+		json_say(j, "choices", str_of(f->choices));
+	json_say(j, "help", str_of(f->help));
+	json_close(j, '}');
+}
+
+static void
+put_kind(struct json_out *j, const struct provider *p)
+{
+	const struct field *f;
+
+	json_open(j, '{');
+	json_say(j, "name", str_of(p->name));
+	json_say(j, "label", str_of(p->label));
+	json_say(j, "url", str_of(p->url ? p->url : ""));
+	json_say(j, "auth", str_of(p->auth));
+	json_put_key(j, "fields");
+	json_open(j, '[');
+	for (unsigned i = 0; (f = account_field_at(p, i)); i++)
+		put_field(j, f);
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
+/* "the kinds are a, b, c" */
+static void
+refuse_kind(struct ctl_call *c, struct str kind)
+{
+	char kinds[160] = "";
+	const struct provider *p;
+	size_t len = 0;
+
+	for (unsigned i = 0; (p = provider_at(i)) && len < sizeof(kinds); i++)
+		len += (size_t)snprintf(kinds + len, sizeof(kinds) - len,
+		    "%s%s", i ? ", " : "", p->name);
+	ctl_refusef(c, ERR_UNKNOWN, "kind",
+	    "there is no kind \"%.*s\"; the kinds are %s",
+	    STR_ARG(str_first(kind, 40)), kinds);
+}
+
+void
+ctl_account_kinds(struct ctl_call *c)
+{
+	struct str kind = ctl_text(c, "kind");
+	const struct provider *p;
+
+	if (kind.len && !provider_find(kind)) {
+		refuse_kind(c, kind);
+		return;
+	}
+	json_open(&c->out, '[');
+	for (unsigned i = 0; (p = provider_at(i)); i++)
+		if (!kind.len || str_eq(kind, str_of(p->name)))
+			put_kind(&c->out, p);
+	json_close(&c->out, ']');
+	ctl_answer(c, 0, STR(""));
+}
+
+static bool
+is_wanted(struct ctl_call *c, const struct account *a)
+{
+	struct str kind = ctl_text(c, "kind"), state = ctl_text(c, "state");
+	int64_t until;
+
+	if (str_cmp(a->rec.name, c->cursor) <= 0 && c->cursor.len)
+		return false;
+	if (kind.len && !str_eq(kind, a->rec.kind))
+		return false;
+	return !state.len ||
+	    str_eq(state,
+		str_of(account_state(a, loop_ms(c->daemon->loop), &until)));
+}
+
+void
+ctl_account_list(struct ctl_call *c)
+{
+	struct str last = STR(""), next = STR("");
+	const struct account *a;
+	unsigned n = 0;
+
+	json_open(&c->out, '[');
+	TAILQ_FOREACH (a, &c->daemon->pool->accounts, link) {
+		if (!is_wanted(c, a))
+			continue;
+		if (!ctl_has_room(c, n)) {
+			next = last;
+			break;
+		}
+		put_account(c, a);
+		last = a->rec.name;
+		n++;
+	}
+	json_close(&c->out, ']');
+	ctl_answer(c, 0, next);
+}
+
+void
+ctl_account_show(struct ctl_call *c)
+{
+	const struct account *a = find_or_refuse(c);
+
+	if (!a)
+		return;
+	put_account(c, a);
+	ctl_answer(c, a->rec.rev, STR(""));
+}
+
+/* --- changing -------------------------------------------------------------- */
+
+/* A record under construction. */
+struct draft {
+	struct account_rec rec;
+	struct account_secrets secrets;
+	struct buf text;
+};
+
+/* Records point into the text, so it must not move while it grows. */
+static void
+draft_begin(struct draft *d)
+{
+	char *at;
+	size_t room;
+
+	buf_init(&d->text, TEXT_MAX);
+	if (buf_room(&d->text, TEXT_MAX, &at, &room))
+		abort();
+	d->secrets = (struct account_secrets){ .credential = { NULL, 0 } };
+}
+
+static enum err
+draft_take_fields(struct draft *d, const struct provider *p,
+    const struct json *fields, struct why *out_why)
+{
+	for (const struct json *m = json_first(fields); m; m = json_next(m)) {
+		struct str value;
+		enum err e = json_as_str(m, &value);
+
+		if (!e)
+			e = account_field_set(&d->rec, p, json_key(m), value,
+			    &d->text, out_why);
+		if (e)
+			return e;
+	}
+	return OK;
+}
+
+static enum err
+draft_take_secrets(struct draft *d, const struct ctl_call *c,
+    struct why *out_why)
+{
+	struct str credential = str_trim(ctl_text(c, "credential"));
+	struct str password = ctl_text(c, "proxy_password");
+	enum err e;
+
+	e = ctl_check_text(credential, 4096, "credential", out_why);
+	if (!e)
+		e = ctl_check_text(password, 1024, "proxy_password", out_why);
+	if (e)
+		return e;
+	if (ctl_has(c, "credential") && !credential.len)
+		return why_set(out_why, ERR_VALUE, "credential",
+		    "the credential is empty");
+	if (credential.len)
+		d->secrets.credential = credential;
+	if (ctl_has(c, "proxy_password"))
+		d->secrets.proxy_password = password.at ? password : STR("");
+	return OK;
+}
+
+static void
+on_saved(void *arg, enum err e, const struct why *why, struct account *a)
+{
+	struct ctl_call *c = arg;
+
+	if (e) {
+		ctl_refuse(c, e, why);
+		return;
+	}
+	put_account(c, a);
+	ctl_answer(c, a->rec.rev, STR(""));
+}
+
+/* The answer to a rehearsal: what would be different. */
+static void
+answer_rehearsal(struct ctl_call *c, const struct account_rec *from,
+    const struct draft *d, uint64_t rev)
+{
+	struct json_out *j = &c->out;
+
+	json_open(j, '{');
+	json_say(j, "name", d->rec.name);
+	json_put_key(j, "changes");
+	json_open(j, '[');
+	ctl_put_changes(j, &account_kind, from, &d->rec);
+	json_close(j, ']');
+	json_say_bool(j, "dry_run", true);
+	json_close(j, '}');
+	ctl_answer(c, rev, STR(""));
+}
+
+static enum err
+check_required(const struct draft *d, const struct provider *p,
+    struct why *out_why)
+{
+	const struct field *f = account_field_find(p, STR("credential"));
+
+	if (f && f->required && !d->secrets.credential.at)
+		return why_set(out_why, ERR_VALUE, "credential",
+		    "an account of this kind needs a credential");
+	return OK;
+}
+
+void
+ctl_account_add(struct ctl_call *c)
+{
+	const struct provider *p = provider_find(ctl_text(c, "kind"));
+	struct account_rec nothing = { .priority = 0 };
+	struct draft d;
+	struct why why = { .text = "" };
+	enum err e;
+
+	if (!p) {
+		refuse_kind(c, ctl_text(c, "kind"));
+		return;
+	}
+	draft_begin(&d);
+	account_rec_init(&d.rec);
+	d.rec.name = ctl_text(c, "name");
+	d.rec.kind = str_of(p->name);
+	e = draft_take_fields(&d, p, json_at(c->params, "fields"), &why);
+	if (!e)
+		e = draft_take_secrets(&d, c, &why);
+	if (!e)
+		e = check_required(&d, p, &why);
+	if (!e)
+		e = account_check(&d.rec, &why);
+	if (!e && find(c))
+		e = why_set(&why, ERR_EXISTS, "name",
+		    "there is an account of that name already");
+	if (e)
+		ctl_refuse(c, e, &why);
+	else if (c->dry_run)
+		answer_rehearsal(c, &nothing, &d, 0);
+	else
+		account_save(c->daemon->pool, &d.rec, &d.secrets, false, 0,
+		    on_saved, c);
+	buf_fini(&d.text);
+}
+
+static enum err
+check_rev(const struct ctl_call *c, uint64_t rev, struct why *out_why)
+{
+	if (c->if_rev && c->if_rev != rev)
+		return why_set(out_why, ERR_STALE, "if_rev",
+		    "it has been changed meanwhile and is at revision %llu",
+		    (unsigned long long)rev);
+	return OK;
+}
+
+/* Check the draft of an account that is there, then rehearse or save it. */
+static void
+finish(struct ctl_call *c, const struct account *a, struct draft *d, enum err e,
+    struct why *why)
+{
+	if (!e)
+		e = account_check(&d->rec, why);
+	if (!e)
+		e = check_rev(c, a->rec.rev, why);
+	if (e)
+		ctl_refuse(c, e, why);
+	else if (c->dry_run)
+		answer_rehearsal(c, &a->rec, d, a->rec.rev);
+	else
+		account_save(c->daemon->pool, &d->rec, &d->secrets, true,
+		    c->if_rev, on_saved, c);
+	buf_fini(&d->text);
+}
+
+void
+ctl_account_set(struct ctl_call *c)
+{
+	struct account *a = find_or_refuse(c);
+	struct why why = { .text = "" };
+	struct draft d;
+	enum err e;
+
+	if (!a)
+		return;
+	draft_begin(&d);
+	d.rec = a->rec;
+	e = draft_take_fields(&d, a->provider, json_at(c->params, "fields"),
+	    &why);
+	if (!e)
+		e = draft_take_secrets(&d, c, &why);
+	finish(c, a, &d, e, &why);
+}
+
+void
+ctl_account_hold(struct ctl_call *c)
+{
+	struct account *a = find_or_refuse(c);
+	struct str reason = ctl_text(c, "reason");
+	struct why why = { .text = "" };
+	char by[32];
+	struct draft d;
+	enum err e;
+
+	if (!a)
+		return;
+	draft_begin(&d);
+	snprintf(by, sizeof(by), "uid:%ld", (long)c->peer.uid);
+	d.rec = a->rec;
+	d.rec.held = true;
+	d.rec.held_reason = reason;
+	d.rec.held_by = str_of(by);
+	d.rec.held_at = (uint64_t)clock_wall_ms();
+	e = ctl_check_text(reason, 200, "reason", &why);
+	finish(c, a, &d, e, &why);
+}
+
+void
+ctl_account_release(struct ctl_call *c)
+{
+	struct account *a = find_or_refuse(c);
+	struct why why = { .text = "" };
+	struct draft d;
+
+	if (!a)
+		return;
+	draft_begin(&d);
+	d.rec = a->rec;
+	d.rec.held = false;
+	d.rec.held_reason = d.rec.held_by = STR("");
+	d.rec.held_at = 0;
+	finish(c, a, &d, OK, &why);
+}
+
+void
+ctl_account_reset(struct ctl_call *c)
+{
+	struct account *a = find_or_refuse(c);
+
+	if (!a)
+		return;
+	gate_open_all(&a->gates);
+	a->last_error[0] = '\0';
+	a->last_error_wall_ms = 0;
+	put_account(c, a);
+	ctl_answer(c, a->rec.rev, STR(""));
+}
+
+static void
+on_removed(void *arg, enum err e, const struct why *why, struct account *a)
+{
+	struct ctl_call *c = arg;
+
+	(void)a;
+	if (e) {
+		ctl_refuse(c, e, why);
+		return;
+	}
+	json_open(&c->out, '{');
+	json_say(&c->out, "name", ctl_text(c, "name"));
+	json_say_bool(&c->out, "removed", true);
+	json_close(&c->out, '}');
+	ctl_answer(c, 0, STR(""));
+}
+
+void
+ctl_account_rm(struct ctl_call *c)
+{
+	struct account *a = find_or_refuse(c);
+	struct why why;
+	enum err e;
+
+	if (!a)
+		return;
+	e = check_rev(c, a->rec.rev, &why);
+	if (e) {
+		ctl_refuse(c, e, &why);
+		return;
+	}
+	if (!c->dry_run) {
+		account_delete(c->daemon->pool, a->rec.name, c->if_rev,
+		    on_removed, c);
+		return;
+	}
+	json_open(&c->out, '{');
+	json_say(&c->out, "name", a->rec.name);
+	json_say_i64(&c->out, "in_flight", a->in_flight);
+	json_say_bool(&c->out, "dry_run", true);
+	json_close(&c->out, '}');
+	ctl_answer(c, a->rec.rev, STR(""));
+}

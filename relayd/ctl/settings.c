@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* settings.c - control methods about what can be tuned while relayd runs.  A
+ * setting is in force when the store has it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/mem.h"
+
+#include "store/store.h"
+
+#include "relayd/control.h"
+#include "relayd/daemon.h"
+#include "relayd/setting.h"
+
+static void
+put_setting(struct json_out *j, const struct settings *s, enum setting nr)
+{
+	const struct setting_row *row = setting_row(nr);
+	char value[UNIT_TEXT];
+
+	settings_text(s, nr, value);
+	json_open(j, '{');
+	json_say(j, "name", str_of(row->name));
+	json_say(j, "value", str_of(value));
+	json_say(j, "default", str_of(row->value));
+	json_say_bool(j, "is_default", settings_is_default(s, nr));
+	json_say(j, "least", str_of(row->least));
+	json_say(j, "most", str_of(row->most));
+	json_say(j, "unit", str_of(row->unit));
+	json_say(j, "help", str_of(row->help));
+	json_close(j, '}');
+}
+
+void
+ctl_setting_list(struct ctl_call *c)
+{
+	json_open(&c->out, '[');
+	for (int nr = 0; nr < SETTING_NR; nr++)
+		put_setting(&c->out, &c->daemon->settings, (enum setting)nr);
+	json_close(&c->out, ']');
+	ctl_answer(c, 0, STR(""));
+}
+
+/* --- changing -------------------------------------------------------------- */
+
+struct change {
+	struct job job;
+	struct ctl_call *call;
+	enum setting nr;
+	char value[64];
+	bool unset;
+};
+
+static enum err
+change_work(struct job *j, struct txn *t, struct why *out_why)
+{
+	struct change *ch = (struct change *)j;
+	struct str name = str_of(setting_row(ch->nr)->name);
+	enum err e;
+
+	(void)out_why;
+	if (!ch->unset)
+		return txn_put(t, TABLE_setting, name, str_of(ch->value));
+	e = txn_del(t, TABLE_setting, name);
+	return e == ERR_UNKNOWN ? OK : e;
+}
+
+static enum err
+apply(const struct change *ch, struct settings *s, struct why *out_why)
+{
+	const struct setting_row *row = setting_row(ch->nr);
+
+	return settings_set(s, str_of(row->name),
+	    str_of(ch->unset ? row->value : ch->value), out_why);
+}
+
+static void
+change_done(struct job *j)
+{
+	struct change *ch = (struct change *)j;
+	struct ctl_call *c = ch->call;
+	enum err e = j->result;
+
+	if (!e)
+		e = apply(ch, &c->daemon->settings, &j->why);
+	if (e) {
+		ctl_refuse(c, e, &j->why);
+	} else {
+		put_setting(&c->out, &c->daemon->settings, ch->nr);
+		ctl_answer(c, 0, STR(""));
+	}
+	free(ch);
+}
+
+static void
+change(struct ctl_call *c, bool unset)
+{
+	struct settings rehearsal = c->daemon->settings;
+	struct change *ch = xcalloc(1, sizeof(*ch));
+	struct why why;
+	enum err e;
+
+	ch->call = c;
+	ch->unset = unset;
+	ch->job.work = change_work;
+	ch->job.done = change_done;
+	snprintf(ch->value, sizeof(ch->value), "%.*s",
+	    STR_ARG(str_first(ctl_text(c, "value"), 63)));
+	e = setting_find(ctl_text(c, "name"), &ch->nr, &why);
+	if (!e)
+		e = apply(ch, &rehearsal, &why);
+	if (!e && !c->dry_run) {
+		store_post(c->daemon->store, LANE_WRITE, &ch->job);
+		return;
+	}
+	if (e) {
+		ctl_refuse(c, e, &why);
+	} else {
+		put_setting(&c->out, &rehearsal, ch->nr);
+		ctl_answer(c, 0, STR(""));
+	}
+	free(ch);
+}
+
+void
+ctl_setting_set(struct ctl_call *c)
+{
+	change(c, false);
+}
+
+void
+ctl_setting_unset(struct ctl_call *c)
+{
+	change(c, true);
+}
