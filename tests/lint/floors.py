@@ -29,7 +29,7 @@ STOREYS = [
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch',
     'gate provider account apikey limit budget queue price sticky keyring pool',
-    'verdict sched sieve route sigv4 headers outbound',
+    'verdict sched sieve route sigv4 headers outbound openai_target',
     'relay admit attempt answer receipt outcome rollup dimension ledger models',
     'control peer ctl oauth renew notify audit',
     'main',
