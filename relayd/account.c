@@ -466,7 +466,7 @@ load_one(void *arg, struct str key, struct str value)
 {
 	struct load *l = arg;
 	struct account *a = xcalloc(1, sizeof(*a));
-	struct str credential, password;
+	struct str credential = STR(""), password = STR("");
 	struct account_rec rec;
 	enum err e;
 

@@ -310,7 +310,11 @@ static enum relay_state
 give_up(struct relay *r, unsigned status, const char *error)
 {
 	if (r->verdict->show && status == 529) {
-		relay_fault(r, FAULT_OVERLOADED, "the provider is overloaded");
+		/* 529 is Anthropic's own; others know 503 for it. */
+		relay_fault(r,
+		    r->dialect == &dialect_anthropic ? FAULT_OVERLOADED
+						     : FAULT_BUSY,
+		    "the provider is overloaded");
 	} else if (r->verdict->show && status == 429) {
 		r->fault_retry_ms = r->told_ms ? r->told_ms : 5000;
 		relay_fault(r, FAULT_RATE,

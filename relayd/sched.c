@@ -23,6 +23,19 @@ was_tried(const struct sched_ask *ask, const struct account *a)
 	return false;
 }
 
+/* An account that merely failed may be tried by one request at a time before
+ * its gate opens, when nobody better is there: a lone account is never given
+ * up on, and a dead one is not stormed. */
+static bool
+may_probe(const struct account *a, int64_t now_ms)
+{
+	for (int i = 0; i < GATE_COUNT; i++)
+		if (a->gates.until_ms[i] > now_ms && i != GATE_ERRORS &&
+		    i != GATE_UNREACHABLE)
+			return false;
+	return a->in_flight == 0;
+}
+
 /* The sieve that holds it back, or SIEVE_COUNT. */
 static enum sieve
 sift(const struct account *a, const struct sched_ask *ask,
@@ -37,20 +50,31 @@ sift(const struct account *a, const struct sched_ask *ask,
 		return SIEVE_MODEL;
 	if (a->rec.held)
 		return SIEVE_HELD;
+	if (was_tried(ask, a))
+		return SIEVE_TRIED;
 	until = gate_until(&a->gates, ask->now_ms, &which);
-	if (until) {
+	if (until && !may_probe(a, ask->now_ms)) {
 		if (!out->soonest_ms || until < out->soonest_ms)
 			out->soonest_ms = until;
 		return SIEVE_GATED;
 	}
-	return was_tried(ask, a) ? SIEVE_TRIED : SIEVE_COUNT;
+	return SIEVE_COUNT;
 }
 
 static bool
-better(const struct account *a, const struct account *than)
+better(const struct account *a, const struct account *than, int64_t now_ms)
 {
-	if (!than || a->rec.priority != than->rec.priority)
-		return !than || a->rec.priority < than->rec.priority;
+	enum gate which;
+	bool shut, than_shut;
+
+	if (!than)
+		return true;
+	shut = gate_until(&a->gates, now_ms, &which) != 0;
+	than_shut = gate_until(&than->gates, now_ms, &which) != 0;
+	if (shut != than_shut)
+		return than_shut;
+	if (a->rec.priority != than->rec.priority)
+		return a->rec.priority < than->rec.priority;
 	return a->used_us < than->used_us;
 }
 
@@ -66,7 +90,7 @@ sched_choose(const struct pool *p, const struct sched_ask *ask,
 
 		if (s != SIEVE_COUNT)
 			out->fell[s]++;
-		else if (better(a, out->account))
+		else if (better(a, out->account, ask->now_ms))
 			out->account = a;
 	}
 }
