@@ -150,9 +150,11 @@ without_a_manager_nothing_happens(void **state)
 static void
 a_broken_address_is_told(void **state)
 {
+	static const char long_path[] =
+	    "/a/path/that/is/longer/than/the/hundred/and/eight/bytes/that/"
+	    "the/address/of/a/unix/socket/has/room/for/in/linux";
 	static const char *const cases[] = { "relative/path", "@", "vsock:1:2",
-		"/a/path/that/is/longer/than/the/hundred/and/eight/bytes/that/"
-		"the/address/of/a/unix/socket/has/room/for/in/linux" };
+		long_path };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
