@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - options, and the order in which everything is born and dies. */
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "proto/mem.h"
+#include "proto/version.h"
+
+#include "store/store.h"
+
+#include "relayd/account.h"
+#include "relayd/apikey.h"
+#include "relayd/conf.h"
+#include "relayd/conn.h"
+#include "relayd/control.h"
+#include "relayd/daemon.h"
+#include "relayd/dial.h"
+#include "relayd/dns.h"
+#include "relayd/ledger.h"
+#include "relayd/listen.h"
+#include "relayd/log.h"
+#include "relayd/relay.h"
+#include "relayd/sandbox.h"
+#include "relayd/sdnotify.h"
+#include "relayd/upstream.h"
+
+/* How often a draining daemon looks whether it is done, and an idle one gives
+ * memory back. */
+#define DRAIN_LOOK_MS 50
+#define TRIM_MS	      10000
+
+/* What only main knows. */
+struct process {
+	struct daemon d;
+	struct sdnotify notify;
+	struct event *term, *intr, *hup, *stored;
+	struct timer drain, watchdog, trim;
+	int64_t drain_until_ms;
+	uint64_t trimmed_at;
+};
+
+/* --- memory --------------------------------------------------------------------------- */
+
+/* Large bodies come and go: without this each of them is a mapping of its own,
+ * made and undone (a quarter of the CPU at 512 KB, measured). */
+static void
+tune_malloc(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);
+}
+
+static void
+on_trim(void *arg)
+{
+	struct process *p = arg;
+	const struct counters *c = &p->d.counters;
+
+	if (!c->requests_now && c->requests_total != p->trimmed_at) {
+		malloc_trim(0);
+		p->trimmed_at = c->requests_total;
+	}
+	timer_set(p->d.loop, &p->trim, loop_ms(p->d.loop) + TRIM_MS);
+}
+
+/* --- signals ----------------------------------------------------------------------------- */
+
+static void
+on_drain(void *arg)
+{
+	struct process *p = arg;
+	struct daemon *d = &p->d;
+	int64_t now_ms = loop_ms(d->loop);
+
+	if (!d->counters.requests_now && !d->counters.connections_now) {
+		loop_stop(d->loop);
+		return;
+	}
+	if (now_ms >= p->drain_until_ms) {
+		relays_stop(d->relays);
+		p->drain_until_ms = now_ms + 5000;
+		if (!d->counters.requests_now)
+			loop_stop(d->loop);
+	}
+	timer_set(d->loop, &p->drain, now_ms + DRAIN_LOOK_MS);
+}
+
+static void
+drain(struct process *p)
+{
+	struct daemon *d = &p->d;
+	struct conn *c, *next;
+
+	if (d->draining) {
+		log_note(LOG_WARN, "stop", "told twice: ending at once");
+		loop_stop(d->loop);
+		return;
+	}
+	log_note(LOG_INFO, "drain", "no new requests; %llu are under way",
+	    (unsigned long long)d->counters.requests_now);
+	sdnotify_stopping(&p->notify, "finishing the requests under way");
+	d->draining = true;
+	listeners_stop(d->listeners);
+	for (c = LIST_FIRST(&d->conns); c; c = next) {
+		next = LIST_NEXT(c, link);
+		conn_drain(c);
+	}
+	p->drain_until_ms = loop_ms(d->loop) + d->settings.drain_max_ms;
+	timer_set(d->loop, &p->drain, loop_ms(d->loop) + 1);
+}
+
+static void
+reload(struct process *p)
+{
+	enum conf_option changed[CONF_NR];
+	struct daemon *d = &p->d;
+	const struct conf *next;
+	struct why why;
+	size_t n;
+
+	sdnotify_reloading(&p->notify);
+	log_reopen();
+	if (conf_reread(d->conf, &next, &why)) {
+		log_note(LOG_ERROR, "reload", "%s%s%s; the old one is kept",
+		    why.field, why.field[0] ? ": " : "", why.text);
+		sdnotify_ready(&p->notify, "configuration was not accepted");
+		return;
+	}
+	n = conf_diff(d->conf, next, changed);
+	for (size_t i = 0; i < n; i++) {
+		struct conf_row row;
+
+		conf_row(next, changed[i], &row);
+		log_note(LOG_INFO, "reload", "%s is now \"%s\"%s", row.name,
+		    row.value, row.needs_restart ? ", after a restart" : "");
+	}
+	conf_unref(d->conf);
+	d->conf = next;
+	log_set_level((enum log_level)next->log_level);
+	if (control_reload(d->control, next, &why))
+		log_note(LOG_ERROR, "reload", "%s: %s", why.field, why.text);
+	sdnotify_ready(&p->notify, "serving");
+}
+
+static void
+on_signal(evutil_socket_t signal, short what, void *arg)
+{
+	(void)what;
+	if (signal == SIGHUP)
+		reload(arg);
+	else
+		drain(arg);
+}
+
+static void
+on_watchdog(void *arg)
+{
+	struct process *p = arg;
+
+	sdnotify_alive(&p->notify);
+	timer_set(p->d.loop, &p->watchdog,
+	    loop_ms(p->d.loop) + p->notify.watchdog_ms);
+}
+
+static void
+on_stored(evutil_socket_t fd, short what, void *arg)
+{
+	struct process *p = arg;
+
+	(void)fd;
+	(void)what;
+	store_collect(p->d.store);
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+struct settings_job {
+	struct job job;
+	struct settings *out;
+};
+
+static bool
+load_setting(void *arg, struct str key, struct str value)
+{
+	struct why why;
+
+	if (settings_set(arg, key, value, &why))
+		log_note(LOG_WARN, "setting", "%.*s is ignored: %s",
+		    STR_ARG(key), why.text);
+	return true;
+}
+
+static enum err
+settings_work(struct job *j, struct txn *t, struct why *out_why)
+{
+	struct settings_job *s = (struct settings_job *)j;
+
+	(void)out_why;
+	return txn_scan(t, TABLE_setting, STR(""), false, load_setting, s->out);
+}
+
+static enum err
+load_settings(struct daemon *d, struct why *out_why)
+{
+	struct settings_job s = { .job = { .work = settings_work },
+		.out = &d->settings };
+	enum err e;
+
+	settings_default(&d->settings);
+	e = store_now(d->store, LANE_READ, &s.job);
+	if (e && out_why)
+		*out_why = s.job.why;
+	return e;
+}
+
+/* --- birth -------------------------------------------------------------------------------------- */
+
+static enum err
+bear_store(struct daemon *d, struct why *out_why)
+{
+	const struct store_conf conf = { .ops = &store_lmdb,
+		.dir = d->conf->state_dir,
+		.key_file =
+		    d->conf->master_key[0] ? d->conf->master_key : NULL };
+	enum err e;
+
+	e = store_open(&conf, &d->store, out_why);
+	if (e)
+		return e;
+	e = load_settings(d, out_why);
+	if (e)
+		return e;
+	pool_init(d->pool, d->loop, d->store);
+	e = pool_load(d->pool, out_why);
+	if (e)
+		return e;
+	e = keyring_init(d->keys, d->loop, d->store);
+	if (!e)
+		e = keyring_load(d->keys, out_why);
+	if (!e)
+		e = ledger_new(d->store, d->conf->state_dir, &d->ledger,
+		    out_why);
+	return e ? e : store_start(d->store, out_why);
+}
+
+static enum err
+bear_net(struct daemon *d, struct why *out_why)
+{
+	struct dialer_conf conf = { .ca_file = d->conf->ca_file,
+		.connect_wait_ms = (unsigned)d->settings.connect_wait_ms };
+	struct buf servers;
+	enum err e;
+
+	buf_init(&servers, 1024);
+	for (size_t i = 0; i < d->conf->resolver.n; i++)
+		buf_mustf(&servers, "%s%s", i ? "," : "",
+		    d->conf->resolver.at[i].text);
+	e = dns_new(d->loop, buf_len(&servers) ? buf_cstr(&servers) : NULL,
+	    &d->dns, out_why);
+	buf_fini(&servers);
+	if (!e)
+		e = dialer_new(d->loop, d->dns, &conf, &d->dialer, out_why);
+	return e;
+}
+
+static enum err
+bear_listeners(struct daemon *d, struct why *out_why)
+{
+	const struct conf_addrs *a = &d->conf->listen;
+	struct sockaddr_storage at[64];
+
+	if (a->n > 64)
+		return why_set(out_why, ERR_LIMIT, "listen",
+		    "more than 64 addresses");
+	for (size_t i = 0; i < a->n; i++)
+		at[i] = a->at[i].sa;
+	return listeners_new(d, at, a->n, &d->listeners, out_why);
+}
+
+static void
+watch_signals(struct process *p)
+{
+	struct event_base *base = loop_base(p->d.loop);
+
+	signal(SIGPIPE, SIG_IGN);
+	p->term = evsignal_new(base, SIGTERM, on_signal, p);
+	p->intr = evsignal_new(base, SIGINT, on_signal, p);
+	p->hup = evsignal_new(base, SIGHUP, on_signal, p);
+	p->stored = event_new(base, store_fd(p->d.store), EV_READ | EV_PERSIST,
+	    on_stored, p);
+	event_add(p->term, NULL);
+	event_add(p->intr, NULL);
+	event_add(p->hup, NULL);
+	event_add(p->stored, NULL);
+	timer_init(&p->drain, on_drain, p);
+	timer_init(&p->trim, on_trim, p);
+	timer_init(&p->watchdog, on_watchdog, p);
+	timer_set(p->d.loop, &p->trim, loop_ms(p->d.loop) + TRIM_MS);
+	if (p->notify.watchdog_ms)
+		on_watchdog(p);
+}
+
+static enum err
+bear(struct process *p, struct why *out_why)
+{
+	struct daemon *d = &p->d;
+	enum err e;
+
+	d->pool = xcalloc(1, sizeof(*d->pool));
+	d->keys = xcalloc(1, sizeof(*d->keys));
+	d->started_wall_ms = clock_wall_ms();
+	LIST_INIT(&d->conns);
+	e = sdnotify_open(&p->notify, out_why);
+	if (!e)
+		e = loop_new(&d->loop, out_why);
+	if (e)
+		return e;
+	d->started_ms = loop_ms(d->loop);
+	e = bear_listeners(d, out_why);
+	if (!e)
+		e = sandbox_user(d->conf, out_why);
+	if (!e)
+		e = sandbox_enter(d->conf, out_why);
+	if (!e)
+		e = log_start(d->conf->log_file, out_why);
+	if (!e)
+		e = bear_store(d, out_why);
+	if (!e)
+		e = bear_net(d, out_why);
+	if (e)
+		return e;
+	upstreams_new(d, &d->upstreams);
+	relays_new(d, &d->relays);
+	e = control_new(d, &d->control, out_why);
+	if (e)
+		return e;
+	watch_signals(p);
+	listeners_begin(d->listeners, &relay_conn_user);
+	return OK;
+}
+
+/* --- death, in the opposite order; fine after half a birth ------------------------------------------ */
+
+static void
+bury(struct process *p)
+{
+	struct daemon *d = &p->d;
+	struct conn *c;
+
+	listeners_free(d->listeners);
+	relays_free(d->relays);
+	while ((c = LIST_FIRST(&d->conns))) {
+		c->owner = NULL;
+		conn_kill(c);
+	}
+	control_free(d->control);
+	upstreams_free(d->upstreams);
+	dialer_free(d->dialer);
+	dns_free(d->dns);
+	store_close(d->store);
+	ledger_free(d->ledger);
+	if (d->keys && d->keys->store)
+		keyring_fini(d->keys);
+	if (d->pool && d->pool->store)
+		pool_fini(d->pool);
+	free(d->keys);
+	free(d->pool);
+	if (p->term) {
+		event_free(p->term);
+		event_free(p->intr);
+		event_free(p->hup);
+		event_free(p->stored);
+	}
+	loop_free(d->loop);
+	sdnotify_close(&p->notify);
+	log_stop();
+	conf_unref(d->conf);
+}
+
+static void
+say_ready(struct process *p)
+{
+	struct daemon *d = &p->d;
+	char text[64];
+
+	for (size_t i = 0; listener_text(d->listeners, i, text); i++)
+		log_note(LOG_INFO, "listen", "http://%s", text);
+	log_note(LOG_INFO, "ready",
+	    "relayd %s: %u accounts, %u keys, control at %s", relayd_version,
+	    d->pool->count, d->keys->count, d->conf->control);
+	sdnotify_ready(&p->notify, "serving");
+}
+
+static int
+complain(const struct why *why)
+{
+	fprintf(stderr, "relayd: %s%s%s\n", why->field,
+	    why->field[0] ? ": " : "", why->text);
+	return 1;
+}
+
+static const char usage_text[] =
+    "usage: relayd [-c FILE] [-t]\n"
+    "  -c, --config FILE  read this instead of the usual relayd.conf\n"
+    "  -t, --check        read the configuration, say what is wrong, exit\n"
+    "  -V, --version      print the version, exit\n"
+    "  -h, --help         print this, exit\n"
+    "It stays in the foreground. See relayd(8); relayctl(8) administers it.\n";
+
+/* Returns -1 to go on, else the exit status. */
+static int
+options(int argc, char **argv, const char **out_file, bool *out_check)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 't' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:tVh", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			*out_file = optarg;
+			break;
+		case 't':
+			*out_check = true;
+			break;
+		case 'V':
+			printf("relayd %s\n", relayd_version);
+			return 0;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		default:
+			fputs(usage_text, stderr);
+			return 2;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	fputs(usage_text, stderr);
+	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct process *p;
+	const char *file = NULL;
+	bool check = false;
+	struct why why = { .field = "" };
+	int status;
+
+	status = options(argc, argv, &file, &check);
+	if (status >= 0)
+		return status;
+	if (sodium_init() < 0) {
+		fputs("relayd: the random source cannot be used\n", stderr);
+		return 1;
+	}
+	tune_malloc();
+	p = xcalloc(1, sizeof(*p));
+	p->notify.fd = -1;
+	if (conf_read(file, &p->d.conf, &why)) {
+		free(p);
+		return complain(&why);
+	}
+	if (check) {
+		printf("%s: good\n", p->d.conf->file);
+		conf_unref(p->d.conf);
+		free(p);
+		return 0;
+	}
+	sandbox_begin();
+	log_set_level((enum log_level)p->d.conf->log_level);
+	if (bear(p, &why)) {
+		bury(p);
+		free(p);
+		return complain(&why);
+	}
+	say_ready(p);
+	loop_run(p->d.loop);
+	log_note(LOG_INFO, "stop", "relayd ends");
+	bury(p);
+	free(p);
+	return 0;
+}
