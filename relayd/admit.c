@@ -485,7 +485,6 @@ ask_for_usage(struct relay *r)
 	if (r->dialect != &dialect_openai_chat || !r->asked.stream ||
 	    r->asked.include_usage || r->op != OP_GENERATE)
 		return OK;
-	r->hides_usage = true;
 	if (include->type != SPAN_ABSENT) {
 		s = (struct splice){ include->from, include->to, STR("true") };
 	} else if (options->type == SPAN_OBJECT) {

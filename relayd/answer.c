@@ -107,6 +107,20 @@ is_ended(const struct relay *r)
 	return r->up.phase == UP_ENDED;
 }
 
+/* There will be no other try: the request's memory is not needed while the
+ * answer streams for minutes. */
+static void
+let_request_go(struct relay *r)
+{
+	if (!upstream_drop_request(&r->up))
+		return;
+	conn_drop_body(r->c);
+	buf_fini(&r->decoded);
+	buf_fini(&r->spliced);
+	buf_wipe(&r->up_head);
+	r->body = r->up_body = STR("");
+}
+
 /* Show the client the upstream's head.  From here on the answer can be ended,
  * not replaced. */
 static void
@@ -116,6 +130,7 @@ show_head(struct relay *r)
 	struct buf *out = conn_out(r->c);
 	bool sized = !r->is_sse && is_ended(r);
 
+	let_request_go(r);
 	if (r->head_sent)
 		return;
 	r->head_sent = true;
@@ -578,8 +593,10 @@ do_finish(struct relay *r)
 enum relay_state
 do_cut(struct relay *r)
 {
-	struct refusal refusal = { .fault = FAULT_UPSTREAM,
-		.text = "the upstream's answer broke off",
+	struct refusal refusal = { .fault =
+				       r->fault ? r->fault : FAULT_UPSTREAM,
+		.text = r->fault ? buf_cstr(&r->fault_text)
+				 : "the upstream's answer broke off",
 		.request_id = r->id_text };
 	struct conn *c = r->c;
 	bool told = r->watch.error;
@@ -591,7 +608,7 @@ do_cut(struct relay *r)
 		r->fault = FAULT_UPSTREAM;
 	emit_whole(r);
 	buf_clear(&r->held);
-	relay_settle(r, OUTCOME_CUT);
+	relay_settle(r, r->watch.content ? OUTCOME_CUT : OUTCOME_FAILED);
 	if (r->is_sse || r->asked.stream) {
 		buf_init(&event, 16 * 1024);
 		if (!told)

@@ -103,8 +103,7 @@ knows_encoding(const struct relay *r, struct str *out)
 	    http1_find(r->c->head, STR("content-encoding"));
 
 	*out = (struct str){ .at = NULL, .len = 0 };
-	if (!f || !r->decoder || !r->account->provider->takes ||
-	    buf_len(&r->spliced))
+	if (!f || !r->decoder || !r->account->provider->takes)
 		return false;
 	if (!r->account->provider->takes(f->value))
 		return false;
@@ -158,7 +157,7 @@ start_upstream(struct relay *r, struct account *a)
 		    .proxy = a->proxy,
 		    .proxy_password = a->proxy_password },
 		.head = buf_str(&r->up_head),
-		.body = buf_len(&r->spliced) ? buf_str(&r->spliced) : r->body,
+		.body = r->up_body,
 		.fresh = r->up_fresh,
 		.note = on_upstream,
 		.arg = r,
@@ -188,12 +187,14 @@ open_account(struct relay *r)
 		.has_body = true };
 	struct why why;
 
-	if (buf_len(&r->spliced))
-		ask.length = buf_len(&r->spliced);
+	r->hides_usage = buf_len(&r->spliced) && a->rec.usage_inject;
+	if (r->hides_usage)
+		r->up_body = buf_str(&r->spliced);
 	else if (knows_encoding(r, &ask.encoding))
-		ask.length = (r->body = buf_str(&r->c->body)).len;
+		r->up_body = buf_str(&r->c->body);
 	else
-		ask.length = r->body.len;
+		r->up_body = r->body;
+	ask.length = r->up_body.len;
 	buf_clear(&r->up_head);
 	if (outbound_request(a, &ask, &r->up_head, &why)) {
 		relay_fault(r, FAULT_REQUEST, "%s", why.text);
@@ -264,8 +265,7 @@ attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
 	if (!r->wait_us)
 		r->wait_us = (int64_t)rec.begin_us;
 	upstream_cancel(&r->up);
-	explicit_bzero(r->up_head.mem, r->up_head.mem ? r->up_head.size : 0);
-	buf_clear(&r->up_head);
+	buf_wipe(&r->up_head);
 	r->up_open = false;
 	pool_release(r->d->pool, r->account);
 }
@@ -488,9 +488,9 @@ do_gather(struct relay *r)
 	struct str piece;
 
 	while (upstream_piece(&r->up, &piece)) {
-		if (buf_len(&r->held) + piece.len > ERROR_BODY_MAX)
-			return do_weigh(r);
 		buf_must(&r->held, piece);
+		if (buf_len(&r->held) > ERROR_BODY_MAX)
+			return do_weigh(r);
 	}
 	if (r->up.phase == UP_ENDED || r->up.phase == UP_FAILED)
 		return do_weigh(r);

@@ -69,8 +69,9 @@ struct relay {
 	struct decoder *decoder; /* of a compressed request body */
 	struct buf decoded;
 	struct buf model;
-	struct str body; /* as it goes to the upstream */
-	struct buf spliced;
+	struct str body;    /* decoded */
+	struct buf spliced; /* with the usage asked for; empty: no need */
+	struct str up_body; /* the one that goes to the account */
 	bool is_options;
 	char client[48];  /* product of the User-Agent */
 	enum fault fault; /* why it is refused, when it is */

@@ -38,10 +38,12 @@ struct link {
 
 TAILQ_HEAD(link_list, link);
 
-/* The idle connections of one key. */
+/* The connections of one key; gone with the last of them. */
 struct shelf {
 	struct link_list idle; /* the last one used first */
-	unsigned count;
+	unsigned count;	       /* of them */
+	unsigned users;	       /* links, and exchanges that begin */
+	char *key;
 };
 
 struct upstreams {
@@ -59,6 +61,16 @@ upstreams_new(struct daemon *d, struct upstreams **out)
 	randombytes_buf(seed, sizeof(seed));
 	map_init(&u->shelves, seed);
 	*out = u;
+}
+
+static void
+shelf_unref(struct upstreams *all, struct shelf *s)
+{
+	if (--s->users)
+		return;
+	map_del(&all->shelves, str_of(s->key));
+	free(s->key);
+	free(s);
 }
 
 static void
@@ -86,16 +98,20 @@ link_close(struct link *l)
 	timer_clear(d->loop, &l->timer);
 	wire_close(l->wire);
 	d->counters.upstream_now--;
+	shelf_unref(l->all, l->shelf);
 	loop_bury(d->loop, link_free, l);
 }
 
 static void
 close_shelf(struct shelf *s)
 {
-	struct link *l;
+	struct link *l, *next;
 
-	while ((l = TAILQ_FIRST(&s->idle)))
+	/* The shelf goes with its last link. */
+	for (l = TAILQ_FIRST(&s->idle); l; l = next) {
+		next = TAILQ_NEXT(l, idle);
 		link_close(l);
+	}
 }
 
 void
@@ -119,10 +135,8 @@ upstreams_free(struct upstreams *u)
 
 	if (!u)
 		return;
-	while (map_next(&u->shelves, &at, &name, &shelf)) {
+	while (map_next(&u->shelves, &at, &name, &shelf))
 		close_shelf(shelf);
-		free(shelf);
-	}
 	map_fini(&u->shelves);
 	free(u);
 }
@@ -169,6 +183,7 @@ link_new(struct upstreams *all, struct wire *wire, struct shelf *shelf)
 	l->all = all;
 	l->wire = wire;
 	l->shelf = shelf;
+	shelf->users++;
 	l->reads =
 	    event_new(base, wire_fd(wire), EV_READ | EV_PERSIST, on_link, l);
 	l->writes =
@@ -178,6 +193,7 @@ link_new(struct upstreams *all, struct wire *wire, struct shelf *shelf)
 	return l;
 }
 
+/* Counted; give it back with shelf_unref(). */
 static struct shelf *
 shelf_of(struct upstreams *all, struct str key)
 {
@@ -186,8 +202,10 @@ shelf_of(struct upstreams *all, struct str key)
 	if (!s) {
 		s = xcalloc(1, sizeof(*s));
 		TAILQ_INIT(&s->idle);
+		s->key = xmemdup(key.at, key.len);
 		map_set(&all->shelves, key, s);
 	}
+	s->users++;
 	return s;
 }
 
@@ -383,6 +401,8 @@ upstream_cancel(struct upstream *u)
 	u->link = NULL;
 	buf_fini(&u->in);
 	buf_fini(&u->head_bytes);
+	shelf_unref(u->all, u->shelf);
+	u->shelf = NULL;
 }
 
 /* --- the exchange: listening -------------------------------------------------------- */
@@ -514,6 +534,16 @@ upstream_piece(struct upstream *u, struct str *out)
 			return true;
 	}
 	return false;
+}
+
+bool
+upstream_drop_request(struct upstream *u)
+{
+	if (u->sent < u->head.len + u->body.len)
+		return false;
+	u->head = u->body = STR("");
+	u->sent = 0;
+	return true;
 }
 
 void

@@ -93,6 +93,9 @@ void upstream_look(struct upstream *u);
 /* In UP_ANSWERING: the next piece of the body, borrowed until the next call;
  * false when there is none now (look at the phase: it may have ended). */
 bool upstream_piece(struct upstream *u, struct str *out);
+/* The request was sent whole: forget where it stands, its memory may go.
+ * False: it is still being sent. */
+bool upstream_drop_request(struct upstream *u);
 /* Do not read (the client is slow), and go on. */
 void upstream_hold(struct upstream *u, bool held);
 
