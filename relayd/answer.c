@@ -355,6 +355,12 @@ end_answer(struct relay *r)
 	if (!r->first_us)
 		r->first_us = now_us;
 	r->bytes_out += buf_len(&r->held);
+	if (!r->watch.error)
+		attempt_note(r, ATTEMPT_OK, 0, "");
+	else if (r->is_sse)
+		attempt_note(r, ATTEMPT_STREAM_ERROR, 0, r->watch.error_type);
+	else
+		attempt_note(r, ATTEMPT_ERROR_STATUS, 0, "");
 	relay_settle(r, r->watch.error ? OUTCOME_UPSTREAM : OUTCOME_OK);
 	r->bytes_out -= buf_len(&r->held);
 	if (r->d->conf->durable == DURABLE_POWER && r->key)
@@ -665,6 +671,7 @@ answer_pass_error(struct relay *r)
 		return go_streaming(r);
 	r->up.phase = UP_ENDED;
 	show_head(r);
+	attempt_note(r, ATTEMPT_ERROR_STATUS, status, "");
 	relay_settle(r, OUTCOME_UPSTREAM);
 	emit_whole(r);
 	attempt_end(r, ATTEMPT_ERROR_STATUS, status, "");

@@ -167,6 +167,7 @@ start_upstream(struct relay *r, struct account *a)
 
 	ask.key = str_at(key, (size_t)n);
 	r->up_open = true;
+	r->up_noted = false;
 	a->in_flight++;
 	a->requests++;
 	r->d->counters.attempts_total++;
@@ -237,7 +238,7 @@ attempt_open(struct relay *r)
 /* --- ending -------------------------------------------------------------------------------- */
 
 void
-attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
+attempt_note(struct relay *r, enum attempt_outcome outcome, unsigned status,
     const char *error)
 {
 	const struct upstream *u = &r->up;
@@ -250,8 +251,9 @@ attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
 		.end_us = (uint64_t)(clock_us() - u->began_us),
 	};
 
-	if (!r->up_open)
+	if (!r->up_open || r->up_noted)
 		return;
+	r->up_noted = true;
 	if (!status && u->head_us)
 		rec.status = u->answer.status;
 	if (u->head_us)
@@ -264,6 +266,15 @@ attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
 		log_note(LOG_DEBUG, "attempts", "%s: list is full", r->id_text);
 	if (!r->wait_us)
 		r->wait_us = (int64_t)rec.begin_us;
+}
+
+void
+attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
+    const char *error)
+{
+	if (!r->up_open)
+		return;
+	attempt_note(r, outcome, status, error);
 	upstream_cancel(&r->up);
 	buf_wipe(&r->up_head);
 	r->up_open = false;

@@ -82,7 +82,7 @@ struct relay {
 	struct sched_ask ask;
 	struct account *account; /* of the try under way */
 	struct upstream up;
-	bool up_open, up_fresh;
+	bool up_open, up_fresh, up_noted;
 	struct buf up_head;
 	unsigned tries, same_tries;
 	struct buf attempts; /* encoded, for the receipt */
@@ -164,7 +164,11 @@ enum relay_state do_refuse(struct relay *r);
 
 /* attempt.c */
 enum relay_state attempt_open(struct relay *r);
-/* End the try under way and note it in the receipt. */
+/* Note the try under way in the receipt, which is written before the try has
+ * given its connection back; the first note counts. */
+void attempt_note(struct relay *r, enum attempt_outcome outcome,
+    unsigned status, const char *error);
+/* End the try under way, noted like that if it was not before. */
 void attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
     const char *error);
 enum relay_state do_judge(struct relay *r);
