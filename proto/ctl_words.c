@@ -301,7 +301,7 @@ read_word(struct reader *r, struct str word)
 		return add_arg(r, &param, name, CTL_SAID, value);
 	}
 	return why_set(r->out_why, ERR_SYNTAX, "",
-	    "\"%.*s\" is a word too many", STR_ARG(str_first(word, 80)));
+	    "\"%.*s\" is a word too many", STR_ARG(str_first(word, 12)));
 }
 
 static enum err

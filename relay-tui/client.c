@@ -7,8 +7,11 @@
 #include "relay-tui/words.h"
 
 static const struct client clients[] = {
-#define X(name_, label_, note_, text_)                                         \
-	{ .name = #name_, .label = (label_), .note = (note_), .text = (text_) },
+#define X(name_, said_, label_, note_, text_)                                  \
+	{ .said = (said_),                                                     \
+		.label = (label_),                                             \
+		.note = (note_),                                               \
+		.text = (text_) },
 #include "relay-tui/client.def"
 #undef X
 };
@@ -22,10 +25,10 @@ client_at(unsigned i)
 static bool
 is_named(const struct client *c, struct str name)
 {
-	if (strlen(c->name) != name.len)
+	if (strlen(c->said) != name.len)
 		return false;
 	for (size_t i = 0; i < name.len; i++)
-		if ((name.at[i] == '-' ? '_' : name.at[i]) != c->name[i])
+		if ((name.at[i] == '_' ? '-' : name.at[i]) != c->said[i])
 			return false;
 	return true;
 }
@@ -45,7 +48,7 @@ client_find(struct str name, const struct client **out, struct why *out_why)
 		if (len < sizeof(names))
 			len +=
 			    (size_t)snprintf(names + len, sizeof(names) - len,
-				"%s%s", i ? ", " : "", c->name);
+				"%s%s", i ? ", " : "", c->said);
 	}
 	return why_set(out_why, ERR_UNKNOWN, "client",
 	    _("no settings are known for \"%.*s\"; there are %s"),

@@ -6,7 +6,7 @@
 #include "proto/buf.h"
 
 struct client {
-	const char *name; /* "gemini_gca"; said "gemini-gca" */
+	const char *said; /* "gemini-gca" */
 	const char *label, *note, *text;
 };
 

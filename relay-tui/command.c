@@ -43,6 +43,11 @@ say_failure(const struct output *o, struct str code, struct str field,
 		return;
 	}
 	fputs("relayctl: ", stderr);
+	/* "must be yes or no" wants to know what. */
+	if (field.len && str_find(message, field) < 0) {
+		out_foreign(&to, field);
+		fputs(": ", stderr);
+	}
 	out_foreign(&to, message);
 	fputc('\n', stderr);
 }
@@ -424,6 +429,7 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
     struct show *s, struct ctl_frame *f, bool *out_more)
 {
 	struct why why = { .text = "" };
+	bool ok = false;
 
 	*out_more = false;
 	if (f->kind == CTL_ERROR)
@@ -437,6 +443,10 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 	}
 	show_page(s, f->data);
 	*out_more = pager_turn(p, f);
+	/* An account that does not answer as it should is a failure. */
+	if (p->method == CTL_M_account_test &&
+	    (json_want_bool(f->data, "ok", &ok, NULL) || !ok))
+		return FAILED;
 	return DONE;
 }
 
@@ -536,23 +546,26 @@ show_one(const struct command *c, struct ctl_client *client,
 	return OK;
 }
 
+static int64_t
+total(const struct json *status, const char *of)
+{
+	int64_t n = 0;
+
+	return json_may_i64(json_at(status, of), "total", 0, INT64_C(1) << 53,
+		   &n, NULL)
+	    ? 0
+	    : n;
+}
+
 static void
 say_hints(const struct command *c, const struct json *status)
 {
-	int64_t accounts = 1, keys = 1;
-	int64_t most = INT64_C(1) << 53;
-
-	if (json_may_i64(json_at(status, "accounts"), "total", 0, most,
-		&accounts, NULL) ||
-	    json_may_i64(json_at(status, "keys"), "total", 0, most, &keys,
-		NULL))
-		return;
-	if (!accounts)
+	if (!total(status, "accounts"))
 		fprintf(c->out->to, "\n%s\n",
 		    _("There is no account yet. `relayctl account kinds` lists "
 		      "what there can be,\n`relayctl account add KIND NAME` "
 		      "adds one."));
-	if (!keys)
+	if (!total(status, "keys"))
 		fprintf(c->out->to, "\n%s\n",
 		    _("There is no key yet. `relayctl key create NAME --env "
 		      "CLIENT` makes one and\nprints the settings of the "
@@ -575,12 +588,14 @@ command_overview(const struct command *c)
 	if (!e && status.kind == CTL_ERROR) {
 		v = fail_answer(c->out, &status);
 	} else if (!e && !c->out->json) {
-		fputc('\n', c->out->to);
-		e = show_one(c, client, CTL_M_account_list, &list, &why);
-		if (!e) {
-			say_hints(c, status.data);
-			ctl_frame_fini(&list);
+		if (total(status.data, "accounts")) {
+			fputc('\n', c->out->to);
+			e = show_one(c, client, CTL_M_account_list, &list,
+			    &why);
+			if (!e)
+				ctl_frame_fini(&list);
 		}
+		say_hints(c, status.data);
 	}
 	if (e)
 		v = fail_local(c->out, e, &why);

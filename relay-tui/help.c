@@ -33,9 +33,10 @@ write_words(const struct ctl_row *row, struct buf *out)
 
 	while (rest.at) {
 		struct str word = str_cut(&rest, ' ');
+		struct str first = str_cut(&word, '|');
 
 		buf_mustf(out, "%s%.*s", buf_len(out) ? " " : "",
-		    STR_ARG(str_cut(&word, '|')));
+		    STR_ARG(first));
 	}
 }
 
@@ -82,8 +83,9 @@ write_param(const struct ctl_param *p, struct buf *out)
 				      : STR(" TEXT]"));
 }
 
-void
-help_usage(struct output *o, const struct ctl_row *row)
+/* Words, and options each on a line of their own. */
+static void
+print_grammar(struct output *o, const struct ctl_row *row, const char *indent)
 {
 	struct ctl_param_cursor at = { .begun = false };
 	struct ctl_param p;
@@ -94,11 +96,18 @@ help_usage(struct output *o, const struct ctl_row *row)
 	while (ctl_param_next(row, &at, &p)) {
 		if (p.positional)
 			continue;
-		buf_must(&text, STR("\n           "));
+		buf_mustf(&text, "\n%s", indent);
 		write_param(&p, &text);
 	}
-	fprintf(o->to, _("usage: relayctl %s\n"), buf_cstr(&text));
+	fprintf(o->to, "%s\n", buf_cstr(&text));
 	buf_fini(&text);
+}
+
+void
+help_usage(struct output *o, const struct ctl_row *row)
+{
+	fputs(_("usage: relayctl "), o->to);
+	print_grammar(o, row, "           ");
 }
 
 static void
@@ -195,11 +204,13 @@ help_print(struct output *o, int count, const char *const *words, bool all)
 	for (unsigned i = 0; (row = ctl_row(i)); i++) {
 		if (!begins(row, count, words))
 			continue;
-		print_line(o, row);
-		if (all) {
-			help_usage(o, row);
-			fputc('\n', o->to);
+		if (!all) {
+			print_line(o, row);
+			continue;
 		}
+		fputs("  ", o->to);
+		print_grammar(o, row, "        ");
+		fprintf(o->to, "      %s\n", _(row->help));
 	}
 	if (count == 0)
 		print_own_options(o);
@@ -207,11 +218,21 @@ help_print(struct output *o, int count, const char *const *words, bool all)
 
 /* --- completion ------------------------------------------------------------ */
 
+static bool
+has_line(struct str lines, struct str line)
+{
+	while (lines.len)
+		if (str_eq(str_cut(&lines, '\n'), line))
+			return true;
+	return false;
+}
+
+/* Each once: many rows begin with the same word. */
 static void
 add_line(struct buf *out, struct str line)
 {
-	if (line.len && buf_add(out, line) == OK)
-		(void)!buf_addc(out, '\n');
+	if (line.len && !has_line(buf_str(out), line))
+		buf_mustf(out, "%.*s\n", STR_ARG(line));
 }
 
 /* What stands for a value that has to be asked for. */

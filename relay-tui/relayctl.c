@@ -150,7 +150,7 @@ complete(struct command *c, int count, const char *const *words)
 			fprintf(c->out->to, "%.*s\n", STR_ARG(line));
 		else if (str_eq(line, STR("<client>")))
 			for (unsigned i = 0; (kind = client_at(i)); i++)
-				fprintf(c->out->to, "%s\n", kind->name);
+				fprintf(c->out->to, "%s\n", kind->said);
 		else
 			command_names(c, line);
 	}

@@ -124,6 +124,8 @@ conn_flush(struct ctl_conn *conn)
 			conn->is_gone = errno != EAGAIN;
 			return;
 		}
+		/* A new key's value goes out once. */
+		explicit_bzero(conn->out.mem + conn->out.start, (size_t)n);
 		buf_eat(&conn->out, (size_t)n);
 	}
 }

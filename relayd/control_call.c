@@ -8,6 +8,7 @@
 #include "proto/mem.h"
 
 #include "relayd/control.h"
+#include "relayd/log.h"
 
 /* What is left of a frame when its own words are off. */
 #define DATA_MAX (CTL_FRAME_MAX - 1024)
@@ -204,12 +205,33 @@ ctl_refusef(struct ctl_call *c, enum err e, const char *field, const char *fmt,
 	ctl_refuse(c, e, &why);
 }
 
+/* Who changed what: every call that needs more than a look, once it is done. */
+static void
+log_change(const struct ctl_call *c)
+{
+	static const char *const names[] = { "name", "key" };
+	const struct ctl_row *row = ctl_row(c->method);
+	struct log_line l;
+
+	if (row->role < CTL_OPS || c->dry_run)
+		return;
+	log_begin(&l, LOG_INFO, "control");
+	log_cstr(&l, "method", row->method);
+	log_i64(&l, "uid", (int64_t)c->peer.uid);
+	log_i64(&l, "pid", (int64_t)c->peer.pid);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (ctl_has(c, names[i]))
+			log_str(&l, names[i], ctl_text(c, names[i]));
+	log_end(&l);
+}
+
 void
 ctl_answer(struct ctl_call *c, uint64_t rev, struct str next)
 {
 	struct str data;
 	enum err e = json_end(&c->out);
 
+	log_change(c);
 	data = buf_len(&c->data) ? buf_str(&c->data) : STR("null");
 	if (!e && is_heard(c))
 		e = ctl_result(control_out(c->conn), &c->frame.id, rev, data,
