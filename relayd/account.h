@@ -103,4 +103,13 @@ void account_save(struct pool *p, const struct account_rec *r,
 void account_delete(struct pool *p, struct str name, uint64_t if_rev,
     account_saved *done, void *arg);
 
+/* --- between account.c and account_save.c ---------------------------------- */
+
+/* Take the record's bytes and the opened secrets; what is derived from the
+ * record is made anew, this moment's facts stay. */
+enum err account_adopt(struct pool *p, struct account *a, char *take_blob,
+    size_t len, struct str credential, struct str proxy_password) CHECKED;
+void pool_insert(struct pool *p, struct account *take_a);
+void account_free(void *it);
+
 #endif

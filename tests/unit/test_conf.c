@@ -48,7 +48,6 @@ nothing_said_means_the_defaults(void **state)
 	assert_string_equal(c->control_group, "relay");
 	assert_int_equal(c->admin_groups.n, 0);
 	assert_string_equal(c->timezone, "UTC");
-	assert_false(c->oauth_accounts);
 	assert_int_equal(c->log_level, LOG_INFO);
 	assert_string_equal(c->log_file, "");
 	assert_int_equal(c->max_body, 64 << 20);
@@ -69,7 +68,7 @@ every_type_is_read(void **state)
 				      "admin_groups = wheel, sudo\n"
 				      "    adm,\n"
 				      "timezone: UTC\n"
-				      "oauth_accounts=yes\n"
+				      "sandbox=no\n"
 				      "log_level = debug\n"
 				      "durable = power\n"
 				      "max_body = 1M\n"
@@ -87,7 +86,7 @@ every_type_is_read(void **state)
 	assert_int_equal(c->admin_groups.n, 3);
 	assert_string_equal(c->admin_groups.at[1], "sudo");
 	assert_string_equal(c->admin_groups.at[2], "adm");
-	assert_true(c->oauth_accounts);
+	assert_false(c->sandbox);
 	assert_int_equal(c->log_level, LOG_DEBUG);
 	assert_int_equal(c->durable, DURABLE_POWER);
 	assert_int_equal(c->max_body, 1 << 20);
