@@ -1,0 +1,992 @@
+/* SPDX-License-Identifier: MIT */
+/* test_control.c - the control socket, with a store in memory: who may do
+ * what, what is answered, and what rude clients can not do. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+#include "proto/mem.h"
+
+#include "relayd/account.h"
+#include "relayd/apikey.h"
+#include "relayd/conf.h"
+#include "relayd/control.h"
+#include "relayd/daemon.h"
+#include "relayd/ledger.h"
+#include "relayd/log.h"
+#include "relayd/loop.h"
+#include "relayd/relay.h"
+#include "tests/support/storebox.h"
+
+/* Turns of at most 10 ms; a test that needs more has failed. */
+#define PATIENCE 2000
+
+#define SECRET "sk-ant-api03-not-to-be-seen-0001"
+
+struct house {
+	struct daemon d;
+	struct pool pool;
+	struct keyring keys;
+	struct storebox box;
+	struct event *collect;
+	char socket[100];
+};
+
+struct client {
+	struct house *h;
+	int fd;
+	struct buf in;
+	bool over; /* the daemon has closed */
+};
+
+/* --- the house ------------------------------------------------------------- */
+
+static void
+on_collect(evutil_socket_t fd, short what, void *arg)
+{
+	struct house *h = arg;
+
+	(void)fd;
+	(void)what;
+	store_collect(h->box.s);
+}
+
+static const struct conf *
+conf_of(const struct house *h, const char *more)
+{
+	char file[] = "/nonexistent/relayd.conf", state[] = "/nonexistent";
+	char control[] = "/nonexistent/c";
+	const struct places places = {
+		.file = file, .state_dir = state, .control = control
+	};
+	const struct conf *c = NULL;
+	char text[1024];
+	struct why why;
+
+	snprintf(text, sizeof(text), "control = %s\n%s", h->socket, more);
+	if (conf_parse(str_of(text), file, &places, &c, &why))
+		fail_msg("%s", why.text);
+	return c;
+}
+
+static int
+setup(void **state)
+{
+	struct house *h = xcalloc(1, sizeof(*h));
+	struct why why = { .text = "" };
+
+	storebox_init(&h->box);
+	snprintf(h->socket, sizeof(h->socket), "%.80s/c.sock", h->box.dir);
+	assert_int_equal(loop_new(&h->d.loop, NULL), OK);
+	assert_int_equal(storebox_open(&h->box, &store_mem, NULL), OK);
+	h->d.store = h->box.s;
+	h->d.conf = conf_of(h, "");
+	h->d.pool = &h->pool;
+	h->d.keys = &h->keys;
+	settings_default(&h->d.settings);
+	pool_init(&h->pool, h->d.loop, h->d.store);
+	assert_int_equal(keyring_init(&h->keys, h->d.loop, h->d.store), OK);
+	assert_int_equal(pool_load(&h->pool, NULL), OK);
+	assert_int_equal(keyring_load(&h->keys, NULL), OK);
+	assert_int_equal(ledger_new(h->d.store, h->box.dir, &h->d.ledger, NULL),
+	    OK);
+	relays_new(&h->d, &h->d.relays);
+	storebox_start(&h->box);
+	h->collect = event_new(loop_base(h->d.loop), store_fd(h->box.s),
+	    EV_READ | EV_PERSIST, on_collect, h);
+	event_add(h->collect, NULL);
+	if (control_new(&h->d, &h->d.control, &why))
+		fail_msg("%s", why.text);
+	*state = h;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct house *h = *state;
+
+	control_free(h->d.control);
+	loop_turn(h->d.loop, 0);
+	relays_free(h->d.relays);
+	pool_fini(&h->pool);
+	storebox_close(&h->box);
+	keyring_fini(&h->keys);
+	ledger_free(h->d.ledger);
+	event_free(h->collect);
+	loop_turn(h->d.loop, 0);
+	loop_free(h->d.loop);
+	conf_unref(h->d.conf);
+	storebox_fini(&h->box);
+	free(h);
+	return 0;
+}
+
+/* --- clients --------------------------------------------------------------- */
+
+static void
+client_init(struct client *c, struct house *h, int fd)
+{
+	*c = (struct client){ .h = h, .fd = fd };
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	buf_init(&c->in, 64 * CTL_FRAME_MAX);
+}
+
+/* By the socket: we are the daemon's own user, and so admin. */
+static void
+client_connect(struct client *c, struct house *h)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	memcpy(sa.sun_path, h->socket, sizeof(h->socket));
+	assert_int_equal(connect(fd, (void *)&sa, sizeof(sa)), 0);
+	client_init(c, h, fd);
+}
+
+static void
+client_adopt(struct client *c, struct house *h, enum ctl_role role)
+{
+	const struct peer peer = { .uid = 4711, .pid = 1, .role = role };
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+			     fds),
+	    0);
+	assert_true(control_adopt(h->d.control, fds[0], &peer));
+	client_init(c, h, fds[1]);
+}
+
+static void
+client_fini(struct client *c)
+{
+	close(c->fd);
+	buf_fini(&c->in);
+	/* The daemon sees it. */
+	loop_turn(c->h->d.loop, 0);
+}
+
+/* Send all of it, the daemon running meanwhile. */
+static void
+say(struct client *c, struct str s)
+{
+	for (int i = 0; s.len && i < PATIENCE; i++) {
+		ssize_t n = send(c->fd, s.at, s.len, MSG_NOSIGNAL);
+
+		if (n > 0)
+			s = str_skip(s, (size_t)n);
+		else
+			loop_turn(c->h->d.loop, 10);
+		if (n < 0 && errno != EAGAIN)
+			return;
+	}
+	assert_int_equal(s.len, 0);
+}
+
+static void
+take_bytes(struct client *c)
+{
+	char *at;
+	size_t room;
+	ssize_t n;
+
+	assert_int_equal(buf_room(&c->in, 65536, &at, &room), OK);
+	n = recv(c->fd, at, room, 0);
+	if (n > 0)
+		buf_grew(&c->in, (size_t)n);
+	c->over = n == 0 || (n < 0 && errno != EAGAIN);
+}
+
+/* The next frame, into *out; false when the daemon has closed. */
+static bool
+hear(struct client *c, struct ctl_frame *out)
+{
+	struct str line;
+	size_t eat;
+
+	for (int i = 0; i < PATIENCE; i++) {
+		if (ctl_line(buf_str(&c->in), &line, &eat) == OK) {
+			/* Whatever is said, it is not this. */
+			assert_true(str_find(line, STR(SECRET)) < 0);
+			assert_int_equal(ctl_frame_read(line, out, NULL), OK);
+			buf_eat(&c->in, eat);
+			return true;
+		}
+		if (c->over)
+			return false;
+		loop_turn(c->h->d.loop, i ? 10 : 0);
+		take_bytes(c);
+	}
+	fail_msg("nothing was heard");
+	return false;
+}
+
+/* Ask and hear; the answer is the caller's. */
+static struct ctl_frame
+ask(struct client *c, const char *method, const char *params)
+{
+	struct ctl_frame f;
+	char line[8192];
+	int len = snprintf(line, sizeof(line),
+	    "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"%s\",\"params\":%s}\n",
+	    method, params);
+
+	say(c, str_at(line, (size_t)len));
+	assert_true(hear(c, &f));
+	assert_int_equal(f.id.number, 7);
+	return f;
+}
+
+static void
+asked_well(struct client *c, const char *method, const char *params)
+{
+	struct ctl_frame f = ask(c, method, params);
+
+	if (f.kind != CTL_RESULT)
+		fail_msg("%s: %.*s", method, STR_ARG(f.message));
+	ctl_frame_fini(&f);
+}
+
+static void
+asked_badly(struct client *c, const char *method, const char *params,
+    enum err e)
+{
+	struct ctl_frame f = ask(c, method, params);
+
+	if (!ctl_frame_is(&f, e))
+		fail_msg("%s %s: not %s but %.*s %.*s", method, params,
+		    err_name(e), STR_ARG(f.error), STR_ARG(f.message));
+	ctl_frame_fini(&f);
+}
+
+static struct str
+text_at(const struct json *o, const char *key)
+{
+	struct str s = STR("");
+
+	assert_int_equal(json_want_str(o, key, &s, NULL), OK);
+	return s;
+}
+
+#define ADD(name)                                                              \
+	"{\"kind\":\"claude-api\",\"name\":\"" name                            \
+	"\",\"credential\":\"" SECRET "\",\"fields\":{\"note\":\"n\"}}"
+
+/* --- accounts and keys ----------------------------------------------------- */
+
+static void
+an_account_is_added_shown_changed_and_removed(void **state)
+{
+	struct house *h = *state;
+	struct client c;
+	struct ctl_frame f;
+
+	client_connect(&c, h);
+	asked_well(&c, "account.add", ADD("work"));
+	assert_non_null(pool_find(&h->pool, STR("work")));
+	asked_badly(&c, "account.add", ADD("work"), ERR_EXISTS);
+
+	f = ask(&c, "account.list", "{}");
+	assert_int_equal(json_count(f.data), 1);
+	assert_true(str_eq(text_at(json_first(f.data), "credential_end"),
+	    STR("0001")));
+	ctl_frame_fini(&f);
+
+	asked_well(&c, "account.set",
+	    "{\"name\":\"work\",\"fields\":{\"priority\":\"7\"}}");
+	assert_int_equal(pool_find(&h->pool, STR("work"))->rec.priority, 7);
+	/* What was not said stays, the credential too. */
+	assert_true(str_eq(pool_find(&h->pool, STR("work"))->credential,
+	    STR(SECRET)));
+	asked_badly(&c, "account.set",
+	    "{\"name\":\"work\",\"fields\":{\"priority\":\"777\"}}", ERR_VALUE);
+	asked_badly(&c, "account.set",
+	    "{\"name\":\"work\",\"fields\":{\"colour\":\"red\"}}", ERR_UNKNOWN);
+	asked_well(&c, "account.rm", "{\"name\":\"work\"}");
+	assert_null(pool_find(&h->pool, STR("work")));
+	asked_badly(&c, "account.show", "{\"name\":\"work\"}", ERR_UNKNOWN);
+	client_fini(&c);
+}
+
+static void
+a_held_account_says_who_held_it_and_why(void **state)
+{
+	struct house *h = *state;
+	struct client c;
+	struct ctl_frame f;
+	char by[32];
+
+	snprintf(by, sizeof(by), "uid:%ld", (long)geteuid());
+	client_connect(&c, h);
+	asked_well(&c, "account.add", ADD("work"));
+	f = ask(&c, "account.hold",
+	    "{\"name\":\"work\",\"reason\":\"too dear\"}");
+	assert_true(str_eq(text_at(f.data, "state"), STR("held")));
+	assert_true(str_eq(text_at(f.data, "held_reason"), STR("too dear")));
+	assert_true(str_eq(text_at(f.data, "held_by"), str_of(by)));
+	ctl_frame_fini(&f);
+	f = ask(&c, "account.release", "{\"name\":\"work\"}");
+	assert_true(str_eq(text_at(f.data, "state"), STR("ready")));
+	assert_true(str_eq(text_at(f.data, "held_reason"), STR("")));
+	ctl_frame_fini(&f);
+
+	gate_shut(&pool_find(&h->pool, STR("work"))->gates, GATE_RATE,
+	    loop_ms(h->d.loop) + 60000, "slow down");
+	f = ask(&c, "account.show", "{\"name\":\"work\"}");
+	assert_int_equal(json_count(json_at(f.data, "gates")), 1);
+	ctl_frame_fini(&f);
+	f = ask(&c, "account.reset", "{\"name\":\"work\"}");
+	assert_int_equal(json_count(json_at(f.data, "gates")), 0);
+	ctl_frame_fini(&f);
+	client_fini(&c);
+}
+
+static void
+a_stale_revision_changes_nothing(void **state)
+{
+	struct house *h = *state;
+	struct client c;
+
+	client_connect(&c, h);
+	asked_well(&c, "account.add", ADD("work"));
+	asked_well(&c, "account.set",
+	    "{\"name\":\"work\",\"if_rev\":1,\"fields\":{\"note\":\"a\"}}");
+	asked_badly(&c, "account.set",
+	    "{\"name\":\"work\",\"if_rev\":1,\"fields\":{\"note\":\"b\"}}",
+	    ERR_STALE);
+	asked_badly(&c, "account.rm", "{\"name\":\"work\",\"if_rev\":1}",
+	    ERR_STALE);
+	assert_true(str_eq(pool_find(&h->pool, STR("work"))->rec.note,
+	    STR("a")));
+	client_fini(&c);
+}
+
+static void
+a_rehearsal_changes_nothing(void **state)
+{
+	static const struct {
+		const char *method, *params;
+	} cases[] = {
+		{ "account.set",
+		    "{\"name\":\"work\",\"dry_run\":true,"
+		    "\"fields\":{\"note\":\"b\"}}" },
+		{ "account.hold", "{\"name\":\"work\",\"dry_run\":true}" },
+		{ "account.rm", "{\"name\":\"work\",\"dry_run\":true}" },
+		{ "account.add",
+		    "{\"name\":\"new\",\"kind\":\"claude-api\","
+		    "\"credential\":\"" SECRET "\",\"dry_run\":true}" },
+		{ "key.create", "{\"name\":\"k\",\"dry_run\":true}" },
+		{ "setting.set",
+		    "{\"name\":\"hold_time\",\"value\":\"9s\","
+		    "\"dry_run\":true}" },
+	};
+	struct house *h = *state;
+	struct client c;
+
+	client_connect(&c, h);
+	asked_well(&c, "account.add", ADD("work"));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		asked_well(&c, cases[i].method, cases[i].params);
+	assert_int_equal(h->pool.count, 1);
+	assert_int_equal(h->keys.count, 0);
+	assert_int_equal(pool_find(&h->pool, STR("work"))->rec.rev, 1);
+	assert_true(settings_is_default(&h->d.settings, SETTING_NR_hold_time));
+	client_fini(&c);
+}
+
+static void
+lists_come_in_pages(void **state)
+{
+	struct house *h = *state;
+	struct client c;
+	struct ctl_frame f;
+	char params[128] = "{\"limit\":2}";
+	size_t seen = 0, pages = 0;
+
+	client_connect(&c, h);
+	asked_well(&c, "account.add", ADD("a"));
+	asked_well(&c, "account.add", ADD("b"));
+	asked_well(&c, "account.add", ADD("c"));
+	asked_well(&c, "account.add", ADD("d"));
+	asked_well(&c, "account.add", ADD("e"));
+	for (;;) {
+		f = ask(&c, "account.list", params);
+		pages++;
+		for (const struct json *r = json_first(f.data); r;
+		     r = json_next(r)) {
+			char want[] = { (char)('a' + seen++), '\0' };
+
+			assert_true(str_eq(text_at(r, "name"), str_of(want)));
+		}
+		if (!f.next.len)
+			break;
+		snprintf(params, sizeof(params),
+		    "{\"limit\":2,\"cursor\":\"%.*s\"}", STR_ARG(f.next));
+		ctl_frame_fini(&f);
+	}
+	ctl_frame_fini(&f);
+	assert_int_equal(seen, 5);
+	assert_int_equal(pages, 3);
+	client_fini(&c);
+}
+
+static void
+the_value_of_a_key_is_told_once(void **state)
+{
+	struct house *h = *state;
+	struct client c;
+	struct ctl_frame f;
+	char value[APIKEY_VALUE_LEN + 1], find[128];
+
+	client_connect(&c, h);
+	f = ask(&c, "key.create", "{\"name\":\"laptop\",\"tags\":\"a,b\"}");
+	assert_int_equal(text_at(f.data, "value").len, APIKEY_VALUE_LEN);
+	memcpy(value, text_at(f.data, "value").at, APIKEY_VALUE_LEN);
+	value[APIKEY_VALUE_LEN] = '\0';
+	ctl_frame_fini(&f);
+
+	snprintf(find, sizeof(find), "{\"value\":\"%s\"}", value);
+	f = ask(&c, "key.find", find);
+	assert_true(str_eq(text_at(f.data, "name"), STR("laptop")));
+	assert_null(json_at(f.data, "value"));
+	assert_null(json_at(f.data, "hash"));
+	ctl_frame_fini(&f);
+	value[10] = value[10] == 'A' ? 'B' : 'A';
+	snprintf(find, sizeof(find), "{\"value\":\"%s\"}", value);
+	asked_badly(&c, "key.find", find, ERR_SYNTAX);
+
+	asked_badly(&c, "key.create", "{\"name\":\"laptop\"}", ERR_EXISTS);
+	asked_badly(&c, "key.create", "{\"name\":\"a\\nb\"}", ERR_VALUE);
+	asked_badly(&c, "key.create",
+	    "{\"name\":\"x\",\"expires\":\"2001-01-01\"}", ERR_VALUE);
+	asked_well(&c, "key.disable", "{\"key\":\"laptop\"}");
+	f = ask(&c, "key.show", "{\"key\":\"laptop\"}");
+	assert_true(str_eq(text_at(f.data, "state"), STR("disabled")));
+	ctl_frame_fini(&f);
+	asked_well(&c, "key.enable", "{\"key\":\"laptop\"}");
+	asked_well(&c, "key.rm", "{\"key\":\"laptop\"}");
+	asked_badly(&c, "key.show", "{\"key\":\"laptop\"}", ERR_UNKNOWN);
+	client_fini(&c);
+}
+
+static void
+settings_are_kept_and_in_force(void **state)
+{
+	struct house *h = *state;
+	struct client c;
+
+	client_connect(&c, h);
+	asked_well(&c, "setting.set",
+	    "{\"name\":\"hold_time\",\"value\":\"9s\"}");
+	assert_int_equal(h->d.settings.hold_time_ms, 9000);
+	asked_badly(&c, "setting.set",
+	    "{\"name\":\"hold_time\",\"value\":\"99d\"}", ERR_VALUE);
+	asked_badly(&c, "setting.set",
+	    "{\"name\":\"hold_tim\",\"value\":\"9s\"}", ERR_UNKNOWN);
+	assert_int_equal(h->d.settings.hold_time_ms, 9000);
+	asked_well(&c, "setting.unset", "{\"name\":\"hold_time\"}");
+	assert_true(settings_is_default(&h->d.settings, SETTING_NR_hold_time));
+	client_fini(&c);
+}
+
+static void
+the_daemon_tells_about_itself(void **state)
+{
+	struct house *h = *state;
+	struct client c;
+	struct ctl_frame f;
+
+	client_connect(&c, h);
+	f = ask(&c, "status", "{}");
+	assert_non_null(json_at(json_at(f.data, "counters"), "requests_now"));
+	ctl_frame_fini(&f);
+	f = ask(&c, "whoami", "{}");
+	assert_true(str_eq(text_at(f.data, "role"), STR("admin")));
+	ctl_frame_fini(&f);
+	asked_well(&c, "version", "{}");
+	asked_well(&c, "config.show", "{}");
+	asked_badly(&c, "config.check", "{\"path\":\"relative\"}", ERR_VALUE);
+	f = ask(&c, "routes", "{}");
+	assert_true(json_count(f.data) > 10);
+	ctl_frame_fini(&f);
+	f = ask(&c, "usage.show", "{\"by\":\"day\",\"since\":\"7d\"}");
+	assert_int_equal(json_count(json_at(f.data, "rows")), 0);
+	ctl_frame_fini(&f);
+	asked_badly(&c, "usage.show", "{\"by\":\"moon\"}", ERR_VALUE);
+	asked_well(&c, "receipt.list", "{\"since\":\"2026-01-01\"}");
+	asked_badly(&c, "receipt.list", "{\"since\":\"2026-02-31\"}",
+	    ERR_VALUE);
+	client_fini(&c);
+}
+
+/* --- roles ----------------------------------------------------------------- */
+
+static void
+a_role_is_what_groups_and_uids_say(void **state)
+{
+	struct peer_groups groups = {
+		.count = { [CTL_VIEW] = 1, [CTL_OPS] = 2, [CTL_ADMIN] = 1 },
+		.gid = { [CTL_VIEW] = { 10 },
+		    [CTL_OPS] = { 20, 21 },
+		    [CTL_ADMIN] = { 30 } }
+	};
+	static const struct {
+		uid_t uid;
+		gid_t gids[3];
+		enum ctl_role role;
+	} cases[] = {
+		{ 0, { 1, 1, 1 }, CTL_ADMIN },
+		{ 99, { 1, 1, 1 }, CTL_ADMIN }, /* the daemon's own */
+		{ 7, { 1, 1, 1 }, CTL_SELF },
+		{ 7, { 1, 10, 1 }, CTL_VIEW },
+		{ 7, { 21, 10, 1 }, CTL_OPS },
+		{ 7, { 20, 10, 30 }, CTL_ADMIN },
+		{ 7, { 11, 12, 31 }, CTL_SELF },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(peer_role(&groups, 99, cases[i].uid,
+				     cases[i].gids, 3),
+		    cases[i].role);
+	assert_int_equal(peer_role(&groups, 99, 7, NULL, 0), CTL_SELF);
+}
+
+static void
+every_method_asks_for_its_role(void **state)
+{
+	struct house *h = *state;
+
+	for (int role = CTL_SELF; role <= CTL_ADMIN; role++) {
+		struct client c;
+
+		client_adopt(&c, h, (enum ctl_role)role);
+		for (unsigned m = 0; m < CTL_METHODS; m++) {
+			const struct ctl_row *row = ctl_row(m);
+			char name[64];
+			struct ctl_frame f;
+			size_t i;
+
+			for (i = 0; row->method[i]; i++)
+				name[i] = row->method[i] == '_'
+				    ? '.'
+				    : row->method[i];
+			name[i] = '\0';
+			/* Nothing can come of it for want of this one. */
+			f = ask(&c, name, "{\"nonsense\":1}");
+			assert_int_equal(f.kind, CTL_ERROR);
+			assert_int_equal(ctl_frame_is(&f, ERR_DENIED),
+			    (int)row->role > role);
+			ctl_frame_fini(&f);
+		}
+		client_fini(&c);
+	}
+}
+
+static void
+those_without_a_role_see_only_their_own(void **state)
+{
+	struct house *h = *state;
+	struct client admin, self;
+	struct ctl_frame f;
+
+	client_connect(&admin, h);
+	client_adopt(&self, h, CTL_SELF);
+	asked_well(&admin, "key.create",
+	    "{\"name\":\"mine\",\"owner\":\"uid:4711\"}");
+	asked_well(&admin, "key.create",
+	    "{\"name\":\"hers\",\"owner\":\"uid:4712\"}");
+	f = ask(&self, "key.list", "{}");
+	assert_int_equal(json_count(f.data), 1);
+	assert_true(str_eq(text_at(json_first(f.data), "name"), STR("mine")));
+	ctl_frame_fini(&f);
+	asked_well(&self, "key.show", "{\"key\":\"mine\"}");
+	asked_badly(&self, "key.show", "{\"key\":\"hers\"}", ERR_UNKNOWN);
+	asked_badly(&self, "receipt.list", "{}", ERR_DENIED);
+	asked_badly(&self, "receipt.list", "{\"key\":\"hers\"}", ERR_UNKNOWN);
+	asked_well(&self, "receipt.list", "{\"key\":\"mine\"}");
+	asked_badly(&self, "usage.show", "{\"by\":\"account\"}", ERR_DENIED);
+	asked_well(&self, "usage.show", "{}");
+	asked_badly(&self, "receipt.tail", "{\"key\":\"hers\"}", ERR_UNKNOWN);
+	client_fini(&self);
+	client_fini(&admin);
+}
+
+/* --- events ---------------------------------------------------------------- */
+
+static bool
+wants_all(void *arg, const struct ctl_filter *f)
+{
+	(void)arg;
+	(void)f;
+	return true;
+}
+
+static void
+a_slow_follower_is_told_what_it_lost(void **state)
+{
+	struct house *h = *state;
+	char *big = xmalloc(10001);
+	struct client c;
+	struct ctl_frame f;
+	int64_t seq = 0, lost = 0;
+	const int events = 200;
+
+	memset(big, 'x', 10001);
+	big[0] = big[9999] = '"';
+	client_adopt(&c, h, CTL_VIEW);
+	asked_well(&c, "receipt.tail", "{}");
+	for (int i = 0; i < events; i++) {
+		control_publish(h->d.control, wants_all, NULL,
+		    str_at(big, 10000));
+		loop_turn(h->d.loop, 0);
+	}
+	/* One more, once there is room: it tells of those before it. */
+	while (seq + lost < events || lost == 0) {
+		if (seq == 0 || buf_len(&c.in) == 0) {
+			take_bytes(&c);
+			loop_turn(h->d.loop, 0);
+		}
+		if (buf_len(&c.in) == 0)
+			control_publish(h->d.control, wants_all, NULL,
+			    STR("1"));
+		assert_true(hear(&c, &f));
+		assert_int_equal(f.kind, CTL_EVENT);
+		assert_int_equal(f.sub, 1);
+		/* Nothing is missing without being told. */
+		assert_int_equal(f.seq, seq + f.lost + 1);
+		seq = f.seq;
+		lost += f.lost;
+		ctl_frame_fini(&f);
+	}
+	assert_true(lost > 0);
+	asked_well(&c, "event.stop", "{\"sub\":1}");
+	asked_badly(&c, "event.stop", "{\"sub\":1}", ERR_UNKNOWN);
+	assert_false(control_has_subs(h->d.control));
+	client_fini(&c);
+	free(big);
+}
+
+static void
+a_follower_hears_what_it_asked_for(void **state)
+{
+	struct house *h = *state;
+	const struct ulid id = { .byte = { 1 } };
+	const struct receipt_rec r = { .account = STR("b"), .model = STR("m") };
+	struct client c, all;
+	struct ctl_frame f;
+
+	client_adopt(&c, h, CTL_VIEW);
+	client_adopt(&all, h, CTL_VIEW);
+	asked_well(&c, "receipt.tail", "{\"account\":\"a\"}");
+	asked_well(&all, "receipt.tail", "{}");
+	h->d.relays->observer(h->d.relays->observer_arg, &id, &r);
+	assert_true(hear(&all, &f));
+	assert_int_equal(f.kind, CTL_EVENT);
+	assert_true(str_eq(text_at(f.data, "model"), STR("m")));
+	ctl_frame_fini(&f);
+	/* The other one heard nothing: the next it hears is its answer. */
+	asked_well(&c, "version", "{}");
+	client_fini(&c);
+	client_fini(&all);
+}
+
+/* --- rude clients ---------------------------------------------------------- */
+
+static void
+garbage_is_answered_and_forgiven(void **state)
+{
+	static const struct {
+		const char *line;
+		int64_t code;
+	} cases[] = {
+		{ "hello\n", CTL_CODE_SYNTAX },
+		{ "\n", CTL_CODE_SYNTAX },
+		{ "[]\n", CTL_CODE_REQUEST },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n",
+		    CTL_CODE_REQUEST },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"no.such\"}\n",
+		    CTL_CODE_METHOD },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"key.show\"}\n",
+		    CTL_CODE_PARAMS },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"key.show\","
+		  "\"params\":{\"key\":3}}\n",
+		    CTL_CODE_PARAMS },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"key.show\","
+		  "\"params\":{\"KEY\":\"a\"}}\n",
+		    CTL_CODE_PARAMS },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"account.set\","
+		  "\"params\":{\"name\":\"a\",\"fields\":{\"note\":1}}}\n",
+		    CTL_CODE_PARAMS },
+	};
+	struct house *h = *state;
+	struct client c;
+
+	client_connect(&c, h);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ctl_frame f;
+
+		say(&c, str_of(cases[i].line));
+		assert_true(hear(&c, &f));
+		assert_int_equal(f.kind, CTL_ERROR);
+		assert_int_equal(f.code, cases[i].code);
+		ctl_frame_fini(&f);
+	}
+	asked_well(&c, "version", "{}");
+	client_fini(&c);
+}
+
+static void
+a_giant_frame_ends_its_connection_and_no_other(void **state)
+{
+	struct house *h = *state;
+	char *giant = xmalloc(CTL_FRAME_MAX + 5000);
+	struct client rude, other;
+	struct ctl_frame f;
+
+	memset(giant, 'x', CTL_FRAME_MAX + 5000);
+	client_connect(&other, h);
+	client_connect(&rude, h);
+	say(&rude, str_at(giant, CTL_FRAME_MAX + 5000));
+	assert_true(hear(&rude, &f));
+	assert_true(ctl_frame_is(&f, ERR_LIMIT));
+	ctl_frame_fini(&f);
+	assert_false(hear(&rude, &f));
+	asked_well(&other, "version", "{}");
+	client_fini(&rude);
+	client_fini(&other);
+	free(giant);
+}
+
+static void
+many_calls_at_once_are_all_answered(void **state)
+{
+	struct house *h = *state;
+	bool heard[60] = { false };
+	struct client c;
+
+	client_connect(&c, h);
+	for (int i = 0; i < 60; i++) {
+		char line[160];
+		int len = snprintf(line, sizeof(line),
+		    "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"%s\","
+		    "\"params\":{\"name\":\"k%d\"}}\n",
+		    i, "key.create", i);
+
+		say(&c, str_at(line, (size_t)len));
+	}
+	for (int i = 0; i < 60; i++) {
+		struct ctl_frame f;
+
+		assert_true(hear(&c, &f));
+		assert_int_equal(f.kind, CTL_RESULT);
+		assert_false(heard[f.id.number]);
+		heard[f.id.number] = true;
+		ctl_frame_fini(&f);
+	}
+	assert_int_equal(h->keys.count, 60);
+	client_fini(&c);
+}
+
+static void
+one_who_reads_nothing_is_not_read_from_and_loses_nothing(void **state)
+{
+	static const char line[] =
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"routes\"}\n";
+	struct house *h = *state;
+	struct client c;
+	struct ctl_frame f;
+	unsigned asked = 0;
+
+	client_connect(&c, h);
+	/* Until the kernel takes no more: the daemon has stopped reading. */
+	for (int idle = 0; idle < 20;) {
+		ssize_t n = send(c.fd, line, sizeof(line) - 1, MSG_NOSIGNAL);
+
+		assert_true(n == sizeof(line) - 1 || n < 0);
+		if (n > 0)
+			asked++;
+		idle = n > 0 ? 0 : idle + 1;
+		loop_turn(h->d.loop, 0);
+	}
+	assert_true(asked > 100);
+	for (unsigned i = 0; i < asked; i++) {
+		assert_true(hear(&c, &f));
+		assert_int_equal(f.kind, CTL_RESULT);
+		ctl_frame_fini(&f);
+	}
+	asked_well(&c, "version", "{}");
+	client_fini(&c);
+}
+
+static void
+what_was_asked_by_one_who_left_is_done_all_the_same(void **state)
+{
+	static const char line[] =
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"account.add\","
+	    "\"params\":" ADD("work") "}\n";
+	struct house *h = *state;
+	struct client c;
+
+	client_connect(&c, h);
+	say(&c, str_of(line));
+	close(c.fd);
+	for (int i = 0; i < PATIENCE && !h->pool.count; i++)
+		loop_turn(h->d.loop, 10);
+	assert_int_equal(h->pool.count, 1);
+	for (int i = 0; i < PATIENCE && control_connections(h->d.control); i++)
+		loop_turn(h->d.loop, 10);
+	assert_int_equal(control_connections(h->d.control), 0);
+	buf_fini(&c.in);
+}
+
+static void
+a_wish_without_an_id_gets_no_answer(void **state)
+{
+	static const char line[] =
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"key.create\","
+	    "\"params\":{\"name\":\"k\"}}\n"
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"no.such\"}\n";
+	struct house *h = *state;
+	struct client c;
+	struct ctl_frame f;
+
+	client_connect(&c, h);
+	say(&c, str_of(line));
+	for (int i = 0; i < PATIENCE && !h->keys.count; i++)
+		loop_turn(h->d.loop, 10);
+	assert_int_equal(h->keys.count, 1);
+	f = ask(&c, "version", "{}");
+	assert_int_equal(f.kind, CTL_RESULT);
+	ctl_frame_fini(&f);
+	client_fini(&c);
+}
+
+static void
+there_is_room_for_so_many_and_no_more(void **state)
+{
+	struct house *h = *state;
+	struct client clients[CONTROL_CONNECTIONS_MAX], late;
+	struct ctl_frame f;
+
+	for (int i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
+		client_adopt(&clients[i], h, CTL_VIEW);
+	client_connect(&late, h);
+	assert_false(hear(&late, &f));
+	client_fini(&late);
+	client_fini(&clients[0]);
+	for (int i = 0; i < PATIENCE &&
+	     control_connections(h->d.control) == CONTROL_CONNECTIONS_MAX;
+	     i++)
+		loop_turn(h->d.loop, 10);
+	client_connect(&late, h);
+	asked_well(&late, "version", "{}");
+	client_fini(&late);
+	for (int i = 1; i < CONTROL_CONNECTIONS_MAX; i++)
+		client_fini(&clients[i]);
+}
+
+/* --- the socket ------------------------------------------------------------ */
+
+static void
+the_socket_is_not_for_everybody(void **state)
+{
+	struct house *h = *state;
+	struct stat st;
+
+	assert_int_equal(lstat(h->socket, &st), 0);
+	assert_true(S_ISSOCK(st.st_mode));
+	assert_int_equal(st.st_mode & 0777, 0660);
+}
+
+static void
+a_socket_is_replaced_only_when_nobody_answers(void **state)
+{
+	struct house *h = *state;
+	struct control *second = NULL;
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct why why = { .text = "" };
+	int fd;
+
+	assert_int_equal(control_new(&h->d, &second, &why), ERR_BUSY);
+	control_free(h->d.control);
+	h->d.control = NULL;
+
+	/* What a killed daemon leaves. */
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	memcpy(sa.sun_path, h->socket, sizeof(h->socket));
+	assert_int_equal(bind(fd, (void *)&sa, sizeof(sa)), 0);
+	close(fd);
+	assert_int_equal(control_new(&h->d, &h->d.control, &why), OK);
+	control_free(h->d.control);
+	h->d.control = NULL;
+
+	/* Somebody's file is not ours to take away. */
+	fd = open(h->socket, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	assert_int_equal(control_new(&h->d, &h->d.control, &why), ERR_EXISTS);
+	assert_int_equal(unlink(h->socket), 0);
+}
+
+static void
+a_group_that_was_asked_for_must_exist(void **state)
+{
+	struct house *h = *state;
+	const struct conf *odd;
+	struct why why = { .text = "" };
+	struct peer_groups groups;
+
+	odd = conf_of(h, "admin_groups = no-such-group-here\n");
+	assert_int_equal(peer_groups_find(odd, &groups, &why), ERR_UNKNOWN);
+	assert_string_equal(why.field, "admin_groups");
+	conf_unref(odd);
+}
+
+#define HOUSED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HOUSED(an_account_is_added_shown_changed_and_removed),
+		HOUSED(a_held_account_says_who_held_it_and_why),
+		HOUSED(a_stale_revision_changes_nothing),
+		HOUSED(a_rehearsal_changes_nothing),
+		HOUSED(lists_come_in_pages),
+		HOUSED(the_value_of_a_key_is_told_once),
+		HOUSED(settings_are_kept_and_in_force),
+		HOUSED(the_daemon_tells_about_itself),
+		cmocka_unit_test(a_role_is_what_groups_and_uids_say),
+		HOUSED(every_method_asks_for_its_role),
+		HOUSED(those_without_a_role_see_only_their_own),
+		HOUSED(a_slow_follower_is_told_what_it_lost),
+		HOUSED(a_follower_hears_what_it_asked_for),
+		HOUSED(garbage_is_answered_and_forgiven),
+		HOUSED(a_giant_frame_ends_its_connection_and_no_other),
+		HOUSED(many_calls_at_once_are_all_answered),
+		HOUSED(
+		    one_who_reads_nothing_is_not_read_from_and_loses_nothing),
+		HOUSED(what_was_asked_by_one_who_left_is_done_all_the_same),
+		HOUSED(a_wish_without_an_id_gets_no_answer),
+		HOUSED(there_is_room_for_so_many_and_no_more),
+		HOUSED(the_socket_is_not_for_everybody),
+		HOUSED(a_socket_is_replaced_only_when_nobody_answers),
+		HOUSED(a_group_that_was_asked_for_must_exist),
+	};
+
+	log_set_level(LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
