@@ -546,8 +546,8 @@ control_new(struct daemon *d, struct control **out, struct why *out_why)
 {
 	struct peer_groups groups;
 	struct control *c;
+	int fd = -1;
 	enum err e;
-	int fd;
 
 	e = peer_groups_find(d->conf, &groups, out_why);
 	if (!e)
