@@ -201,6 +201,37 @@ def check_commands(path, page):
             fail(page, 'relayctl %s of %s is missing' % (' '.join(words), path))
 
 
+def parameters(row):
+    """Names of a method's parameters, as on the wire."""
+    groups = {'+write': 'if_rev dry_run', '+page': 'limit cursor'}
+    words = [w.strip('[].').lower() for w in row[1].strip('"').split()
+             if w.strip('[].').isupper()]
+    for word in row[3].strip('"').split():
+        words += groups.get(word, word.split('=')[0]).split()
+    return words
+
+
+def check_methods(path, page):
+    """Each method with its role and parameters, and no others."""
+    if not os.path.exists(page):
+        notes.append('%s: %s is not written yet' % (path, page))
+        return
+    told = {}
+    for m in re.finditer(r'^\.It Ic (\S+) No \((\w+)\)(?: Li (.*))?$',
+                         read(page), re.M):
+        told[m.group(1)] = (m.group(2), re.findall(r'\w+', m.group(3) or ''))
+    known = {row[0].replace('_', '.'): row for row in rows(path)}
+    for name, row in known.items():
+        want = (row[2].lower(), sorted(parameters(row)))
+        if name not in told:
+            fail(page, '%s of %s is missing' % (name, path))
+        elif (told[name][0], sorted(told[name][1])) != want:
+            fail(page, '%s is told otherwise than in %s' % (name, path))
+    for name in told:
+        if name not in known:
+            fail(page, '%s is not in %s' % (name, path))
+
+
 def check_readers(path, member):
     """An option that nobody reads does nothing."""
     own = os.path.splitext(path)[0]
@@ -228,6 +259,7 @@ def main():
     check_page('relayd/setting.def', 'man/relayd.conf.5', 'SETTINGS', 2)
     check_sample('relayd/conf.def', 'contrib/relayd.conf')
     check_commands('proto/ctl.def', 'man/relayctl.8')
+    check_methods('proto/ctl.def', 'man/relayd-control.7')
     check_readers('relayd/conf.def', {
         row[0]: ['{}'] for row in rows('relayd/conf.def')})
     check_readers('relayd/setting.def', {
