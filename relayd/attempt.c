@@ -276,6 +276,9 @@ attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
 		return;
 	attempt_note(r, outcome, status, error);
 	upstream_cancel(&r->up);
+	/* What it has still told in this turn is not about the next one. */
+	r->events &=
+	    ~(1u << E_HEAD | 1u << E_DATA | 1u << E_FAIL | 1u << E_END);
 	buf_wipe(&r->up_head);
 	r->up_open = false;
 	pool_release(r->d->pool, r->account);
