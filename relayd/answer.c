@@ -595,7 +595,9 @@ do_finish(struct relay *r)
 
 /* The answer breaks off after the client has seen some of it.  A stream is
  * never made to look whole: the dialect's error, then a broken connection;
- * only Gemini's callers want a clean end (protocols/clients.md 1.1). */
+ * only Gemini's callers want a clean end (protocols/clients.md 1.1).  An error
+ * that the upstream itself has told, and ended after, is passed on like that:
+ * clients drop what they have not read yet when a connection breaks. */
 enum relay_state
 do_cut(struct relay *r)
 {
@@ -605,12 +607,14 @@ do_cut(struct relay *r)
 				 : "the upstream's answer broke off",
 		.request_id = r->id_text };
 	struct conn *c = r->c;
-	bool told = r->watch.error;
+	bool told = r->watch.error, ended = told && is_ended(r);
 	struct buf event;
 
-	if (r->up_open)
+	if (told)
+		attempt_end(r, ATTEMPT_STREAM_ERROR, 0, r->watch.error_type);
+	else
 		attempt_end(r, ATTEMPT_CUT, 0, r->up.why.text);
-	if (!r->fault)
+	if (!r->fault && !told)
 		r->fault = FAULT_UPSTREAM;
 	emit_whole(r);
 	buf_clear(&r->held);
@@ -621,7 +625,7 @@ do_cut(struct relay *r)
 			r->dialect->write_fault(&refusal, true, &event);
 		emit(r, buf_str(&event));
 		buf_fini(&event);
-		if (!r->dialect->has_terminal && r->chunked &&
+		if ((!r->dialect->has_terminal || ended) && r->chunked &&
 		    !http1_put_last_chunk(conn_out(c)))
 			return do_settle(r);
 	}
