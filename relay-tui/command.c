@@ -5,12 +5,12 @@
 
 #include <pwd.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "relay-tui/client.h"
 #include "relay-tui/ctl_client.h"
 #include "relay-tui/noun.h"
 #include "relay-tui/secret.h"
+#include "relay-tui/setup.h"
 #include "relay-tui/show.h"
 #include "relay-tui/words.h"
 
@@ -296,79 +296,6 @@ pager_say_more(const struct pager *p, const struct output *o)
 
 /* --- running --------------------------------------------------------------- */
 
-/* Ask one method without parameters. */
-static enum err
-ask_simple(struct ctl_client *client, enum ctl_method method,
-    struct ctl_frame *out, struct why *out_why)
-{
-	ctl_client_begin(client, method);
-	return ctl_client_ask(client, out, out_why);
-}
-
-/* "http://" and where the daemon listens first; an address that means "all"
- * is this machine's name to others. */
-static enum err
-find_url(const struct command *c, struct ctl_client *client, struct buf *out,
-    struct why *out_why)
-{
-	struct str at = STR("");
-	struct ctl_frame f;
-	char name[256];
-	enum err e;
-
-	if (c->url) {
-		struct str url = str_of(c->url);
-
-		while (str_ends(url, STR("/")))
-			url.len--;
-		return buf_add(out, url);
-	}
-	e = ask_simple(client, CTL_M_status, &f, out_why);
-	if (e)
-		return e;
-	if (f.kind == CTL_ERROR ||
-	    json_as_str(json_first(json_at(f.data, "listeners")), &at)) {
-		ctl_frame_fini(&f);
-		return why_set(out_why, ERR_UNKNOWN, "url",
-		    _("the daemon does not tell where it listens: say --url"));
-	}
-	if ((str_starts(at, STR("0.0.0.0:")) || str_starts(at, STR("[::]:"))) &&
-	    gethostname(name, sizeof(name) - 1) == 0) {
-		while (str_chr(at, ':') >= 0)
-			(void)str_cut(&at, ':');
-		name[sizeof(name) - 1] = '\0';
-		e = buf_addf(out, "http://%s:%.*s", name, STR_ARG(at));
-	} else {
-		e = buf_addf(out, "http://%.*s", STR_ARG(at));
-	}
-	ctl_frame_fini(&f);
-	return e;
-}
-
-static enum err
-print_env(const struct command *c, struct ctl_client *client,
-    const struct client *kind, struct str key, struct why *out_why)
-{
-	struct buf url, text;
-	enum err e;
-
-	buf_init(&url, 1024);
-	buf_init(&text, 16 * 1024);
-	e = find_url(c, client, &url, out_why);
-	if (!e)
-		e = client_write(kind, buf_str(&url), key, &text);
-	if (!e) {
-		fprintf(stderr, "%s\n", _(kind->label));
-		if (kind->note[0])
-			fprintf(stderr, "%s\n", _(kind->note));
-		fputc('\n', stderr);
-		out_paint(c->out, PAINT_PLAIN, buf_str(&text));
-	}
-	buf_fini(&url);
-	buf_wipe(&text);
-	return e;
-}
-
 enum verdict
 command_env(const struct command *c, struct str name)
 {
@@ -382,7 +309,8 @@ command_env(const struct command *c, struct str name)
 	if (!c->url)
 		e = ctl_client_open(c->socket, &client, &why);
 	if (!e)
-		e = print_env(c, client, kind, STR("$RELAY_KEY"), &why);
+		e = setup_print(c->out, client, c->url, kind, STR("$RELAY_KEY"),
+		    &why);
 	ctl_client_close(client);
 	return e ? fail_local(c->out, e, &why) : DONE;
 }
@@ -404,7 +332,7 @@ print_key_env(const struct command *c, struct ctl_client *client,
 		return e;
 	fprintf(stderr, _("Key %.*s; its value is shown this once. "),
 	    STR_ARG(id));
-	return print_env(c, client, kind, value, out_why);
+	return setup_print(c->out, client, c->url, kind, value, out_why);
 }
 
 static enum verdict
@@ -480,18 +408,43 @@ ask_all(const struct command *c, struct ctl_client *client,
 	return v;
 }
 
-/* A kind whose credential is required, and nobody gave one: ask for it. */
+/* Does an account of this kind need a credential? */
+static bool
+needs_credential(struct ctl_client *client, struct str kind)
+{
+	struct json_out *j = ctl_client_begin(client, CTL_M_account_kinds);
+	const struct json *f;
+	bool needed = false;
+	struct ctl_frame frame;
+	struct str name;
+
+	json_say(j, "kind", kind);
+	if (ctl_client_ask(client, &frame, NULL))
+		return false;
+	f = json_first(json_at(json_first(frame.data), "fields"));
+	for (; f && !needed; f = json_next(f))
+		if (json_may_str(f, "name", &name, NULL) == OK &&
+		    str_eq(name, STR("credential")) &&
+		    json_may_bool(f, "required", &needed, NULL))
+			break;
+	ctl_frame_fini(&frame);
+	return needed;
+}
+
+/* A secret without which it makes no sense, and nobody gave it: ask. */
 static enum err
 ask_for_missing(struct ready *r, struct ctl_client *client,
     enum ctl_method method, struct why *out_why)
 {
-	if (method == CTL_M_key_find && r->secrets_count == 0)
+	const struct ctl_arg *kind = ctl_match_arg(r->match, "kind");
+
+	if (method == CTL_M_key_find && !ctl_match_arg(r->match, "value"))
 		return add_secret(r, "value", CTL_STDIN, STR(""), out_why);
-	if (method != CTL_M_account_add || r->secrets_count ||
-	    !secret_can_ask())
-		return OK;
-	(void)client;
-	return add_secret(r, "credential", CTL_STDIN, STR(""), out_why);
+	if (method == CTL_M_account_add &&
+	    !ctl_match_arg(r->match, "credential") && secret_can_ask() &&
+	    needs_credential(client, kind->value))
+		return add_secret(r, "credential", CTL_STDIN, STR(""), out_why);
+	return OK;
 }
 
 enum verdict
@@ -535,7 +488,7 @@ static enum err
 show_one(const struct command *c, struct ctl_client *client,
     enum ctl_method method, struct ctl_frame *out, struct why *out_why)
 {
-	enum err e = ask_simple(client, method, out, out_why);
+	enum err e = ctl_client_ask_simple(client, method, out, out_why);
 	struct show s;
 
 	if (e || out->kind == CTL_ERROR)
@@ -652,7 +605,8 @@ command_names(const struct command *c, struct str what)
 			continue;
 		if (ctl_client_open(c->socket, &client, NULL))
 			return;
-		if (ask_simple(client, lists[i].method, &f, NULL) == OK) {
+		if (ctl_client_ask_simple(client, lists[i].method, &f, NULL) ==
+		    OK) {
 			if (str_eq(what, STR("<field>")))
 				print_fields(c, f.data);
 			else

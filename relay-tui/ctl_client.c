@@ -77,8 +77,8 @@ enum err
 ctl_client_open(const char *path, struct ctl_client **out, struct why *out_why)
 {
 	struct ctl_client *c;
+	int fd = -1;
 	enum err e;
-	int fd;
 
 	e = path ? connect_to(path, &fd, out_why) : find(&fd, out_why);
 	if (e)
@@ -189,6 +189,14 @@ ctl_client_ask(struct ctl_client *c, struct ctl_frame *out, struct why *out_why)
 		ctl_frame_fini(out);
 	}
 	return e;
+}
+
+enum err
+ctl_client_ask_simple(struct ctl_client *c, enum ctl_method method,
+    struct ctl_frame *out, struct why *out_why)
+{
+	ctl_client_begin(c, method);
+	return ctl_client_ask(c, out, out_why);
 }
 
 enum err

@@ -21,6 +21,10 @@ struct json_out *ctl_client_begin(struct ctl_client *c, enum ctl_method method);
 enum err ctl_client_ask(struct ctl_client *c, struct ctl_frame *out,
     struct why *out_why) CHECKED;
 
+/* Ask one that needs no parameters. */
+enum err ctl_client_ask_simple(struct ctl_client *c, enum ctl_method method,
+    struct ctl_frame *out, struct why *out_why) CHECKED;
+
 /* The next event of a subscription. */
 enum err ctl_client_next(struct ctl_client *c, struct ctl_frame *out,
     struct why *out_why) CHECKED;

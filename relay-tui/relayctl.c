@@ -180,6 +180,7 @@ run(struct command *c, const struct line *l)
 {
 	struct ctl_match m;
 	struct why why;
+	enum verdict v;
 	enum err e;
 
 	if (l->count == 0 && !l->help)
@@ -192,16 +193,18 @@ run(struct command *c, const struct line *l)
 	if (!e)
 		e = refuse_secrets(&m, &why);
 	if (e) {
-		enum verdict v = command_fail(c->out, MISUSED, &why);
 		struct output to;
 
+		v = command_fail(c->out, MISUSED, &why);
 		output_init(&to, stderr, false);
 		if (m.row && e == ERR_SYNTAX && !l->json)
 			help_usage(&to, m.row);
 		return v;
 	}
 	c->match = &m;
-	return m.row->method ? command_run(c) : run_local(c);
+	v = m.row->method ? command_run(c) : run_local(c);
+	c->match = NULL;
+	return v;
 }
 
 static void

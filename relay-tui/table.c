@@ -325,7 +325,7 @@ table_print(struct table *t, struct output *o)
 	int total = measure(t, widths);
 	unsigned last = last_column(t, widths);
 
-	if (t->count == 0)
+	if (t->count == 0 || t->width == 0)
 		return;
 	if (o->width)
 		squeeze(t, widths, total, o->width);

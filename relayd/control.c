@@ -32,13 +32,11 @@
 #define READ_ROOM 4096
 
 struct sub {
-	TAILQ_ENTRY(sub) link;
+	struct sub *next;
 	int64_t nr;
 	uint64_t seq, lost;
 	struct ctl_filter filter;
 };
-
-TAILQ_HEAD(sub_list, sub);
 
 struct ctl_conn {
 	TAILQ_ENTRY(ctl_conn) link;
@@ -50,7 +48,7 @@ struct ctl_conn {
 	struct buf in, out;
 	struct ctl_call *calls; /* under way */
 	unsigned calls_count;
-	struct sub_list subs;
+	struct sub *subs;
 	unsigned subs_count;
 	int64_t last_sub;
 	bool eof;     /* nothing more will come */
@@ -84,10 +82,13 @@ conn_free(void *arg)
 	free(conn);
 }
 
+/* Drop the subscription that *at points to. */
 static void
-sub_remove(struct ctl_conn *conn, struct sub *s)
+sub_remove(struct ctl_conn *conn, struct sub **at)
 {
-	TAILQ_REMOVE(&conn->subs, s, link);
+	struct sub *s = *at;
+
+	*at = s->next;
 	conn->subs_count--;
 	conn->control->subs--;
 	free(s);
@@ -100,8 +101,8 @@ conn_close(struct ctl_conn *conn)
 
 	for (struct ctl_call *call = conn->calls; call; call = call->next)
 		call->conn = NULL;
-	while (!TAILQ_EMPTY(&conn->subs))
-		sub_remove(conn, TAILQ_FIRST(&conn->subs));
+	while (conn->subs)
+		sub_remove(conn, &conn->subs);
 	event_free(conn->readable);
 	event_free(conn->writable);
 	close(conn->fd);
@@ -264,7 +265,6 @@ control_adopt(struct control *c, int fd, const struct peer *peer)
 	conn->peer = *peer;
 	buf_init(&conn->in, CTL_FRAME_MAX + READ_ROOM);
 	buf_init(&conn->out, OUT_MAX);
-	TAILQ_INIT(&conn->subs);
 	task_init(&conn->turn, conn_turn, conn);
 	conn->readable =
 	    event_new(base, fd, EV_READ | EV_PERSIST, on_readable, conn);
@@ -321,7 +321,8 @@ control_sub_add(struct ctl_conn *conn, const struct ctl_filter *f)
 	s = xcalloc(1, sizeof(*s));
 	s->nr = ++conn->last_sub;
 	s->filter = *f;
-	TAILQ_INSERT_TAIL(&conn->subs, s, link);
+	s->next = conn->subs;
+	conn->subs = s;
 	conn->subs_count++;
 	conn->control->subs++;
 	return s->nr;
@@ -330,15 +331,14 @@ control_sub_add(struct ctl_conn *conn, const struct ctl_filter *f)
 bool
 control_sub_drop(struct ctl_conn *conn, int64_t nr)
 {
-	struct sub *s;
+	struct sub **at = &conn->subs;
 
-	TAILQ_FOREACH (s, &conn->subs, link) {
-		if (s->nr != nr)
-			continue;
-		sub_remove(conn, s);
-		return true;
-	}
-	return false;
+	while (*at && (*at)->nr != nr)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	sub_remove(conn, at);
+	return true;
 }
 
 bool
@@ -368,7 +368,7 @@ control_publish(struct control *c,
 	struct sub *s;
 
 	TAILQ_FOREACH (conn, &c->conns, link)
-		TAILQ_FOREACH (s, &conn->subs, link)
+		for (s = conn->subs; s; s = s->next)
 			if (wants(arg, &s->filter))
 				tell(conn, s, data);
 }

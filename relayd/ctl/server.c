@@ -273,7 +273,7 @@ read_conf(const struct ctl_call *c, const struct conf **out,
 void
 ctl_config_check(struct ctl_call *c)
 {
-	const struct conf *fresh;
+	const struct conf *fresh = NULL;
 	struct why why;
 	enum err e = read_conf(c, &fresh, &why);
 
@@ -291,7 +291,7 @@ ctl_config_check(struct ctl_call *c)
 void
 ctl_reload(struct ctl_call *c)
 {
-	const struct conf *fresh;
+	const struct conf *fresh = NULL;
 	struct why why;
 	enum err e = conf_reread(c->daemon->conf, &fresh, &why);
 

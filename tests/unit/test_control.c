@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_control.c - the control socket, with a store in memory: who may do
- * what, what is answered, and what rude clients can not do. */
+ * what, what is answered, and what rude clients can not do.  It is long because
+ * all of it needs the same small house: loop, store, pool, keys, socket. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -238,7 +239,7 @@ hear(struct client *c, struct ctl_frame *out)
 static struct ctl_frame
 ask(struct client *c, const char *method, const char *params)
 {
-	struct ctl_frame f;
+	struct ctl_frame f = { .root = NULL };
 	char line[8192];
 	int len = snprintf(line, sizeof(line),
 	    "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"%s\",\"params\":%s}\n",

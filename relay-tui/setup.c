@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* setup.c - the settings of a client, with this relay's address in them. */
+#include "relay-tui/setup.h"
+
+#include <unistd.h>
+
+#include "relay-tui/client.h"
+#include "relay-tui/ctl_client.h"
+#include "relay-tui/words.h"
+
+/* "http://" and where the daemon listens first; an address that means "all"
+ * is this machine's name to others. */
+static enum err
+find_url(struct ctl_client *client, const char *said, struct buf *out,
+    struct why *out_why)
+{
+	struct str at = STR("");
+	struct ctl_frame f;
+	char name[256];
+	enum err e;
+
+	if (said) {
+		struct str url = str_of(said);
+
+		while (str_ends(url, STR("/")))
+			url.len--;
+		return buf_add(out, url);
+	}
+	e = ctl_client_ask_simple(client, CTL_M_status, &f, out_why);
+	if (e)
+		return e;
+	if (f.kind == CTL_ERROR ||
+	    json_as_str(json_first(json_at(f.data, "listeners")), &at)) {
+		ctl_frame_fini(&f);
+		return why_set(out_why, ERR_UNKNOWN, "url",
+		    _("the daemon does not tell where it listens: say --url"));
+	}
+	if ((str_starts(at, STR("0.0.0.0:")) || str_starts(at, STR("[::]:"))) &&
+	    gethostname(name, sizeof(name) - 1) == 0) {
+		while (str_chr(at, ':') >= 0)
+			(void)str_cut(&at, ':');
+		name[sizeof(name) - 1] = '\0';
+		e = buf_addf(out, "http://%s:%.*s", name, STR_ARG(at));
+	} else {
+		e = buf_addf(out, "http://%.*s", STR_ARG(at));
+	}
+	ctl_frame_fini(&f);
+	return e;
+}
+
+enum err
+setup_print(struct output *o, struct ctl_client *client, const char *said_url,
+    const struct client *kind, struct str key, struct why *out_why)
+{
+	struct buf url, text;
+	enum err e;
+
+	buf_init(&url, 1024);
+	buf_init(&text, 16 * 1024);
+	e = find_url(client, said_url, &url, out_why);
+	if (!e)
+		e = client_write(kind, buf_str(&url), key, &text);
+	if (!e) {
+		fprintf(stderr, "%s\n", _(kind->label));
+		if (kind->note[0])
+			fprintf(stderr, "%s\n", _(kind->note));
+		fputc('\n', stderr);
+		out_paint(o, PAINT_PLAIN, buf_str(&text));
+	}
+	buf_fini(&url);
+	buf_wipe(&text);
+	return e;
+}
