@@ -4,6 +4,8 @@
  * all of it needs the same small house: loop, store, pool, keys, socket. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +28,8 @@
 #include "relayd/conf.h"
 #include "relayd/control.h"
 #include "relayd/daemon.h"
+#include "relayd/dial.h"
+#include "relayd/dns.h"
 #include "relayd/ledger.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
@@ -533,6 +537,106 @@ the_daemon_tells_about_itself(void **state)
 	client_fini(&c);
 }
 
+/* --- asking an account ----------------------------------------------------- */
+
+/* An upstream in a thread: it answers one request with all of it. */
+struct parrot {
+	int fd;
+	unsigned port;
+	const char *status;
+	pthread_t thread;
+};
+
+static void *
+parrot_run(void *arg)
+{
+	struct parrot *p = arg;
+	char heard[8192], head[256];
+	size_t len = 0;
+	int fd = accept(p->fd, NULL, NULL);
+
+	while (len < sizeof(heard) - 1) {
+		ssize_t n = recv(fd, heard + len, sizeof(heard) - 1 - len, 0);
+
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		heard[len] = '\0';
+		/* The body ends with the object. */
+		if (strstr(heard, "\r\n\r\n") && heard[len - 1] == '}')
+			break;
+	}
+	snprintf(head, sizeof(head),
+	    "HTTP/1.1 %s\r\ncontent-length: %zu\r\n\r\n", p->status, len);
+	(void)!write(fd, head, strlen(head));
+	(void)!write(fd, heard, len);
+	close(fd);
+	return NULL;
+}
+
+static void
+parrot_start(struct parrot *p, const char *status)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sin);
+
+	p->status = status;
+	p->fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(p->fd, (void *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(p->fd, 1), 0);
+	assert_int_equal(getsockname(p->fd, (void *)&sin, &len), 0);
+	p->port = ntohs(sin.sin_port);
+	assert_int_equal(pthread_create(&p->thread, NULL, parrot_run, p), 0);
+}
+
+static void
+an_account_is_asked_and_never_repeats_its_credential(void **state)
+{
+	struct house *h = *state;
+	const struct dialer_conf conf = {
+		.ca_file = "/etc/ssl/certs/ca-certificates.crt",
+		.connect_wait_ms = 5000,
+	};
+	struct parrot parrot;
+	struct client c;
+	struct ctl_frame f;
+	char params[512];
+	bool ok = true;
+
+	assert_int_equal(dns_new(h->d.loop, NULL, &h->d.dns, NULL), OK);
+	assert_int_equal(dialer_new(h->d.loop, h->d.dns, &conf, &h->d.dialer,
+			     NULL),
+	    OK);
+	parrot_start(&parrot, "401 Unauthorized");
+	client_connect(&c, h);
+	snprintf(params, sizeof(params),
+	    "{\"kind\":\"anthropic-compat\",\"name\":\"near\","
+	    "\"credential\":\"%s\",\"fields\":{\"allow_private\":\"yes\","
+	    "\"url\":\"http://127.0.0.1:%u/base\"}}",
+	    SECRET, parrot.port);
+	asked_well(&c, "account.add", params);
+	asked_badly(&c, "account.test", "{\"name\":\"near\"}", ERR_VALUE);
+	asked_badly(&c, "account.test", "{\"name\":\"far\"}", ERR_UNKNOWN);
+	/* hear() looks for the credential in every line. */
+	f = ask(&c, "account.test",
+	    "{\"name\":\"near\",\"model\":\"m-1\",\"prompt\":\"Hi.\"}");
+	assert_int_equal(f.kind, CTL_RESULT);
+	assert_int_equal(json_want_bool(f.data, "ok", &ok, NULL), OK);
+	assert_false(ok);
+	assert_true(str_starts(text_at(f.data, "error"),
+	    STR("POST /base/v1/messages HTTP/1.1\r\n")));
+	assert_true(str_find(text_at(f.data, "error"),
+			STR("\"model\":\"m-1\"")) >= 0);
+	assert_true(str_find(text_at(f.data, "error"), STR("****")) >= 0);
+	ctl_frame_fini(&f);
+	client_fini(&c);
+	pthread_join(parrot.thread, NULL);
+	close(parrot.fd);
+	dialer_free(h->d.dialer);
+	dns_free(h->d.dns);
+}
+
 /* --- roles ----------------------------------------------------------------- */
 
 static void
@@ -970,6 +1074,7 @@ main(void)
 		HOUSED(the_value_of_a_key_is_told_once),
 		HOUSED(settings_are_kept_and_in_force),
 		HOUSED(the_daemon_tells_about_itself),
+		HOUSED(an_account_is_asked_and_never_repeats_its_credential),
 		cmocka_unit_test(a_role_is_what_groups_and_uids_say),
 		HOUSED(every_method_asks_for_its_role),
 		HOUSED(those_without_a_role_see_only_their_own),
