@@ -148,6 +148,67 @@ is_rehearsal(const struct json *data)
 	return json_may_bool(data, "dry_run", &dry, NULL) == OK && dry;
 }
 
+/* --- sums under a table of usage ------------------------------------------- */
+
+static void
+add_sums(struct show *s, const struct json *row)
+{
+	const struct column *c = usage_columns;
+	int64_t most = INT64_C(1) << 53;
+
+	for (int i = 0; c[i].title && i < SHOW_SUMS_MAX; i++) {
+		int64_t n = 0;
+
+		if (c[i].kind == CELL_NUMBER &&
+		    json_may_i64(row, c[i].key, 0, most, &n, NULL) == OK)
+			s->sums[i] += n;
+	}
+}
+
+/* A last row that says "total" where the others say of whom or when. */
+static void
+add_total(struct show *s)
+{
+	static const char *const heads[] = { "day", "label", "name" };
+	const struct column *c = usage_columns;
+	struct json *row = NULL;
+	struct json_out j;
+	struct buf text;
+
+	buf_init(&text, 4096);
+	json_begin(&j, &text);
+	json_open(&j, '{');
+	json_say(&j, heads[s->head], str_of(_("total")));
+	for (int i = 0; c[i].title && i < SHOW_SUMS_MAX; i++)
+		if (c[i].kind == CELL_NUMBER)
+			json_say_i64(&j, c[i].key, s->sums[i]);
+	json_close(&j, '}');
+	if (json_end(&j) == OK &&
+	    json_parse(buf_str(&text), 4096, &row, NULL) == OK)
+		table_add(&s->table, s->out, row);
+	json_free(row);
+	buf_fini(&text);
+}
+
+static void
+take_usage_row(struct show *s, const struct json *row)
+{
+	s->head = json_at(row, "day") ? 0 : json_at(row, "label") ? 1 : 2;
+	add_sums(s, row);
+}
+
+static void
+print_period(struct output *o, const struct json *data)
+{
+	struct str since = STR(""), until = STR("");
+
+	if (json_may_str(data, "since", &since, NULL) ||
+	    json_may_str(data, "until", &until, NULL))
+		return;
+	fprintf(o->to, _("%.*s to %.*s, days of UTC\n"), STR_ARG(since),
+	    STR_ARG(until));
+}
+
 void
 show_page(struct show *s, const struct json *data)
 {
@@ -166,13 +227,19 @@ show_page(struct show *s, const struct json *data)
 			looks[s->method].print(s->out, data);
 		return;
 	}
-	if (s->out->json && s->pages++ == 0)
-		begin_list(s, data);
+	if (s->pages++ == 0) {
+		if (s->out->json)
+			begin_list(s, data);
+		else if (s->method == CTL_M_usage_show)
+			print_period(s->out, data);
+	}
 	for (const struct json *r = json_first(rows); r; r = json_next(r)) {
 		if (s->out->json)
 			json_put_tree(&s->json, r);
 		else
 			table_add(&s->table, s->out, r);
+		if (s->method == CTL_M_usage_show)
+			take_usage_row(s, r);
 		s->rows++;
 	}
 }
@@ -180,13 +247,15 @@ show_page(struct show *s, const struct json *data)
 void
 show_end(struct show *s)
 {
-	if (s->pages) {
+	if (s->pages && s->out->json) {
 		json_close(&s->json, ']');
 		if (looks[s->method].rows)
 			json_close(&s->json, '}');
 		if (json_end(&s->json) == OK)
 			fprintf(s->out->to, "%s\n", buf_cstr(&s->text));
 	} else if (looks[s->method].table) {
+		if (s->method == CTL_M_usage_show && s->rows > 1)
+			add_total(s);
 		table_print(&s->table, s->out);
 		if (s->rows == 0)
 			fprintf(s->out->to, "%s\n", _("There are none."));

@@ -7,6 +7,8 @@
 
 #include "relay-tui/table.h"
 
+#define SHOW_SUMS_MAX 16
+
 /* The pages of one answer. */
 struct show {
 	struct output *out;
@@ -15,6 +17,8 @@ struct show {
 	struct buf text;    /* the same as JSON */
 	struct json_out json;
 	size_t rows, pages;
+	int head;		     /* of usage: what a row is called by */
+	int64_t sums[SHOW_SUMS_MAX]; /* of usage, by column */
 };
 
 void show_begin(struct show *s, struct output *o, enum ctl_method method);

@@ -476,7 +476,7 @@ static void
 more_words_than_there_is_room_for_are_refused(void **state)
 {
 	const char *words[CTL_ARGS_MAX + 8] = { "account", "set", "a" };
-	char names[CTL_ARGS_MAX + 8][16];
+	char names[CTL_ARGS_MAX + 8][24];
 	struct ctl_match m;
 	struct why why;
 	int n = 3;
