@@ -31,6 +31,8 @@ err_text(enum err e)
 	return texts[e];
 }
 
+#undef why_set /* what the analyzer is told instead */
+
 enum err
 why_set(struct why *out_why, enum err e, const char *field, const char *fmt,
     ...)

@@ -31,5 +31,9 @@ const char *err_text(enum err e);
  * end with `return why_set(...)`. */
 enum err why_set(struct why *out_why, enum err e, const char *field,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+#ifdef __clang_analyzer__
+/* It cannot see that an error comes back as an error. */
+#define why_set(why, e, ...) (why_set((why), (e), __VA_ARGS__), (e))
+#endif
 
 #endif

@@ -265,8 +265,11 @@ choose_decoding(struct relay *r)
 {
 	const struct header *f =
 	    http1_find(&r->up.answer, STR("content-encoding"));
-	enum coding coding = coding_of(f ? f->value : STR(""));
+	enum coding coding;
 
+	if (!f)
+		return;
+	coding = coding_of(f->value);
 	if (coding == CODING_IDENTITY)
 		return;
 	if (coding == CODING_OTHER) {

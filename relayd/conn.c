@@ -135,8 +135,6 @@ on_timer(void *arg)
 	switch (c->phase) {
 	case CONN_IDLE:
 	case CONN_LINGER:
-		conn_close(c);
-		return;
 	case CONN_HEAD:
 		/* No answer: a client that cannot finish a head in ten
 		 * seconds would not read it. */

@@ -48,16 +48,16 @@ struct listeners {
 };
 
 void
-address_text(const struct sockaddr *sa, char out[64])
+address_text(const struct sockaddr_storage *sa, char out[64])
 {
 	char host[INET6_ADDRSTRLEN] = "?";
 
-	if (sa->sa_family == AF_INET6) {
+	if (sa->ss_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const void *)sa;
 
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
 		snprintf(out, 64, "[%s]:%u", host, ntohs(in6->sin6_port));
-	} else if (sa->sa_family == AF_INET) {
+	} else if (sa->ss_family == AF_INET) {
 		const struct sockaddr_in *in4 = (const void *)sa;
 
 		inet_ntop(AF_INET, &in4->sin_addr, host, sizeof(host));
@@ -133,7 +133,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < ACCEPTS_MAX; i++) {
-		struct sockaddr_storage from;
+		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 		socklen_t len = sizeof(from);
 		char peer[64];
 		int client;
@@ -153,7 +153,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 		}
 		setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-		address_text((struct sockaddr *)&from, peer);
+		address_text(&from, peer);
 		conn_new(l->d, client, peer, l->user);
 	}
 }
@@ -164,10 +164,10 @@ open_one(struct listener *at, const struct sockaddr_storage *sa,
 {
 	socklen_t len = sa->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 						  : sizeof(struct sockaddr_in);
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = { .ss_family = AF_UNSPEC };
 	const int on = 1;
 
-	address_text((const struct sockaddr *)sa, at->text);
+	address_text(sa, at->text);
 	at->fd = socket(sa->ss_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (at->fd < 0)
@@ -183,7 +183,7 @@ open_one(struct listener *at, const struct sockaddr_storage *sa,
 		    strerror(errno));
 	len = sizeof(bound);
 	getsockname(at->fd, (struct sockaddr *)&bound, &len);
-	address_text((struct sockaddr *)&bound, at->text);
+	address_text(&bound, at->text);
 	return OK;
 }
 

@@ -27,6 +27,6 @@ void listeners_free(struct listeners *l);
 bool listener_text(const struct listeners *l, size_t i, char out[64]);
 
 /* "127.0.0.1:3000", "[::1]:3000". */
-void address_text(const struct sockaddr *sa, char out[64]);
+void address_text(const struct sockaddr_storage *sa, char out[64]);
 
 #endif
