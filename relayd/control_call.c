@@ -332,7 +332,7 @@ control_take_line(struct ctl_conn *conn, struct daemon *d,
 		refuse_line(conn, &frame.id, CTL_CODE_METHOD, ERR_UNKNOWN,
 		    &why);
 	} else if (row->role > peer->role) {
-		(void)why_set(&why, ERR_DENIED, "method",
+		(void)why_set(&why, ERR_DENIED, "",
 		    "this needs the role %s, yours is %s",
 		    ctl_role_name(row->role), ctl_role_name(peer->role));
 		refuse_line(conn, &frame.id, CTL_CODE_OURS, ERR_DENIED, &why);

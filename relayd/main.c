@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <event2/event.h>
 #include <sodium.h>
@@ -115,6 +116,14 @@ drain(struct process *p)
 	timer_set(d->loop, &p->drain, loop_ms(d->loop) + 1);
 }
 
+/* Local time, from here on, is that of the option timezone. */
+static void
+use_zone(const struct conf *conf)
+{
+	setenv("TZ", conf->timezone, 1);
+	tzset();
+}
+
 static void
 reload(struct process *p)
 {
@@ -142,6 +151,7 @@ reload(struct process *p)
 	}
 	conf_unref(d->conf);
 	d->conf = next;
+	use_zone(next);
 	log_set_level((enum log_level)next->log_level);
 	if (control_reload(d->control, next, &why))
 		log_note(LOG_ERROR, "reload", "%s: %s", why.field, why.text);
@@ -481,6 +491,7 @@ main(int argc, char **argv)
 		return 0;
 	}
 	sandbox_begin();
+	use_zone(p->d.conf);
 	log_set_level((enum log_level)p->d.conf->log_level);
 	if (bear(p, &why)) {
 		bury(p);

@@ -270,12 +270,27 @@ read_conf(const struct ctl_call *c, const struct conf **out,
 	return conf_read(name, out, out_why);
 }
 
+/* Do the groups it names exist?  Gives it up when they do not. */
+static enum err
+check_groups(const struct conf *conf, struct why *out_why)
+{
+	struct peer_groups groups;
+	enum err e = peer_groups_find(conf, &groups, out_why);
+
+	if (e)
+		conf_unref(conf);
+	return e;
+}
+
 void
 ctl_config_check(struct ctl_call *c)
 {
 	const struct conf *fresh = NULL;
 	struct why why;
 	enum err e = read_conf(c, &fresh, &why);
+
+	if (!e)
+		e = check_groups(fresh, &why);
 
 	if (e) {
 		ctl_refuse(c, e, &why);
@@ -295,6 +310,8 @@ ctl_reload(struct ctl_call *c)
 	struct why why;
 	enum err e = conf_reread(c->daemon->conf, &fresh, &why);
 
+	if (!e)
+		e = check_groups(fresh, &why);
 	if (!e) {
 		put_conf_changes(&c->out, c->daemon->conf, fresh);
 		conf_unref(fresh);

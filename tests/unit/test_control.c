@@ -1060,6 +1060,39 @@ a_group_that_was_asked_for_must_exist(void **state)
 	conf_unref(odd);
 }
 
+static void
+a_file_that_could_not_be_taken_over_is_told_before(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err e; /* OK: it is fine */
+	} cases[] = {
+		{ "max_body = 32M\n", OK },
+		{ "view_groups = no-such-group-here\n", ERR_UNKNOWN },
+		{ "max_bod = 32M\n", ERR_VALUE },
+		{ "max_body = lots\n", ERR_VALUE },
+	};
+	struct house *h = *state;
+	char path[512], params[600];
+	struct client c;
+
+	client_connect(&c, h);
+	storebox_path(&h->box, "other.conf", path);
+	snprintf(params, sizeof(params), "{\"path\":\"%s\"}", path);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *f = fopen(path, "w");
+
+		assert_non_null(f);
+		fputs(cases[i].text, f);
+		assert_int_equal(fclose(f), 0);
+		if (cases[i].e)
+			asked_badly(&c, "config.check", params, cases[i].e);
+		else
+			asked_well(&c, "config.check", params);
+	}
+	client_fini(&c);
+}
+
 #define HOUSED(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -1091,6 +1124,7 @@ main(void)
 		HOUSED(the_socket_is_not_for_everybody),
 		HOUSED(a_socket_is_replaced_only_when_nobody_answers),
 		HOUSED(a_group_that_was_asked_for_must_exist),
+		HOUSED(a_file_that_could_not_be_taken_over_is_told_before),
 	};
 
 	log_set_level(LOG_ERROR);
