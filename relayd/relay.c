@@ -156,8 +156,10 @@ relay_run(void *arg)
 		enum relay_state next;
 
 		r->events &= ~(1u << e);
-		if (e == E_EXPIRE && r->timer.at_ms)
-			continue; /* it was set anew meanwhile */
+		/* It may have been set anew meanwhile; to a moment that has
+		 * passed already when the move only repeated a deadline. */
+		if (e == E_EXPIRE && r->timer.at_ms > loop_ms(r->d->loop))
+			continue;
 		next = moves[r->state][e](r);
 		if (log_on(LOG_DEBUG) && next != r->state)
 			log_note(LOG_DEBUG, "move", "%s: %s, %s -> %s",
