@@ -333,6 +333,10 @@ give_up(struct relay *r, unsigned status, const char *error)
 		r->fault_retry_ms = r->told_ms ? r->told_ms : 5000;
 		relay_fault(r, FAULT_RATE,
 		    "the provider limits requests just now");
+	} else if (r->verdict->show) {
+		/* A timeout, a stream that broke, an error told in a stream. */
+		relay_fault(r, status == 504 ? FAULT_TIMEOUT : FAULT_UPSTREAM,
+		    "no account could answer: %s", error);
 	} else if (status) {
 		relay_fault(r, FAULT_NO_ACCOUNT,
 		    "no account could answer; the last one tried was refused "
