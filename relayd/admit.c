@@ -116,6 +116,17 @@ refuse(struct relay *r, enum fault f, const char *text)
 }
 
 static enum fault
+step_upgrade(struct relay *r)
+{
+	if (!r->c->head->upgrade.len)
+		return FAULT_NONE;
+	/* Codex falls back to POST at once on 426 and on nothing else
+	 * (protocols/clients.md 1.2). */
+	return refuse(r, FAULT_UPGRADE,
+	    "websockets are not supported here; use plain requests");
+}
+
+static enum fault
 step_route(struct relay *r)
 {
 	const struct http1_head *h = r->c->head;
@@ -124,6 +135,9 @@ step_route(struct relay *r)
 	f = route_find(h->method, h->path, h->query, &r->path_text, &r->routed,
 	    &r->dialect);
 	r->op = r->routed.op;
+	/* The path is one of POST, which is just what is said of it. */
+	if (f == FAULT_METHOD && h->upgrade.len)
+		return step_upgrade(r);
 	if (f == FAULT_METHOD)
 		relay_fault(r, f, "%.*s is not served with this method",
 		    STR_ARG(str_first(h->path, 200)));
@@ -133,17 +147,6 @@ step_route(struct relay *r)
 		    "are",
 		    STR_ARG(str_first(h->path, 200)));
 	return f;
-}
-
-static enum fault
-step_upgrade(struct relay *r)
-{
-	if (!r->c->head->upgrade.len)
-		return FAULT_NONE;
-	/* Codex falls back to POST at once on 426 and on nothing else
-	 * (protocols/clients.md 1.2). */
-	return refuse(r, FAULT_UPGRADE,
-	    "websockets are not supported here; use plain requests");
 }
 
 static enum fault
