@@ -446,7 +446,7 @@ read_whole(struct relay *r)
 enum relay_state
 do_whole(struct relay *r)
 {
-	if (r->is_sse && !r->watch.terminal && r->dialect->has_terminal) {
+	if (r->is_sse && !r->watch.terminal) {
 		attempt_end(r, ATTEMPT_CUT, 0, "the stream ended too early");
 		r->told_ms = 0;
 		return attempt_failed(r, 502, STR(""),
@@ -587,8 +587,7 @@ do_close(struct relay *r)
 enum relay_state
 do_finish(struct relay *r)
 {
-	bool whole = !r->is_sse || r->watch.terminal || r->lost_track ||
-	    !r->dialect->has_terminal;
+	bool whole = !r->is_sse || r->watch.terminal || r->lost_track;
 
 	if (!whole)
 		return do_cut(r);
