@@ -329,7 +329,8 @@ relay_settle(struct relay *r, enum outcome outcome)
 	if (outcome == OUTCOME_GONE)
 		r->flags |= RECEIPT_DISCONNECTED;
 	if (outcome != OUTCOME_REFUSED && outcome != OUTCOME_FAILED &&
-	    outcome != OUTCOME_UPSTREAM && (!whole || !r->watch.usage.known))
+	    (outcome != OUTCOME_UPSTREAM || r->watch.content) &&
+	    (!whole || !r->watch.usage.known))
 		estimate(r);
 	relay_receipt(r, &rec);
 	rec.outcome = outcome;
