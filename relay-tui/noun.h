@@ -12,6 +12,7 @@ extern const struct column key_columns[], key_details[];
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column setting_columns[], option_columns[];
 extern const struct column route_columns[], change_columns[];
+extern const struct column audit_columns[], audit_details[];
 extern const struct column whoami_details[];
 
 /* An answer's data, printed. */

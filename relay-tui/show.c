@@ -90,6 +90,8 @@ static const struct {
 	[CTL_M_setting_list] = { .table = setting_columns },
 	[CTL_M_setting_set] = { .print = print_setting },
 	[CTL_M_setting_unset] = { .print = print_setting },
+	[CTL_M_audit_list] = { .table = audit_columns },
+	[CTL_M_audit_verify] = { .details = audit_details },
 	[CTL_M_config_show] = { .print = print_config },
 	[CTL_M_config_check] = { .print = print_changes },
 	[CTL_M_reload] = { .print = print_changes },

@@ -13,6 +13,7 @@
 #include "relayd/gate.h"
 #include "relayd/provider.h"
 
+struct audit_who;
 struct store;
 struct loop;
 
@@ -96,12 +97,13 @@ account_saved(void *arg, enum err e, const struct why *why, struct account *a);
 
 /* Create (must_exist false: ERR_EXISTS if there is one) or replace. The record
  * and secrets are copied; the copies are wiped.  if_rev: ERR_STALE unless the
- * stored record has it (0: any).  rev and times are filled in here. */
+ * stored record has it (0: any).  rev and times are filled in here.  who is noted in the audit with the
+ * change (NULL: nobody). */
 void account_save(struct pool *p, const struct account_rec *r,
     const struct account_secrets *secrets, bool must_exist, uint64_t if_rev,
-    account_saved *done, void *arg);
+    const struct audit_who *who, account_saved *done, void *arg);
 void account_delete(struct pool *p, struct str name, uint64_t if_rev,
-    account_saved *done, void *arg);
+    const struct audit_who *who, account_saved *done, void *arg);
 
 /* --- between account.c and account_save.c ---------------------------------- */
 

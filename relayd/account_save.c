@@ -14,6 +14,7 @@
 #include "store/store.h"
 
 #include "relayd/account.h"
+#include "relayd/audit.h"
 #include "relayd/loop.h"
 
 /* The most a record may take. */
@@ -118,6 +119,7 @@ struct save {
 	char *credential, *proxy_password; /* NULL: keep */
 	bool must_exist, remove;
 	uint64_t if_rev;
+	struct audit_who who;	   /* method NULL: nobody */
 	struct str old_secrets[2]; /* to be dropped once replaced */
 	struct str new_secrets[2];
 	account_saved *done;
@@ -227,6 +229,17 @@ store_record(struct save *s, struct txn *t, const struct account_rec *old,
 }
 
 static enum err
+remove_record(struct save *s, struct txn *t, const struct account_rec *old,
+    struct why *out_why)
+{
+	enum err e;
+
+	e = audit_write(t, s->who.method ? &s->who : NULL, "account",
+	    str_of(s->name), &account_kind, old, NULL, out_why);
+	return e ? e : txn_del(t, TABLE_account, str_of(s->name));
+}
+
+static enum err
 save_work(struct job *j, struct txn *t, struct why *out_why)
 {
 	struct save *s = (struct save *)j;
@@ -239,7 +252,7 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	if (e)
 		return e;
 	if (s->remove)
-		return txn_del(t, TABLE_account, str_of(s->name));
+		return remove_record(s, t, &old, out_why);
 	e = account_rec_read(str_at(s->blob, s->blob_len), &r);
 	if (e)
 		return e;
@@ -270,6 +283,9 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	}
 	if (!e)
 		e = store_record(s, t, &old, &r);
+	if (!e)
+		e = audit_write(t, s->who.method ? &s->who : NULL, "account",
+		    r.name, &account_kind, old.rev ? &old : NULL, &r, out_why);
 	free(old_blob);
 	return e;
 }
@@ -352,8 +368,8 @@ save_done(struct job *j)
 }
 
 static struct save *
-save_new(struct pool *p, struct str name, uint64_t if_rev, account_saved *done,
-    void *arg)
+save_new(struct pool *p, struct str name, uint64_t if_rev,
+    const struct audit_who *who, account_saved *done, void *arg)
 {
 	struct save *s = xcalloc(1, sizeof(*s));
 
@@ -361,6 +377,8 @@ save_new(struct pool *p, struct str name, uint64_t if_rev, account_saved *done,
 	s->pool = p;
 	s->name = xmemdup(name.at, name.len);
 	s->if_rev = if_rev;
+	if (who)
+		s->who = *who;
 	s->done = done;
 	s->arg = arg;
 	return s;
@@ -369,9 +387,9 @@ save_new(struct pool *p, struct str name, uint64_t if_rev, account_saved *done,
 void
 account_save(struct pool *p, const struct account_rec *r,
     const struct account_secrets *secrets, bool must_exist, uint64_t if_rev,
-    account_saved *done, void *arg)
+    const struct audit_who *who, account_saved *done, void *arg)
 {
-	struct save *s = save_new(p, r->name, if_rev, done, arg);
+	struct save *s = save_new(p, r->name, if_rev, who, done, arg);
 	struct buf blob;
 	enum err e;
 
@@ -399,9 +417,9 @@ account_save(struct pool *p, const struct account_rec *r,
 
 void
 account_delete(struct pool *p, struct str name, uint64_t if_rev,
-    account_saved *done, void *arg)
+    const struct audit_who *who, account_saved *done, void *arg)
 {
-	struct save *s = save_new(p, name, if_rev, done, arg);
+	struct save *s = save_new(p, name, if_rev, who, done, arg);
 
 	s->must_exist = true;
 	s->remove = true;

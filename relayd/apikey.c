@@ -11,6 +11,7 @@
 
 #include "store/store.h"
 
+#include "relayd/audit.h"
 #include "relayd/loop.h"
 
 #define RECORD_MAX (8 * 1024)
@@ -303,6 +304,7 @@ struct save {
 	char *id;
 	bool must_exist, remove;
 	uint64_t if_rev;
+	struct audit_who who; /* method NULL: nobody */
 	apikey_saved *done;
 	void *arg;
 };
@@ -341,11 +343,41 @@ check_stored(struct save *s, struct txn *t, struct apikey_rec *out_old,
 	return e;
 }
 
+/* A home of its own for a record that lies in the store. */
+static enum err
+copy_record(struct apikey_rec *io, char **out_blob)
+{
+	struct buf copy;
+	size_t len;
+	enum err e;
+
+	buf_init(&copy, RECORD_MAX);
+	e = apikey_rec_write(io, &copy);
+	if (!e) {
+		*out_blob = buf_take(&copy, &len);
+		e = apikey_rec_read(str_at(*out_blob, len), io);
+	}
+	buf_fini(&copy);
+	return e;
+}
+
+static enum err
+remove_record(struct save *s, struct txn *t, const struct apikey_rec *old,
+    struct why *out_why)
+{
+	enum err e;
+
+	e = audit_write(t, s->who.method ? &s->who : NULL, "key", str_of(s->id),
+	    &apikey_kind, old, NULL, out_why);
+	return e ? e : txn_del(t, TABLE_apikey, str_of(s->id));
+}
+
 static enum err
 save_work(struct job *j, struct txn *t, struct why *out_why)
 {
 	struct save *s = (struct save *)j;
 	struct apikey_rec old, r;
+	char *old_blob = NULL;
 	struct buf out;
 	enum err e;
 
@@ -353,7 +385,7 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	if (e)
 		return e;
 	if (s->remove)
-		return txn_del(t, TABLE_apikey, str_of(s->id));
+		return remove_record(s, t, &old, out_why);
 	e = apikey_rec_read(str_at(s->blob, s->blob_len), &r);
 	if (e)
 		return e;
@@ -361,7 +393,15 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	r.changed_at = (uint64_t)clock_wall_ms();
 	r.created_at = old.rev ? old.created_at : r.changed_at;
 	buf_init(&out, RECORD_MAX);
-	e = apikey_rec_write(&r, &out);
+	/* Of what stood there: writing the audit moves it. */
+	if (old.rev)
+		e = copy_record(&old, &old_blob);
+	if (!e)
+		e = audit_write(t, s->who.method ? &s->who : NULL, "key", r.id,
+		    &apikey_kind, old.rev ? &old : NULL, &r, out_why);
+	free(old_blob);
+	if (!e)
+		e = apikey_rec_write(&r, &out);
 	if (!e)
 		e = txn_put(t, TABLE_apikey, r.id, buf_str(&out));
 	if (!e) {
@@ -408,8 +448,8 @@ save_done(struct job *j)
 }
 
 static struct save *
-save_new(struct keyring *k, struct str id, uint64_t if_rev, apikey_saved *done,
-    void *arg)
+save_new(struct keyring *k, struct str id, uint64_t if_rev,
+    const struct audit_who *who, apikey_saved *done, void *arg)
 {
 	struct save *s = xcalloc(1, sizeof(*s));
 
@@ -417,6 +457,8 @@ save_new(struct keyring *k, struct str id, uint64_t if_rev, apikey_saved *done,
 	s->ring = k;
 	s->id = xmemdup(id.at, id.len);
 	s->if_rev = if_rev;
+	if (who)
+		s->who = *who;
 	s->done = done;
 	s->arg = arg;
 	return s;
@@ -424,9 +466,10 @@ save_new(struct keyring *k, struct str id, uint64_t if_rev, apikey_saved *done,
 
 void
 apikey_save(struct keyring *k, const struct apikey_rec *r, struct str value,
-    bool must_exist, uint64_t if_rev, apikey_saved *done, void *arg)
+    bool must_exist, uint64_t if_rev, const struct audit_who *who,
+    apikey_saved *done, void *arg)
 {
-	struct save *s = save_new(k, r->id, if_rev, done, arg);
+	struct save *s = save_new(k, r->id, if_rev, who, done, arg);
 	struct apikey_rec rec = *r;
 	struct buf blob;
 	enum err e;
@@ -453,9 +496,9 @@ apikey_save(struct keyring *k, const struct apikey_rec *r, struct str value,
 
 void
 apikey_delete(struct keyring *k, struct str id, uint64_t if_rev,
-    apikey_saved *done, void *arg)
+    const struct audit_who *who, apikey_saved *done, void *arg)
 {
-	struct save *s = save_new(k, id, if_rev, done, arg);
+	struct save *s = save_new(k, id, if_rev, who, done, arg);
 
 	s->must_exist = true;
 	s->remove = true;

@@ -16,6 +16,7 @@
 
 #define APIKEY_VALUE_LEN 52 /* "cr_" + 43 + 6 */
 
+struct audit_who;
 struct store;
 struct loop;
 
@@ -71,10 +72,10 @@ apikey_saved(void *arg, enum err e, const struct why *why, struct apikey *k);
 
 /* As account_save().  For a new key `value` is what it will be found by; for
  * an existing one an empty value keeps the old. */
-void
-apikey_save(struct keyring *k, const struct apikey_rec *r, struct str value,
-    bool must_exist, uint64_t if_rev, apikey_saved *done, void *arg);
+void apikey_save(struct keyring *k, const struct apikey_rec *r,
+    struct str value, bool must_exist, uint64_t if_rev,
+    const struct audit_who *who, apikey_saved *done, void *arg);
 void apikey_delete(struct keyring *k, struct str id, uint64_t if_rev,
-    apikey_saved *done, void *arg);
+    const struct audit_who *who, apikey_saved *done, void *arg);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "proto/ctl.h"
 
+#include "relayd/audit.h"
 #include "relayd/peer.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
@@ -77,6 +78,9 @@ void ctl_refuse(struct ctl_call *take_c, enum err e, const struct why *why);
 /* The same with a text made here. */
 void ctl_refusef(struct ctl_call *take_c, enum err e, const char *field,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Who asks, for the audit. */
+struct audit_who ctl_who(const struct ctl_call *c);
 
 /* Parameters; empty, 0, false when absent. */
 struct str ctl_text(const struct ctl_call *c, const char *name);

@@ -110,6 +110,14 @@ check_params(const struct ctl_row *row, const struct json *params,
 	return OK;
 }
 
+struct audit_who
+ctl_who(const struct ctl_call *c)
+{
+	return (struct audit_who){ .uid = c->peer.uid,
+		.pid = c->peer.pid,
+		.method = ctl_row(c->method)->method };
+}
+
 /* --- parameters ------------------------------------------------------------ */
 
 struct str

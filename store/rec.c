@@ -54,6 +54,11 @@ static const struct rec_field rollup_fields[] = {
 #include "store/rec/rollup.def"
 };
 #undef X
+#define X(type, name, since) FIELD(audit_rec, type, name, since)
+static const struct rec_field audit_fields[] = {
+#include "store/rec/audit.def"
+};
+#undef X
 
 #define X(type, name, since) char name[since];
 union account_newest {
@@ -71,6 +76,9 @@ union attempt_newest {
 union rollup_newest {
 #include "store/rec/rollup.def"
 };
+union audit_newest {
+#include "store/rec/audit.def"
+};
 #undef X
 
 KIND(account);
@@ -78,6 +86,7 @@ KIND(apikey);
 KIND(receipt);
 KIND(attempt);
 KIND(rollup);
+KIND(audit);
 
 /* --- numbers --------------------------------------------------------------- */
 
@@ -341,6 +350,7 @@ TYPED(apikey)
 TYPED(receipt)
 TYPED(attempt)
 TYPED(rollup)
+TYPED(audit)
 
 /* --- attempts inside a receipt: length(2, big-endian) record ... ----------- */
 

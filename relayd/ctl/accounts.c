@@ -336,6 +336,7 @@ void
 ctl_account_add(struct ctl_call *c)
 {
 	const struct provider *p = provider_find(ctl_text(c, "kind"));
+	const struct audit_who who = ctl_who(c);
 	struct account_rec nothing = { .priority = 0 };
 	struct draft d;
 	struct why why = { .text = "" };
@@ -365,7 +366,7 @@ ctl_account_add(struct ctl_call *c)
 		answer_rehearsal(c, &nothing, &d, 0);
 	else
 		account_save(c->daemon->pool, &d.rec, &d.secrets, false, 0,
-		    on_saved, c);
+		    &who, on_saved, c);
 	buf_fini(&d.text);
 }
 
@@ -384,6 +385,8 @@ static void
 finish(struct ctl_call *c, const struct account *a, struct draft *d, enum err e,
     struct why *why)
 {
+	const struct audit_who who = ctl_who(c);
+
 	if (!e)
 		e = account_check(&d->rec, why);
 	if (!e)
@@ -394,7 +397,7 @@ finish(struct ctl_call *c, const struct account *a, struct draft *d, enum err e,
 		answer_rehearsal(c, &a->rec, d, a->rec.rev);
 	else
 		account_save(c->daemon->pool, &d->rec, &d->secrets, true,
-		    c->if_rev, on_saved, c);
+		    c->if_rev, &who, on_saved, c);
 	buf_fini(&d->text);
 }
 
@@ -460,10 +463,13 @@ ctl_account_release(struct ctl_call *c)
 void
 ctl_account_reset(struct ctl_call *c)
 {
+	const struct audit_who who = ctl_who(c);
 	struct account *a = find_or_refuse(c);
 
 	if (!a)
 		return;
+	audit_post(c->daemon->store, &who, "account", a->rec.name,
+	    STR("failures forgotten"));
 	gate_open_all(&a->gates);
 	a->last_error[0] = '\0';
 	a->last_error_wall_ms = 0;
@@ -491,6 +497,7 @@ on_removed(void *arg, enum err e, const struct why *why, struct account *a)
 void
 ctl_account_rm(struct ctl_call *c)
 {
+	const struct audit_who who = ctl_who(c);
 	struct account *a = find_or_refuse(c);
 	struct why why;
 	enum err e;
@@ -503,7 +510,7 @@ ctl_account_rm(struct ctl_call *c)
 		return;
 	}
 	if (!c->dry_run) {
-		account_delete(c->daemon->pool, a->rec.name, c->if_rev,
+		account_delete(c->daemon->pool, a->rec.name, c->if_rev, &who,
 		    on_removed, c);
 		return;
 	}

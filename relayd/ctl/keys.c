@@ -249,6 +249,7 @@ on_created(void *arg, enum err e, const struct why *why, struct apikey *k)
 void
 ctl_key_create(struct ctl_call *c)
 {
+	const struct audit_who who = ctl_who(c);
 	const struct apikey_rec nothing = { .rev = 0 };
 	struct apikey_rec r = nothing;
 	struct creation *made;
@@ -270,7 +271,7 @@ ctl_key_create(struct ctl_call *c)
 	apikey_make_value(made->value);
 	r.id = str_of(id);
 	r.value_end = str_at(made->value + APIKEY_VALUE_LEN - 4, 4);
-	apikey_save(c->daemon->keys, &r, str_of(made->value), false, 0,
+	apikey_save(c->daemon->keys, &r, str_of(made->value), false, 0, &who,
 	    on_created, made);
 }
 
@@ -302,6 +303,8 @@ static void
 finish(struct ctl_call *c, const struct apikey *k, const struct apikey_rec *r,
     enum err e, struct why *why)
 {
+	const struct audit_who who = ctl_who(c);
+
 	if (!e)
 		e = check_rev(c, k->rec.rev, why);
 	if (e)
@@ -309,7 +312,7 @@ finish(struct ctl_call *c, const struct apikey *k, const struct apikey_rec *r,
 	else if (c->dry_run)
 		answer_rehearsal(c, &k->rec, r);
 	else
-		apikey_save(c->daemon->keys, r, STR(""), true, c->if_rev,
+		apikey_save(c->daemon->keys, r, STR(""), true, c->if_rev, &who,
 		    on_saved, c);
 }
 
@@ -374,6 +377,7 @@ on_removed(void *arg, enum err e, const struct why *why, struct apikey *k)
 void
 ctl_key_rm(struct ctl_call *c)
 {
+	const struct audit_who who = ctl_who(c);
 	struct apikey *k = find_or_refuse(c);
 	struct why why;
 	enum err e;
@@ -386,8 +390,8 @@ ctl_key_rm(struct ctl_call *c)
 		return;
 	}
 	if (!c->dry_run) {
-		apikey_delete(c->daemon->keys, k->rec.id, c->if_rev, on_removed,
-		    c);
+		apikey_delete(c->daemon->keys, k->rec.id, c->if_rev, &who,
+		    on_removed, c);
 		return;
 	}
 	json_open(&c->out, '{');

@@ -306,6 +306,7 @@ ctl_config_check(struct ctl_call *c)
 void
 ctl_reload(struct ctl_call *c)
 {
+	const struct audit_who who = ctl_who(c);
 	const struct conf *fresh = NULL;
 	struct why why;
 	enum err e = conf_reread(c->daemon->conf, &fresh, &why);
@@ -315,6 +316,8 @@ ctl_reload(struct ctl_call *c)
 	if (!e) {
 		put_conf_changes(&c->out, c->daemon->conf, fresh);
 		conf_unref(fresh);
+		audit_post(c->daemon->store, &who, "daemon", STR("relayd.conf"),
+		    STR("read again"));
 		if (raise(SIGHUP))
 			e = why_set(&why, ERR_IO, "", "no signal can be sent");
 	}

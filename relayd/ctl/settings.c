@@ -46,10 +46,23 @@ ctl_setting_list(struct ctl_call *c)
 struct change {
 	struct job job;
 	struct ctl_call *call;
+	struct audit_who who;
 	enum setting nr;
-	char value[64];
+	char value[64], before[UNIT_TEXT];
 	bool unset;
 };
+
+static enum err
+note_change(const struct change *ch, struct txn *t, struct str name,
+    struct why *out_why)
+{
+	char text[sizeof(ch->value) + UNIT_TEXT + 16];
+	int n = snprintf(text, sizeof(text), "value: %s -> %s", ch->before,
+	    ch->unset ? setting_row(ch->nr)->value : ch->value);
+
+	return audit_write_text(t, &ch->who, "setting", name,
+	    str_at(text, (size_t)n), out_why);
+}
 
 static enum err
 change_work(struct job *j, struct txn *t, struct why *out_why)
@@ -58,7 +71,9 @@ change_work(struct job *j, struct txn *t, struct why *out_why)
 	struct str name = str_of(setting_row(ch->nr)->name);
 	enum err e;
 
-	(void)out_why;
+	e = note_change(ch, t, name, out_why);
+	if (e)
+		return e;
 	if (!ch->unset)
 		return txn_put(t, TABLE_setting, name, str_of(ch->value));
 	e = txn_del(t, TABLE_setting, name);
@@ -101,6 +116,7 @@ change(struct ctl_call *c, bool unset)
 	enum err e;
 
 	ch->call = c;
+	ch->who = ctl_who(c);
 	ch->unset = unset;
 	ch->job.work = change_work;
 	ch->job.done = change_done;
@@ -110,6 +126,7 @@ change(struct ctl_call *c, bool unset)
 	if (!e)
 		e = apply(ch, &rehearsal, &why);
 	if (!e && !c->dry_run) {
+		settings_text(&c->daemon->settings, ch->nr, ch->before);
 		store_post(c->daemon->store, LANE_WRITE, &ch->job);
 		return;
 	}

@@ -28,10 +28,10 @@ STOREYS = [
     'daemon log conf place unit setting counters op',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch',
-    'gate provider account apikey limit budget queue price sticky keyring pool',
+    'audit gate provider account apikey limit budget queue price sticky keyring pool',
     'verdict sched sieve route sigv4 headers outbound openai_target',
     'relay admit attempt answer receipt outcome rollup dimension ledger models',
-    'control peer ctl oauth renew notify audit',
+    'control peer ctl oauth renew notify',
     'main',
 ]
 
