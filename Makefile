@@ -101,7 +101,8 @@ help:
 	@echo 'make check           unit tests, fuzz corpus, behaviour cases, lint'
 	@echo 'make check-clients   the real command-line clients (npm, node 20)'
 	@echo 'make check-long      tests that take longer than a commit should wait'
-	@echo 'make bench           the tables of speed and memory, side by side'
+	@echo 'make bench           the tables of speed and memory, side by side;'
+	@echo '                     BENCH=--quick takes 90 seconds'
 	@echo 'make fuzz T=x SECS=n fuzz one target with libFuzzer (clang)'
 	@echo 'make lint            floors, tables, headers, sizes, manual pages, clang-tidy'
 	@echo 'make format          clang-format everything (format-check only looks)'
@@ -205,7 +206,7 @@ check-long: all
 	@$(PYTHON) tests/long/run.py --build $(O)
 
 bench: all
-	@$(PYTHON) tests/bench/run.py --build $(O)
+	@$(PYTHON) tests/bench/run.py --build $(O) $(BENCH)
 
 # The targets are linked with archives, so that one is built while something it
 # does not use is half written; objects are kept from run to run.

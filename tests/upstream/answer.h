@@ -58,6 +58,8 @@ struct wire {
 	int64_t keep_ms;
 	/* At the end begin again, for ever. */
 	bool repeat;
+	/* Steps tell when they are sent. */
+	bool stamped;
 };
 
 void answer_init(struct answer *a);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -15,9 +16,10 @@
 
 #include "tests/upstream/server.h"
 
-#define READ_STEP     ((size_t)16 * 1024)
-#define READ_STEP_BIG ((size_t)512 * 1024)
-#define LINGER_US     2000000
+#define READ_STEP      ((size_t)16 * 1024)
+#define READ_STEP_BIG  ((size_t)512 * 1024)
+#define LINGER_US      2000000
+#define STAMP_STEP_MAX 1024
 /* A body in chunks of one byte is six times as long on the wire. */
 #define MAX_IN (HTTP_MAX_HEAD + 6 * HTTP_MAX_BODY)
 
@@ -158,17 +160,39 @@ conn_finish(struct conn *c)
 	return true;
 }
 
+/* A copy of a step that says when it was sent; a long one goes as it is. */
+static struct str
+stamp_step(struct conn *c, struct str step, char room[STAMP_STEP_MAX])
+{
+	static const char mark[] = "@@@@@@@@@@@@@@@@";
+	char digits[sizeof(mark)];
+	ptrdiff_t at;
+
+	if (!c->wire->stamped || step.len > STAMP_STEP_MAX)
+		return step;
+	at = str_find(step, STR(mark));
+	if (at < 0)
+		return step;
+	memcpy(room, step.at, step.len);
+	snprintf(digits, sizeof(digits), "%016lld", (long long)clock_us());
+	memcpy(room + at, digits, sizeof(digits) - 1);
+	return str_at(room, step.len);
+}
+
 /* Bytes of the current step.  Returns false when the socket is full or the
  * client is gone. */
 static bool
 send_step(struct conn *c, size_t end)
 {
 	const char *bytes = c->wire->bytes.mem + c->wire->bytes.start;
+	char room[STAMP_STEP_MAX];
+	struct str step;
 	ssize_t n;
 
 	while (c->sent < end) {
-		n = send(c->source.fd, bytes + c->sent, end - c->sent,
-		    MSG_NOSIGNAL);
+		step =
+		    stamp_step(c, str_at(bytes + c->sent, end - c->sent), room);
+		n = send(c->source.fd, step.at, step.len, MSG_NOSIGNAL);
 		if (n > 0) {
 			c->sent += (size_t)n;
 			continue;

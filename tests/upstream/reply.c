@@ -31,9 +31,9 @@ few_words(const char *text)
 }
 
 static void
-add_sized(struct buf *out, int64_t size)
+add_sized(struct buf *out, struct str words, int64_t size)
 {
-	struct str words = STR("The practice upstream says this. "), some;
+	struct str some;
 
 	if (size > MAX_TEXT / 2)
 		size = MAX_TEXT / 2;
@@ -78,7 +78,11 @@ text_of(const struct ask *q)
 	if (schema)
 		json_from_schema(&out, schema);
 	else if (s->size != NONE && s->size >= 0)
-		add_sized(&out, s->size);
+		add_sized(&out,
+		    s->text && s->text[0]
+			? str_of(s->text)
+			: STR("The practice upstream says this. "),
+		    s->size);
 	else if (q->tool_result)
 		buf_mustf(&out, "The tool said: %s", q->tool_result);
 	else if (s->text)

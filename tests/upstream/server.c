@@ -20,7 +20,7 @@
 
 #define BATCH 256
 
-static int64_t
+int64_t
 clock_us(void)
 {
 	struct timespec t;

@@ -83,6 +83,7 @@ struct server {
 };
 
 /* server.c */
+int64_t clock_us(void);
 enum err server_open(struct server *s, const struct options *options,
     struct why *out_why) CHECKED;
 void server_run(struct server *s);

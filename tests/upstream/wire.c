@@ -324,6 +324,7 @@ wire_make(struct answer *a, const struct script *s)
 	size_t body_at;
 
 	w->keep_ms = script_num(s->closeafter_ms, -1);
+	w->stamped = script_num(s->stamp, 0) > 0;
 	answer_piece(a, 0);
 	if (s->interim < 0 && s->interim != NONE) {
 		add_interim(&w->bytes, 64);
