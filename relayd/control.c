@@ -57,6 +57,7 @@ struct ctl_conn {
 };
 
 TAILQ_HEAD(conn_list, ctl_conn);
+LIST_HEAD(call_list, ctl_call);
 
 struct control {
 	struct daemon *daemon;
@@ -66,6 +67,7 @@ struct control {
 	struct timer rest;
 	struct peer_groups groups;
 	struct conn_list conns;
+	struct call_list waiting;
 	unsigned count, subs;
 };
 
@@ -309,6 +311,12 @@ control_call_ended(struct ctl_conn *conn, struct ctl_call *call)
 	*at = call->next;
 	conn->calls_count--;
 	loop_ready(conn->control->daemon->loop, &conn->turn);
+}
+
+void
+control_call_waits(struct control *c, struct ctl_call *call)
+{
+	LIST_INSERT_HEAD(&c->waiting, call, waiting);
 }
 
 int64_t
@@ -560,6 +568,7 @@ control_new(struct daemon *d, struct control **out, struct why *out_why)
 	c->fd = fd;
 	c->groups = groups;
 	TAILQ_INIT(&c->conns);
+	LIST_INIT(&c->waiting);
 	timer_init(&c->rest, on_rested, c);
 	c->acceptable = event_new(loop_base(d->loop), fd, EV_READ | EV_PERSIST,
 	    on_acceptable, c);
@@ -577,10 +586,14 @@ control_reload(struct control *c, const struct conf *conf, struct why *out_why)
 void
 control_free(struct control *c)
 {
+	struct ctl_call *call;
+
 	if (!c)
 		return;
 	while (!TAILQ_EMPTY(&c->conns))
 		conn_close(TAILQ_FIRST(&c->conns));
+	while ((call = LIST_FIRST(&c->waiting)))
+		call->abandon(call);
 	timer_clear(c->daemon->loop, &c->rest);
 	event_free(c->acceptable);
 	close(c->fd);

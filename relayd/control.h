@@ -12,6 +12,7 @@
 #ifndef RELAYD_CONTROL_H
 #define RELAYD_CONTROL_H
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "proto/ctl.h"
@@ -33,8 +34,8 @@ struct daemon;
  * default need not exist. */
 enum err control_new(struct daemon *d, struct control **out,
     struct why *out_why) CHECKED;
-/* Closes all connections and removes the socket.  No call may be under way
- * whose answer would still come.  NULL is fine. */
+/* Closes all connections, abandons what waits for the world outside, removes
+ * the socket.  Jobs of the store may still come back.  NULL is fine. */
 void control_free(struct control *c);
 /* After a reload: look the groups of these options up. */
 enum err control_reload(struct control *c, const struct conf *conf,
@@ -57,6 +58,11 @@ struct ctl_call {
 	struct str cursor; /* begin behind it; empty: at the beginning */
 	/* The data of the answer, to be written by the handler. */
 	struct json_out out;
+
+	/* Of one that waits for the world outside (ctl_wait). */
+	void (*abandon)(struct ctl_call *take_c);
+	void *state;
+	LIST_ENTRY(ctl_call) waiting;
 
 	/* The connection's; NULL once the client has left. */
 	struct ctl_conn *conn;
@@ -81,6 +87,11 @@ void ctl_refusef(struct ctl_call *take_c, enum err e, const char *field,
 
 /* Who asks, for the audit. */
 struct audit_who ctl_who(const struct ctl_call *c);
+
+/* The answer waits for something that the daemon does not wait for when it
+ * ends: then `abandon` cancels that, and refuses the call. */
+void ctl_wait(struct ctl_call *c, void (*abandon)(struct ctl_call *take_c),
+    void *state);
 
 /* Parameters; empty, 0, false when absent. */
 struct str ctl_text(const struct ctl_call *c, const char *name);
@@ -121,6 +132,7 @@ void control_take_line(struct ctl_conn *conn, struct daemon *d,
 struct buf *control_out(struct ctl_conn *conn);
 void control_call_begun(struct ctl_conn *conn, struct ctl_call *c);
 void control_call_ended(struct ctl_conn *conn, struct ctl_call *c);
+void control_call_waits(struct control *c, struct ctl_call *call);
 int64_t control_sub_add(struct ctl_conn *conn, const struct ctl_filter *f);
 bool control_sub_drop(struct ctl_conn *conn, int64_t sub);
 

@@ -8,6 +8,7 @@
 #include "proto/mem.h"
 
 #include "relayd/control.h"
+#include "relayd/daemon.h"
 #include "relayd/log.h"
 
 /* What is left of a frame when its own words are off. */
@@ -176,6 +177,8 @@ call_free(struct ctl_call *c)
 {
 	if (c->conn)
 		control_call_ended(c->conn, c);
+	if (c->abandon)
+		LIST_REMOVE(c, waiting);
 	buf_wipe(&c->data);
 	ctl_frame_fini(&c->frame);
 	free(c);
@@ -248,6 +251,15 @@ ctl_answer(struct ctl_call *c, uint64_t rev, struct str next)
 		ctl_refusef(c, e, "", "the answer is too long for one frame");
 	else
 		call_free(c);
+}
+
+void
+ctl_wait(struct ctl_call *c, void (*abandon)(struct ctl_call *take_c),
+    void *state)
+{
+	c->abandon = abandon;
+	c->state = state;
+	control_call_waits(c->daemon->control, c);
 }
 
 void

@@ -21,6 +21,7 @@
 
 struct test {
 	struct ctl_call *call;
+	struct fetch *fetch;
 	const struct dialect *dialect;
 	char *account, *model;
 	char *secret; /* to take out of what comes back */
@@ -256,6 +257,16 @@ put_result(struct test *t, const struct fetch_result *r, char *body)
 }
 
 static void
+test_free(struct test *t)
+{
+	explicit_bzero(t->secret, strlen(t->secret));
+	free(t->secret);
+	free(t->account);
+	free(t->model);
+	free(t);
+}
+
+static void
 on_fetched(void *arg, const struct fetch_result *r)
 {
 	struct test *t = arg;
@@ -265,12 +276,19 @@ on_fetched(void *arg, const struct fetch_result *r)
 		mask(body, r->body.len, t->secret);
 	put_result(t, r, body);
 	ctl_answer(t->call, 0, STR(""));
-	explicit_bzero(t->secret, strlen(t->secret));
-	free(t->secret);
-	free(t->account);
-	free(t->model);
 	free(body);
-	free(t);
+	test_free(t);
+}
+
+/* The daemon ends first. */
+static void
+abandon(struct ctl_call *c)
+{
+	struct test *t = c->state;
+
+	fetch_cancel(t->fetch);
+	test_free(t);
+	ctl_refuse(c, ERR_CLOSED, NULL);
 }
 
 static void
@@ -299,7 +317,8 @@ start(struct ctl_call *c, const struct account *a,
 	t->secret = a->credential.len
 	    ? xmemdup(a->credential.at, a->credential.len)
 	    : xstrdup("");
-	fetch_start(c->daemon->dialer, &ask, on_fetched, t);
+	t->fetch = fetch_start(c->daemon->dialer, &ask, on_fetched, t);
+	ctl_wait(c, abandon, t);
 }
 
 void

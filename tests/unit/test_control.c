@@ -637,6 +637,56 @@ an_account_is_asked_and_never_repeats_its_credential(void **state)
 	dns_free(h->d.dns);
 }
 
+static void
+an_account_that_never_answers_keeps_nobody_from_leaving(void **state)
+{
+	static const char line[] =
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"account.test\","
+	    "\"params\":{\"name\":\"mute\",\"model\":\"m\"}}\n";
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sin);
+	const struct dialer_conf conf = {
+		.ca_file = "/etc/ssl/certs/ca-certificates.crt",
+		.connect_wait_ms = 5000,
+	};
+	int listener = socket(AF_INET, SOCK_STREAM, 0), got = -1;
+	struct house *h = *state;
+	struct client c;
+	char params[512];
+
+	assert_int_equal(bind(listener, (void *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (void *)&sin, &len), 0);
+	fcntl(listener, F_SETFL, O_NONBLOCK);
+	assert_int_equal(dns_new(h->d.loop, NULL, &h->d.dns, NULL), OK);
+	assert_int_equal(dialer_new(h->d.loop, h->d.dns, &conf, &h->d.dialer,
+			     NULL),
+	    OK);
+	client_connect(&c, h);
+	snprintf(params, sizeof(params),
+	    "{\"kind\":\"anthropic-compat\",\"name\":\"mute\","
+	    "\"credential\":\"%s\",\"fields\":{\"allow_private\":\"yes\","
+	    "\"url\":\"http://127.0.0.1:%u\"}}",
+	    SECRET, ntohs(sin.sin_port));
+	asked_well(&c, "account.add", params);
+	say(&c, str_of(line));
+	for (int i = 0; i < PATIENCE && got < 0; i++) {
+		loop_turn(h->d.loop, 10);
+		got = accept(listener, NULL, NULL);
+	}
+	assert_true(got >= 0);
+	/* First the one who asked leaves, then the daemon ends; that nothing
+	 * is left over, the sanitizer sees. */
+	client_fini(&c);
+	control_free(h->d.control);
+	h->d.control = NULL;
+	close(got);
+	close(listener);
+	dialer_free(h->d.dialer);
+	dns_free(h->d.dns);
+}
+
 /* --- roles ----------------------------------------------------------------- */
 
 static void
@@ -1108,6 +1158,7 @@ main(void)
 		HOUSED(settings_are_kept_and_in_force),
 		HOUSED(the_daemon_tells_about_itself),
 		HOUSED(an_account_is_asked_and_never_repeats_its_credential),
+		HOUSED(an_account_that_never_answers_keeps_nobody_from_leaving),
 		cmocka_unit_test(a_role_is_what_groups_and_uids_say),
 		HOUSED(every_method_asks_for_its_role),
 		HOUSED(those_without_a_role_see_only_their_own),
