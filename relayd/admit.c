@@ -73,14 +73,15 @@ do_refuse(struct relay *r)
 	buf_init(&body, 64 * 1024);
 	r->dialect->write_fault(&refusal, false, &body);
 	r->status = row->status;
+	/* Who wanted another protocol does not speak this one on. */
+	if (r->fault == FAULT_UPGRADE)
+		r->c->keeps = false;
 	put_answer_head(r, row->status, "application/json", buf_len(&body),
 	    out);
 	if (row->retry == RETRY_NO)
 		buf_must(out, STR("x-should-retry: false\r\n"));
 	if (refusal.retry_after_s)
 		buf_mustf(out, "retry-after: %u\r\n", refusal.retry_after_s);
-	if (r->fault == FAULT_UPGRADE)
-		buf_must(out, STR("connection: close\r\n"));
 	buf_must(out, STR("\r\n"));
 	if (!str_eq(r->c->head->method, STR("HEAD")))
 		buf_must(out, buf_str(&body));
