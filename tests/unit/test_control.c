@@ -380,6 +380,31 @@ a_stale_revision_changes_nothing(void **state)
 }
 
 static void
+a_change_is_in_the_audit_with_who_made_it(void **state)
+{
+	const struct json *row;
+	struct ctl_frame f;
+	struct client c;
+	int64_t uid = -1;
+
+	client_connect(&c, *state);
+	asked_well(&c, "account.add", ADD("work"));
+	asked_well(&c, "account.set",
+	    "{\"name\":\"work\",\"fields\":{\"priority\":\"7\"}}");
+	f = ask(&c, "audit.list", "{}");
+	row = json_first(f.data);
+	assert_true(str_eq(text_at(row, "method"), STR("account_set")));
+	assert_true(str_eq(text_at(row, "object"), STR("work")));
+	assert_true(str_eq(text_at(row, "changes"), STR("priority: 50 -> 7")));
+	assert_int_equal(json_may_i64(row, "uid", 0, UINT32_MAX, &uid, NULL),
+	    OK);
+	assert_int_equal(uid, geteuid());
+	ctl_frame_fini(&f);
+	asked_well(&c, "audit.verify", "{}");
+	client_fini(&c);
+}
+
+static void
 a_rehearsal_changes_nothing(void **state)
 {
 	static const struct {
@@ -1152,6 +1177,7 @@ main(void)
 		HOUSED(an_account_is_added_shown_changed_and_removed),
 		HOUSED(a_held_account_says_who_held_it_and_why),
 		HOUSED(a_stale_revision_changes_nothing),
+		HOUSED(a_change_is_in_the_audit_with_who_made_it),
 		HOUSED(a_rehearsal_changes_nothing),
 		HOUSED(lists_come_in_pages),
 		HOUSED(the_value_of_a_key_is_told_once),
