@@ -219,8 +219,10 @@ store_record(struct save *s, struct txn *t, const struct account_rec *old,
 		e = open_into_arena(t, r->name, "proxy_password",
 		    r->proxy_password, &s->new_secrets[1]);
 	if (!e) {
+		/* r pointed into what is freed here, and into `sealed`. */
 		free(s->blob);
 		s->blob = buf_take(&out, &s->blob_len);
+		e = account_rec_read(str_at(s->blob, s->blob_len), r);
 	}
 	buf_fini(&sealed[0]);
 	buf_fini(&sealed[1]);
