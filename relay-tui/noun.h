@@ -22,6 +22,8 @@ void print_account(struct output *o, const struct json *data);
 void print_account_test(struct output *o, const struct json *data);
 void print_new_key(struct output *o, const struct json *data);
 void print_changes(struct output *o, const struct json *data);
+/* One family, as Prometheus reads it. */
+void print_metric(struct output *o, const struct json *family);
 void print_setting(struct output *o, const struct json *data);
 /* One line for a request that has ended. */
 void print_receipt(struct output *o, const struct json *data);

@@ -57,13 +57,16 @@ print_config(struct output *o, const struct json *data)
 }
 
 /* How an answer looks: a list of rows (in `rows`, when it is not the data
- * itself), one object, or something of its own. */
+ * itself; in a table, or one after the other), one object, or something of its
+ * own. */
 static const struct {
 	const struct column *table, *details;
 	const char *rows;
 	void (*print)(struct output *o, const struct json *data);
+	void (*print_row)(struct output *o, const struct json *row);
 } looks[CTL_METHODS] = {
 	[CTL_M_status] = { .print = print_status },
+	[CTL_M_metrics] = { .print_row = print_metric },
 	[CTL_M_whoami] = { .print = print_whoami },
 	[CTL_M_version] = { .print = print_version },
 	[CTL_M_routes] = { .table = route_columns },
@@ -100,7 +103,7 @@ static const struct {
 const struct json *
 show_rows(enum ctl_method method, const struct json *data)
 {
-	if (!looks[method].table)
+	if (!looks[method].table && !looks[method].print_row)
 		return NULL;
 	return looks[method].rows ? json_at(data, looks[method].rows) : data;
 }
@@ -238,6 +241,8 @@ show_page(struct show *s, const struct json *data)
 	for (const struct json *r = json_first(rows); r; r = json_next(r)) {
 		if (s->out->json)
 			json_put_tree(&s->json, r);
+		else if (looks[s->method].print_row)
+			looks[s->method].print_row(s->out, r);
 		else
 			table_add(&s->table, s->out, r);
 		if (s->method == CTL_M_usage_show)

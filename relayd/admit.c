@@ -305,6 +305,7 @@ answer_options(struct relay *r)
 	struct buf *out = conn_out(r->c);
 
 	r->status = 204;
+	relay_tally(r, OUTCOME_OK);
 	buf_must(out,
 	    STR("HTTP/1.1 204 No Content\r\n"
 		"access-control-allow-origin: *\r\n"
@@ -393,7 +394,10 @@ on_body(struct conn *c, struct str piece)
 static void
 on_whole(struct conn *c)
 {
-	relay_post(c->owner, E_START);
+	struct relay *r = c->owner;
+
+	r->whole_us = loop_us(r->d->loop);
+	relay_post(r, E_START);
 }
 
 static void
@@ -472,6 +476,7 @@ answer_locally(struct relay *r)
 	case OP_EMBED:
 		break;
 	}
+	relay_tally(r, OUTCOME_OK);
 	relay_answer(r, 200, "application/json", buf_str(&body));
 	buf_fini(&body);
 	return do_settle(r);

@@ -19,6 +19,7 @@
 #include "relayd/log.h"
 #include "relayd/outbound.h"
 #include "relayd/relay.h"
+#include "relayd/tally.h"
 
 /* An answer that is no stream is held whole up to this, so that it can be
  * replaced when it breaks, and its usage be read; a larger one is passed on
@@ -339,8 +340,10 @@ error_first(struct relay *r)
 	snprintf(error, sizeof(error), "%u in the stream: %.*s", status,
 	    STR_ARG(type));
 	r->verdict = verdict_find(status, type);
-	if (r->verdict->next == NEXT_RETURN)
+	if (r->verdict->next == NEXT_RETURN) {
+		tally_verdict(r->d->tally, r->verdict);
 		return go_streaming(r);
+	}
 	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);
 	r->told_ms = 0;
 	return attempt_failed(r, status, type, error);
@@ -657,7 +660,7 @@ do_leave(struct relay *r)
 	if (r->tries)
 		relay_settle(r, OUTCOME_GONE);
 	else
-		r->d->counters.gone_total++;
+		relay_tally(r, OUTCOME_GONE);
 	r->c = NULL;
 	return do_settle(r);
 }

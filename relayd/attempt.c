@@ -10,6 +10,7 @@
 #include "relayd/log.h"
 #include "relayd/outbound.h"
 #include "relayd/relay.h"
+#include "relayd/tally.h"
 
 /* As much of an error's body is read to judge it; a longer one is passed on
  * unjudged. */
@@ -266,6 +267,7 @@ attempt_note(struct relay *r, enum attempt_outcome outcome, unsigned status,
 		log_note(LOG_DEBUG, "attempts", "%s: list is full", r->id_text);
 	if (!r->wait_us)
 		r->wait_us = (int64_t)rec.begin_us;
+	tally_attempt(r->d->tally, outcome, rec.connect_us);
 }
 
 void
@@ -400,6 +402,7 @@ attempt_failed(struct relay *r, unsigned status, struct str body,
 	struct account *a = r->account;
 
 	r->verdict = verdict_find(status, body);
+	tally_verdict(r->d->tally, r->verdict);
 	remember_error(r, error);
 	verdict_apply(r->verdict, &a->gates, loop_ms(r->d->loop), r->told_ms,
 	    error);
@@ -532,6 +535,7 @@ do_weigh(struct relay *r)
 	r->verdict = v;
 	if (!r->head_sent &&
 	    (v->next == NEXT_RETURN || (v->show && !who_next(r)))) {
+		tally_verdict(r->d->tally, v);
 		if (v->next != NEXT_RETURN) {
 			remember_error(r, error);
 			verdict_apply(v, &r->account->gates,

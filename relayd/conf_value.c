@@ -189,8 +189,8 @@ has_addr(const struct conf_addrs *list, const struct conf_addr *a)
 }
 
 static enum err
-read_addrs(struct str s, uint16_t default_port, struct conf_addrs *out,
-    struct why *out_why)
+read_addrs(struct str s, uint16_t default_port, bool may_be_empty,
+    struct conf_addrs *out, struct why *out_why)
 {
 	struct conf_addrs list = { .at = xcalloc(ITEMS_MAX,
 				       sizeof(struct conf_addr)) };
@@ -212,7 +212,7 @@ read_addrs(struct str s, uint16_t default_port, struct conf_addrs *out,
 			goto out_free;
 		list.n++;
 	}
-	if (list.n == 0 && !default_port) {
+	if (list.n == 0 && !may_be_empty) {
 		e = why_set(out_why, ERR_VALUE, NULL,
 		    "names no address, write for example 127.0.0.1:3000");
 		goto out_free;
@@ -306,9 +306,10 @@ conf_value_read(enum conf_option nr, enum conf_type type, struct str text,
 	case CONF_LIST:
 		return read_list(text, member, out_why);
 	case CONF_LISTEN:
-		return read_addrs(text, 0, member, out_why);
+		return read_addrs(text, 0, nr != CONF_NR_listen, member,
+		    out_why);
 	case CONF_SERVERS:
-		return read_addrs(text, DNS_PORT, member, out_why);
+		return read_addrs(text, DNS_PORT, true, member, out_why);
 	case CONF_ZONE:
 		return read_zone(text, member, out_why);
 	case CONF_BYTES:

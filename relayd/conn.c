@@ -32,6 +32,15 @@
 static void conn_run(void *arg);
 static void conn_close(struct conn *c);
 
+static uint64_t *
+open_now(struct conn *c)
+{
+	struct counters *n = &c->d->counters;
+
+	return c->user->apart ? &n->scrape_connections_now
+			      : &n->connections_now;
+}
+
 static void
 on_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -105,7 +114,7 @@ conn_close(struct conn *c)
 	loop_unready(c->d->loop, &c->task);
 	close(c->fd);
 	LIST_REMOVE(c, link);
-	c->d->counters.connections_now--;
+	--*open_now(c);
 	loop_bury(c->d->loop, conn_free, c);
 }
 
@@ -195,8 +204,8 @@ conn_new(struct daemon *d, int take_fd, const char *peer,
 	event_add(c->reads, NULL);
 	c->read_armed = true;
 	LIST_INSERT_HEAD(&d->conns, c, link);
-	d->counters.connections_total++;
-	d->counters.connections_now++;
+	++*open_now(c);
+	d->counters.connections_total += !user->apart;
 	/* A connection that never says anything gets as long as a head. */
 	set_timer(c, d->settings.request_head_wait_ms);
 }
@@ -392,7 +401,10 @@ refuse_head(struct conn *c, unsigned status)
 	    http1_phrase(status));
 	c->keeps = false;
 	c->phase = CONN_BUSY;
-	c->d->counters.refused_total++;
+	if (!c->user->apart) {
+		c->d->counters.bad_heads_total++;
+		c->d->counters.refused_total++;
+	}
 	conn_finish(c);
 }
 

@@ -27,6 +27,8 @@ struct event;
 #define CONN_OUT_LOW  (64 * 1024)
 
 struct conn_user {
+	/* No client: counted and limited apart from those. */
+	bool apart;
 	/* The head of a request is there (conn_head).  Call conn_accept() to
 	 * get its body, or answer at once. */
 	void (*head)(struct conn *c);

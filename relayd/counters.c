@@ -6,8 +6,9 @@
 #define NOW   true
 
 static const struct counter_row rows[] = {
-#define X(name_, kind, help_)                                                  \
+#define X(name_, kind, metric_, help_)                                         \
 	{ .name = #name_,                                                      \
+		.metric = (metric_),                                           \
 		.help = (help_),                                               \
 		.now = (kind),                                                 \
 		.offset = offsetof(struct counters, name_) },

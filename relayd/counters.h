@@ -8,14 +8,14 @@
 #include <stdint.h>
 
 struct counters {
-#define X(name, kind, help) uint64_t name;
+#define X(name, kind, metric, help) uint64_t name;
 #include "relayd/counters.def"
 #undef X
 };
 
 struct counter_row {
-	const char *name, *help;
-	bool now; /* goes up and down */
+	const char *name, *metric, *help; /* metric: may be "" */
+	bool now;			  /* goes up and down */
 	size_t offset;
 };
 

@@ -21,13 +21,16 @@ struct loop;
 struct pool;
 struct relays;
 struct store;
+struct tally;
 struct upstreams;
+struct vitals;
 
 struct daemon {
 	struct loop *loop;
 	const struct conf *conf; /* counted; replaced by a reload */
 	struct settings settings;
 	struct counters counters;
+	struct tally *tally;
 	struct store *store;
 	struct ledger *ledger;
 	struct dns *dns;
@@ -36,8 +39,10 @@ struct daemon {
 	struct pool *pool;
 	struct keyring *keys;
 	struct listeners *listeners;
+	struct listeners *scrape_listeners; /* NULL: not wanted */
 	struct relays *relays;
 	struct control *control;
+	struct vitals *vitals;
 	int64_t started_wall_ms;
 	int64_t started_ms; /* monotonic */
 	bool draining;

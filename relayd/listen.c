@@ -27,7 +27,9 @@
  * the open ones waiting. */
 #define ACCEPTS_MAX 32
 #define REST_MS	    1000
-#define BACKLOG	    1024
+/* Connections of those that are no clients, per kind. */
+#define APART_MAX 32
+#define BACKLOG	  1024
 
 struct listener {
 	struct listeners *all;
@@ -124,6 +126,14 @@ turn_one_away(struct listeners *l, int fd)
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static uint64_t
+open_now(const struct listeners *l)
+{
+	const struct counters *n = &l->d->counters;
+
+	return l->user->apart ? n->scrape_connections_now : n->connections_now;
+}
+
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
@@ -138,7 +148,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 		char peer[64];
 		int client;
 
-		if (l->d->counters.connections_now >= l->most) {
+		if (open_now(l) >= l->most) {
 			rest(l, "as many connections as allowed");
 			return;
 		}
@@ -240,6 +250,8 @@ listeners_begin(struct listeners *l, const struct conn_user *user)
 {
 	l->user = user;
 	l->stopped = false;
+	if (user->apart)
+		l->most = APART_MAX;
 	arm_all(l, true);
 }
 

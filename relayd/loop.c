@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "proto/histogram.h"
 #include "proto/mem.h"
 
 TAILQ_HEAD(task_list, task);
@@ -31,6 +32,9 @@ struct loop {
 	size_t graves_count, graves_max;
 	int64_t now_us; /* 0: not read yet in this turn */
 	int64_t longest_us;
+	struct histogram turns;
+	/* The longest of this minute, and of the one before. */
+	int64_t minute, lately_us[2];
 	unsigned round;
 	bool stop;
 };
@@ -38,6 +42,7 @@ struct loop {
 /* A turn runs at most this many rounds of tasks, so that tasks which ready
  * each other cannot keep the sockets waiting. */
 #define ROUNDS_MAX 8
+#define MINUTE_US  INT64_C(60000000)
 
 int64_t
 clock_us(void)
@@ -320,10 +325,31 @@ arm_tick(struct loop *l, int64_t wait_ms)
 	event_add(l->tick, &tv);
 }
 
+static void
+turn_minute(struct loop *l, int64_t minute)
+{
+	if (minute == l->minute)
+		return;
+	l->lately_us[1] = minute == l->minute + 1 ? l->lately_us[0] : 0;
+	l->lately_us[0] = 0;
+	l->minute = minute;
+}
+
+static void
+note_turn(struct loop *l, int64_t began_us, int64_t took_us)
+{
+	turn_minute(l, began_us / MINUTE_US);
+	histogram_add(&l->turns, took_us);
+	if (took_us > l->longest_us)
+		l->longest_us = took_us;
+	if (took_us > l->lately_us[0])
+		l->lately_us[0] = took_us;
+}
+
 void
 loop_turn(struct loop *l, int64_t wait_ms)
 {
-	int64_t began, took;
+	int64_t began;
 
 	l->now_us = 0;
 	if (!TAILQ_EMPTY(&l->ready)) {
@@ -336,9 +362,7 @@ loop_turn(struct loop *l, int64_t wait_ms)
 	fire_timers(l);
 	run_tasks(l);
 	bury_all(l);
-	took = clock_us() - began;
-	if (took > l->longest_us)
-		l->longest_us = took;
+	note_turn(l, began, clock_us() - began);
 }
 
 void
@@ -361,4 +385,17 @@ loop_take_longest_us(struct loop *l)
 
 	l->longest_us = 0;
 	return longest;
+}
+
+const struct histogram *
+loop_turns(const struct loop *l)
+{
+	return &l->turns;
+}
+
+int64_t
+loop_longest_lately_us(struct loop *l)
+{
+	turn_minute(l, loop_us(l) / MINUTE_US);
+	return l->lately_us[l->lately_us[1] > l->lately_us[0]];
 }

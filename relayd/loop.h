@@ -19,6 +19,7 @@
 #include "proto/err.h"
 
 struct event_base;
+struct histogram;
 struct loop;
 
 /* What waits for its turn.  Embed it. */
@@ -73,5 +74,8 @@ void loop_bury(struct loop *l, void (*free_it)(void *it), void *it);
 /* The longest turn since the last call, in us: how late an event may have
  * been served. */
 int64_t loop_take_longest_us(struct loop *l);
+/* The longest of the last one to two minutes, and all of them. */
+int64_t loop_longest_lately_us(struct loop *l);
+const struct histogram *loop_turns(const struct loop *l);
 
 #endif

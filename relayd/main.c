@@ -28,8 +28,11 @@
 #include "relayd/log.h"
 #include "relayd/relay.h"
 #include "relayd/sandbox.h"
+#include "relayd/scrape.h"
 #include "relayd/sdnotify.h"
+#include "relayd/tally.h"
 #include "relayd/upstream.h"
+#include "relayd/vitals.h"
 
 /* How often a draining daemon looks whether it is done, and an idle one gives
  * memory back. */
@@ -280,17 +283,33 @@ bear_net(struct daemon *d, struct why *out_why)
 }
 
 static enum err
-bear_listeners(struct daemon *d, struct why *out_why)
+bear_some(struct daemon *d, const struct conf_addrs *a, const char *option,
+    struct listeners **out, struct why *out_why)
 {
-	const struct conf_addrs *a = &d->conf->listen;
 	struct sockaddr_storage at[64];
+	enum err e;
 
 	if (a->n > 64)
-		return why_set(out_why, ERR_LIMIT, "listen",
+		return why_set(out_why, ERR_LIMIT, option,
 		    "more than 64 addresses");
 	for (size_t i = 0; i < a->n; i++)
 		at[i] = a->at[i].sa;
-	return listeners_new(d, at, a->n, &d->listeners, out_why);
+	e = listeners_new(d, at, a->n, out, out_why);
+	if (e)
+		snprintf(out_why->field, sizeof(out_why->field), "%s", option);
+	return e;
+}
+
+static enum err
+bear_listeners(struct daemon *d, struct why *out_why)
+{
+	enum err e =
+	    bear_some(d, &d->conf->listen, "listen", &d->listeners, out_why);
+
+	if (!e && d->conf->metrics.n)
+		e = bear_some(d, &d->conf->metrics, "metrics",
+		    &d->scrape_listeners, out_why);
+	return e;
 }
 
 static void
@@ -324,6 +343,9 @@ bear(struct process *p, struct why *out_why)
 
 	d->pool = xcalloc(1, sizeof(*d->pool));
 	d->keys = xcalloc(1, sizeof(*d->keys));
+	d->tally = xcalloc(1, sizeof(*d->tally));
+	d->vitals = xcalloc(1, sizeof(*d->vitals));
+	vitals_open(d->vitals);
 	d->started_wall_ms = clock_wall_ms();
 	LIST_INIT(&d->conns);
 	e = sdnotify_open(&p->notify, out_why);
@@ -352,6 +374,8 @@ bear(struct process *p, struct why *out_why)
 		return e;
 	watch_signals(p);
 	listeners_begin(d->listeners, &relay_conn_user);
+	if (d->scrape_listeners)
+		listeners_begin(d->scrape_listeners, &scrape_conn_user);
 	return OK;
 }
 
@@ -364,6 +388,7 @@ bury(struct process *p)
 	struct conn *c;
 
 	listeners_free(d->listeners);
+	listeners_free(d->scrape_listeners);
 	relays_free(d->relays);
 	while ((c = LIST_FIRST(&d->conns))) {
 		c->owner = NULL;
@@ -381,6 +406,9 @@ bury(struct process *p)
 		pool_fini(d->pool);
 	free(d->keys);
 	free(d->pool);
+	free(d->tally);
+	vitals_close(d->vitals);
+	free(d->vitals);
 	if (p->term) {
 		event_free(p->term);
 		event_free(p->intr);
@@ -401,6 +429,10 @@ say_ready(struct process *p)
 
 	for (size_t i = 0; listener_text(d->listeners, i, text); i++)
 		log_note(LOG_INFO, "listen", "http://%s", text);
+	for (size_t i = 0;
+	     d->scrape_listeners && listener_text(d->scrape_listeners, i, text);
+	     i++)
+		log_note(LOG_INFO, "metrics", "http://%s/metrics", text);
 	log_note(LOG_INFO, "ready",
 	    "relayd %s: %u accounts, %u keys, control at %s", relayd_version,
 	    d->pool->count, d->keys->count, d->conf->control);

@@ -15,6 +15,7 @@
 #include "relayd/daemon.h"
 #include "relayd/ledger.h"
 #include "relayd/log.h"
+#include "relayd/tally.h"
 
 typedef enum relay_state move(struct relay *r);
 
@@ -119,6 +120,7 @@ relay_end(struct relay *r)
 	if (r->up_open)
 		attempt_end(r, ATTEMPT_GONE, 0, "");
 	answer_forget_seal(r);
+	relay_tally(r, OUTCOME_INTERRUPTED);
 	timer_clear(d->loop, &r->timer);
 	loop_unready(d->loop, &r->task);
 	if (r->key) {
@@ -250,9 +252,29 @@ relay_receipt(struct relay *r, struct receipt_rec *out)
 		out->upstream_model = str_of(r->watch.model);
 }
 
-static void
-count(struct daemon *d, enum outcome outcome)
+/* What relayd itself has added.  The ends of the upstream's answer and of ours
+ * lie in the same turn. */
+static int64_t
+overhead_us(const struct relay *r, const struct receipt_rec *rec)
 {
+	int64_t now_us = r->began_us + (int64_t)rec->total_us;
+	int64_t way_in =
+	    r->whole_us ? r->began_us + (int64_t)rec->wait_us - r->whole_us : 0;
+
+	return way_in + now_us - loop_us(r->d->loop);
+}
+
+void
+relay_tally(struct relay *r, enum outcome outcome)
+{
+	struct daemon *d = r->d;
+	bool has_op = r->routed.route && !r->is_options;
+
+	if (r->tallied)
+		return;
+	r->tallied = true;
+	tally_request(d->tally, r->dialect, has_op ? r->op : TALLY_NO_OP,
+	    outcome);
 	switch (outcome) {
 	case OUTCOME_REFUSED:
 		d->counters.refused_total++;
@@ -340,7 +362,10 @@ relay_settle(struct relay *r, enum outcome outcome)
 	rec.cache_write_5m = r->watch.usage.cache_write_5m;
 	rec.cache_write_1h = r->watch.usage.cache_write_1h;
 	rec.reasoning = r->watch.usage.reasoning;
-	count(r->d, outcome);
+	relay_tally(r, outcome);
+	if (r->tries)
+		tally_receipt(r->d->tally, r->dialect, &rec,
+		    overhead_us(r, &rec));
 	r->d->counters.bytes_in_total += r->bytes_in;
 	r->d->counters.bytes_out_total += r->bytes_out;
 	log_receipt(r, &rec);

@@ -58,6 +58,7 @@ struct relay {
 	struct ulid id;
 	char id_text[RELAY_ID_TEXT];
 	int64_t began_us;
+	int64_t whole_us;   /* the turn in which its last byte was there */
 	struct apikey *key; /* NULL before it was found */
 	struct routed routed;
 	const struct dialect *dialect;
@@ -110,6 +111,7 @@ struct relay {
 	unsigned flags; /* RECEIPT_ bits */
 	bool settled;	/* the receipt is written */
 	bool opened;	/* the ledger has its opening */
+	bool tallied;	/* it is counted by how it ended */
 };
 
 TAILQ_HEAD(relay_list, relay);
@@ -200,6 +202,8 @@ enum relay_state do_tail(struct relay *r);
 enum relay_state do_close(struct relay *r);
 enum relay_state do_unseal(struct relay *r);
 enum relay_state do_settle(struct relay *r);
+/* Count it by how it ended; the first word counts. */
+void relay_tally(struct relay *r, enum outcome outcome);
 /* Write the receipt: exactly once, before the client can see the end. */
 void relay_settle(struct relay *r, enum outcome outcome);
 

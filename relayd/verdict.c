@@ -13,7 +13,8 @@
 
 static const struct verdict rows[] = {
 #define X(name_, from_, to_, text_, next_, gate_, first_, most_, show_)        \
-	{ .name = #name_,                                                      \
+	{ .nr = VERDICT_##name_,                                               \
+		.name = #name_,                                                \
 		.from = from_,                                                 \
 		.to = to_,                                                     \
 		.text = text_,                                                 \

@@ -14,7 +14,16 @@ enum verdict_next {
 	NEXT_SAME
 };
 
+enum verdict_nr {
+#define X(name, from, to, text, next, gate, first_s, most_s, show)             \
+	VERDICT_##name,
+#include "relayd/verdict.def"
+#undef X
+	VERDICT_COUNT
+};
+
 struct verdict {
+	enum verdict_nr nr;
 	const char *name;
 	unsigned from, to;
 	const char *text;

@@ -247,6 +247,7 @@ count_batch(struct store *s, int64_t began_ns, uint64_t jobs, bool ok)
 	if (ok) {
 		s->stats.commits++;
 		s->stats.commit_ns_last = took_ns;
+		histogram_add(&s->stats.commit_took, (int64_t)(took_ns / 1000));
 		if (took_ns > s->stats.commit_ns_max)
 			s->stats.commit_ns_max = took_ns;
 	} else {

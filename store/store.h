@@ -15,6 +15,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "proto/histogram.h"
 #include "proto/str.h"
 
 enum table {
@@ -158,6 +159,7 @@ struct store_stats {
 	uint64_t commits, jobs, failures;
 	uint64_t commit_ns_last, commit_ns_max, busy_ns;
 	uint64_t used_bytes, map_bytes;
+	struct histogram commit_took;
 };
 void store_get_stats(struct store *s, struct store_stats *out);
 
