@@ -5,7 +5,7 @@
 * every row has as many columns as the rows before it, and a name of its own;
 * a table is included somewhere;
 * what a row promises to exist (a provider, a control call) is defined;
-* options, settings, and commands stand in their manual page with their
+* options, settings, commands and metrics stand in their manual page with their
   default, and the page has none that the tables lack; so does the sample.
 
 A page that is not written yet is skipped with a note, and so is an option
@@ -232,6 +232,27 @@ def check_methods(path, page):
             fail(page, '%s is not in %s' % (name, path))
 
 
+def metrics():
+    """What is exposed, and as what."""
+    told = {row[2].strip('"'): row[1].lower()
+            for row in rows('relayd/metric.def')}
+    told.update({row[2].strip('"'):
+                 {'TOTAL': 'counter', 'NOW': 'gauge'}[row[1]]
+                 for row in rows('relayd/counters.def')})
+    told.update({row[1].strip('"'): 'histogram'
+                 for row in rows('relayd/histogram.def')})
+    return {name: kind for name, kind in told.items() if name}
+
+
+def check_metrics(page):
+    told = dict(re.findall(r'^\.It Li (\S+) No \((\w+)\)', read(page), re.M))
+    known = metrics()
+    for name in sorted(set(told) | set(known)):
+        if told.get(name) != known.get(name):
+            fail(page, '%s: the tables say %s, the page %s' % (
+                name, known.get(name), told.get(name)))
+
+
 def check_readers(path, member):
     """An option that nobody reads does nothing."""
     own = os.path.splitext(path)[0]
@@ -260,6 +281,7 @@ def main():
     check_sample('relayd/conf.def', 'contrib/relayd.conf')
     check_commands('proto/ctl.def', 'man/relayctl.8')
     check_methods('proto/ctl.def', 'man/relayd-control.7')
+    check_metrics('man/relayd-metrics.7')
     check_readers('relayd/conf.def', {
         row[0]: ['{}'] for row in rows('relayd/conf.def')})
     check_readers('relayd/setting.def', {
