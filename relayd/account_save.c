@@ -285,9 +285,6 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	}
 	if (!e)
 		e = store_record(s, t, &old, &r);
-	/* The record lies in new bytes by now. */
-	if (!e)
-		e = account_rec_read(str_at(s->blob, s->blob_len), &r);
 	if (!e)
 		e = audit_write(t, s->who.method ? &s->who : NULL, "account",
 		    r.name, &account_kind, old.rev ? &old : NULL, &r, out_why);
