@@ -6,7 +6,8 @@
 * a table is included somewhere;
 * what a row promises to exist (a provider, a control call) is defined;
 * options, settings, commands and metrics stand in their manual page with their
-  default, and the page has none that the tables lack; so does the sample.
+  default, and the page has none that the tables lack; so does the sample;
+* the moves of a request agree with states and events, and with their page.
 
 A page that is not written yet is skipped with a note, and so is an option
 that nobody reads yet."""
@@ -253,6 +254,27 @@ def check_metrics(page):
                 name, known.get(name), told.get(name)))
 
 
+def check_moves(path, events, states, page):
+    """The table of moves has a column per event and a row per state, in their
+    order, and stands in the page as it is."""
+    text = read(path)
+    head = re.search(r'^ \*(\t+[A-Z][A-Z\t]+) \*/$', text, re.M)
+    if not head:
+        fail(path, 'the line that names the columns is missing')
+        return
+    if head.group(1).split() != [row[0] for row in rows(events)]:
+        fail(path, 'the columns are not those of %s' % events)
+    if [row[0] for row in rows(path)] != [row[0] for row in rows(states)]:
+        fail(path, 'the rows are not those of %s' % states)
+    if not os.path.exists(page):
+        notes.append('%s: %s is not written yet' % (path, page))
+        return
+    table = '\n'.join(['.Bd -literal', head.group(1)] +
+                      re.findall(r'^X\(.*$', text, re.M) + ['.Ed', ''])
+    if table not in read(page):
+        fail(page, 'the table of moves is not that of %s' % path)
+
+
 def check_readers(path, member):
     """An option that nobody reads does nothing."""
     own = os.path.splitext(path)[0]
@@ -278,6 +300,8 @@ def main():
     check_included()
     check_page('relayd/conf.def', 'man/relayd.conf.5', 'OPTIONS', 2)
     check_page('relayd/setting.def', 'man/relayd.conf.5', 'SETTINGS', 2)
+    check_moves('relayd/relay_moves.def', 'relayd/relay_events.def',
+                'relayd/relay_states.def', 'man/relayd-internals.7')
     check_sample('relayd/conf.def', 'contrib/relayd.conf')
     check_commands('proto/ctl.def', 'man/relayctl.8')
     check_methods('proto/ctl.def', 'man/relayd-control.7')
