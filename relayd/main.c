@@ -139,8 +139,8 @@ reload(struct process *p)
 	sdnotify_reloading(&p->notify);
 	log_reopen();
 	if (conf_reread(d->conf, &next, &why)) {
-		log_note(LOG_ERROR, "reload", "%s%s%s; the old one is kept",
-		    why.field, why.field[0] ? ": " : "", why.text);
+		log_note(LOG_ERROR, "reload", "%s; the old one is kept",
+		    why.text);
 		sdnotify_ready(&p->notify, "configuration was not accepted");
 		return;
 	}
@@ -514,6 +514,8 @@ main(int argc, char **argv)
 	p->notify.fd = -1;
 	if (conf_read(file, &p->d.conf, &why)) {
 		free(p);
+		why.field[0] =
+		    '\0'; /* file, line and option stand in the text */
 		return complain(&why);
 	}
 	if (check) {

@@ -338,7 +338,7 @@ master_of_dir(const char *dir, bool may_make, uint8_t out[MASTER_BYTES],
 	else if (e == ERR_UNKNOWN)
 		why_set(out_why, e, "master key",
 		    "%s is missing, and without it no stored credential can "
-		    "be opened; restore it from a backup, or set key_file",
+		    "be opened; restore it from a backup",
 		    path);
 	free(path);
 	return e;
