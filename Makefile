@@ -99,6 +99,7 @@ all: $(programs) $(test_programs)
 help:
 	@echo 'make                 build relayd, relayctl and the practice upstream'
 	@echo 'make check           unit tests, fuzz corpus, behaviour cases, lint'
+	@echo 'make check-door      quickstart.sh, and what make install installs'
 	@echo 'make check-clients   the real command-line clients (npm, node 20)'
 	@echo 'make check-long      tests that take longer than a commit should wait'
 	@echo 'make bench           the tables of speed and memory, side by side;'
@@ -185,7 +186,7 @@ $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_libs)
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # --- tests -----------------------------------------------------------------
-.PHONY: check check-unit check-corpus check-cases check-clients check-long bench fuzz
+.PHONY: check check-unit check-corpus check-cases check-door check-clients check-long bench fuzz
 check: check-unit check-corpus check-cases lint
 
 # make check-unit T=test_buf runs one.
@@ -198,6 +199,9 @@ check-corpus: $(replay_programs)
 
 check-cases: all
 	@$(PYTHON) tests/cases/run.py --build $(O) $(CASES)
+
+check-door: all
+	@$(PYTHON) -B tests/door/run.py
 
 check-clients: all
 	@sh tests/clients/run.sh $(O)
