@@ -41,8 +41,9 @@ put(struct exposition *x, struct str s)
 		x->err = buf_add(x->text, s);
 }
 
-/* What would end the line, or (of a label) the quotes, is escaped; what is no
- * UTF-8 would make the reader refuse everything. */
+/* What would end the line, or (of a label) the quotes, is escaped as readers
+ * undo it.  Of the rest only plain ASCII is left as it is: broken UTF-8 would
+ * make a reader refuse everything, and a terminal obeys control bytes. */
 static void
 put_escaped(struct exposition *x, struct str s, bool quoted)
 {
@@ -51,6 +52,7 @@ put_escaped(struct exposition *x, struct str s, bool quoted)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.at[i];
 		const char *with = NULL;
+		char hex[8];
 
 		if (c == '\\')
 			with = "\\\\";
@@ -59,9 +61,10 @@ put_escaped(struct exposition *x, struct str s, bool quoted)
 		else if (c == '"' && quoted)
 			with = "\\\"";
 		else if (c < 0x20 || c >= 0x7f)
-			with = "?";
+			with = hex;
 		if (!with)
 			continue;
+		snprintf(hex, sizeof(hex), "\\\\x%02x", c);
 		put(x, str_at(s.at + plain, i - plain));
 		put(x, str_of(with));
 		plain = i + 1;
