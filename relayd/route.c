@@ -77,16 +77,17 @@ without_double_version(struct buf *text)
 static bool
 fits(const struct route *r, struct str path, struct routed *out)
 {
-	struct str pattern = str_of(r->pattern);
-	ptrdiff_t model = str_find(pattern, STR("MODEL"));
-	struct str name;
+	const char *pattern = r->pattern;
+	struct str name = path;
 
-	if (model < 0)
-		return str_eq(path, pattern);
-	if (!str_starts(path, str_first(pattern, (size_t)model)))
-		return false;
-	name = str_skip(path, (size_t)model);
-	if (str_ends(pattern, STR(":action"))) {
+	/* MODEL is the only thing in capitals. */
+	while (name.len && *pattern == name.at[0] && *pattern != 'M') {
+		pattern++;
+		name = str_skip(name, 1);
+	}
+	if (*pattern != 'M')
+		return !*pattern && !name.len;
+	if (str_ends(str_of(pattern), STR(":action"))) {
 		const char *colon = memrchr(name.at, ':', name.len);
 
 		if (!colon)
@@ -157,7 +158,7 @@ route_find(struct str method, struct str path, struct str query,
 	struct str cleaned;
 
 	*out = (struct routed){ .route = NULL };
-	*out_dialect = nearest(path);
+	*out_dialect = &dialect_anthropic;
 	if (clean_path(path, text))
 		return FAULT_ROUTE;
 	cleaned = without_double_version(text);
@@ -179,5 +180,8 @@ route_find(struct str method, struct str path, struct str query,
 			return FAULT_ROUTE;
 		return FAULT_NONE;
 	}
-	return known ? FAULT_METHOD : FAULT_ROUTE;
+	if (known)
+		return FAULT_METHOD;
+	*out_dialect = nearest(path);
+	return FAULT_ROUTE;
 }
