@@ -91,19 +91,22 @@ buf_addc(struct buf *b, char c)
 enum err
 buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
+	/* The byte for the NUL is the one that make_room() adds. */
+	size_t room = b->mem ? b->size - b->end + 1 : 0;
 	va_list again;
 	enum err e;
 	int n;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(room ? b->mem + b->end : NULL, room, fmt, again);
 	va_end(again);
 	assert(n >= 0);
-	e = make_room(b, (size_t)n);
-	if (e)
-		return e;
-	/* The byte for the NUL is the one that make_room() adds. */
-	vsnprintf(b->mem + b->end, (size_t)n + 1, fmt, ap);
+	if ((size_t)n >= room) {
+		e = make_room(b, (size_t)n);
+		if (e)
+			return e;
+		vsnprintf(b->mem + b->end, (size_t)n + 1, fmt, ap);
+	}
 	b->end += (size_t)n;
 	return OK;
 }

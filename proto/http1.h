@@ -104,6 +104,9 @@ enum err http1_put_status(struct buf *out, unsigned status) CHECKED;
 /* "name: value\r\n".  A value with CR, LF or NUL is ERR_VALUE. */
 enum err
 http1_put_field(struct buf *out, struct str name, struct str value) CHECKED;
+/* The same with a number, for lengths. */
+enum err
+http1_put_number(struct buf *out, struct str name, uint64_t value) CHECKED;
 enum err http1_put_end(struct buf *out) CHECKED;
 /* One chunk (nothing for an empty piece: that would end the body). */
 enum err http1_put_chunk(struct buf *out, struct str piece) CHECKED;

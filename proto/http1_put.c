@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* http1_put.c - heads and chunks written, each line whole or not at all. */
 #include <assert.h>
-#include <stdio.h>
 
 #include "proto/http1.h"
 #include "proto/http1_bytes.h"
 
-/* Append up to four parts, all or none. */
+/* A number of 64 bits in either base. */
+#define DIGITS_MAX 20
+
+/* Append the parts, all or none. */
 static enum err
 put(struct buf *out, const struct str *parts, size_t count)
 {
@@ -28,6 +30,20 @@ put(struct buf *out, const struct str *parts, size_t count)
 	return OK;
 }
 
+/* Written backwards into room; format strings cost more than all the rest of
+ * a head. */
+static struct str
+digits_of(uint64_t n, unsigned base, char room[DIGITS_MAX])
+{
+	size_t at = DIGITS_MAX;
+
+	do {
+		room[--at] = "0123456789abcdef"[n % base];
+		n /= base;
+	} while (n);
+	return str_at(room + at, DIGITS_MAX - at);
+}
+
 const char *
 http1_phrase(unsigned status)
 {
@@ -45,9 +61,13 @@ http1_phrase(unsigned status)
 enum err
 http1_put_status(struct buf *out, unsigned status)
 {
+	char room[DIGITS_MAX];
+	const struct str parts[] = { STR("HTTP/1.1 "),
+		digits_of(status, 10, room), STR(" "),
+		str_of(http1_phrase(status)), STR("\r\n") };
+
 	assert(status >= 100 && status <= 999);
-	return buf_addf(out, "HTTP/1.1 %u %s\r\n", status,
-	    http1_phrase(status));
+	return put(out, parts, 5);
 }
 
 enum err
@@ -63,6 +83,14 @@ http1_put_field(struct buf *out, struct str name, struct str value)
 }
 
 enum err
+http1_put_number(struct buf *out, struct str name, uint64_t value)
+{
+	char room[DIGITS_MAX];
+
+	return http1_put_field(out, name, digits_of(value, 10, room));
+}
+
+enum err
 http1_put_end(struct buf *out)
 {
 	return buf_add(out, STR("\r\n"));
@@ -71,12 +99,11 @@ http1_put_end(struct buf *out)
 enum err
 http1_put_chunk(struct buf *out, struct str piece)
 {
-	char size[24];
-	int n = snprintf(size, sizeof(size), "%zx\r\n", piece.len);
-	const struct str parts[] = { str_at(size, (size_t)n), piece,
-		STR("\r\n") };
+	char room[DIGITS_MAX];
+	const struct str parts[] = { digits_of(piece.len, 16, room),
+		STR("\r\n"), piece, STR("\r\n") };
 
-	return piece.len ? put(out, parts, 3) : OK;
+	return piece.len ? put(out, parts, 4) : OK;
 }
 
 enum err

@@ -140,12 +140,14 @@ show_head(struct relay *r)
 	if (!sized && !r->chunked)
 		r->c->keeps = false;
 	if (http1_put_status(out, h->status) ||
-	    outbound_answer(h, r->undo != NULL, out))
+	    outbound_answer(h, r->undo != NULL, out) ||
+	    http1_put_field(out, STR("x-relay-request-id"),
+		str_of(r->id_text)) ||
+	    (sized && h->status != 204 &&
+		http1_put_number(out, STR("content-length"),
+		    buf_len(&r->held))))
 		log_note(LOG_ERROR, "output", "%s: the head does not fit",
 		    r->id_text);
-	buf_mustf(out, "x-relay-request-id: %s\r\n", r->id_text);
-	if (sized && h->status != 204)
-		buf_mustf(out, "content-length: %zu\r\n", buf_len(&r->held));
 	if (r->chunked)
 		buf_must(out, STR("transfer-encoding: chunked\r\n"));
 	if (!conn_keeps(r->c))

@@ -23,14 +23,22 @@ static const struct rule {
 static const struct rule *
 rule_of(struct str name)
 {
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		if (rules[i].name.len < name.len)
-			continue;
-		if (rules[i].name.len > name.len)
-			break;
-		if (str_ieq(rules[i].name, name))
-			return &rules[i];
+	const struct rule *end = rules + sizeof(rules) / sizeof(rules[0]);
+	size_t from = 0, to = (size_t)(end - rules);
+
+	/* The first of that length; most names have none of ours beside. */
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+
+		if (rules[middle].name.len < name.len)
+			from = middle + 1;
+		else
+			to = middle;
 	}
+	for (const struct rule *r = rules + from;
+	     r < end && r->name.len == name.len; r++)
+		if (str_ieq(r->name, name))
+			return r;
 	return NULL;
 }
 
@@ -85,10 +93,16 @@ put_credential(const struct account *a, struct buf *out)
 	struct str auth =
 	    a->rec.auth.len ? a->rec.auth : str_of(a->provider->auth);
 
-	if (str_eq(auth, STR("bearer")))
-		return buf_addf(out, "Authorization: Bearer %.*s\r\n",
-		    STR_ARG(a->credential));
-	return put(out, auth, a->credential);
+	enum err e;
+
+	if (!str_eq(auth, STR("bearer")))
+		return put(out, auth, a->credential);
+	e = buf_add(out, STR("Authorization: Bearer "));
+	if (!e)
+		e = buf_add(out, a->credential);
+	if (!e)
+		e = buf_add(out, STR("\r\n"));
+	return e;
 }
 
 /* Streams are asked for uncompressed: pings and errors could not be put into a
@@ -120,8 +134,7 @@ put_ours(const struct account *a, const struct ask *ask, struct str name,
 		if (w->length || !ask->has_body)
 			return OK;
 		w->length = true;
-		return buf_addf(out, "%.*s: %llu\r\n", STR_ARG(name),
-		    (unsigned long long)ask->length);
+		return http1_put_number(out, name, ask->length);
 	}
 	if (str_ieq(name, STR("accept-encoding"))) {
 		if (w->encoding)
@@ -154,8 +167,7 @@ put_missing(const struct account *a, const struct ask *ask,
 	if (!e && !w->agent && a->rec.user_agent.len)
 		e = put(out, STR("User-Agent"), a->rec.user_agent);
 	if (!e && !w->length && ask->has_body)
-		e = buf_addf(out, "Content-Length: %llu\r\n",
-		    (unsigned long long)ask->length);
+		e = http1_put_number(out, STR("Content-Length"), ask->length);
 	return e;
 }
 
@@ -168,7 +180,11 @@ outbound_request(const struct account *a, const struct ask *ask,
 	bool named = names_fields(h);
 	enum err e;
 
-	e = buf_addf(out, "%.*s %s", STR_ARG(h->method), a->base);
+	e = buf_add(out, h->method);
+	if (!e)
+		e = buf_addc(out, ' ');
+	if (!e)
+		e = buf_add(out, str_of(a->base));
 	if (!e)
 		e = a->provider->target(a, ask, out, out_why);
 	if (!e)

@@ -33,16 +33,19 @@ target(const struct account *a, const struct ask *ask, struct buf *out,
 	struct str base = str_of(a->base);
 	const char *path = "/v1/messages";
 	const char *more = ask->op == OP_COUNT_TOKENS ? "/count_tokens" : "";
+	enum err e;
 
 	(void)out_why;
 	if (str_ends(base, STR("/v1/messages")))
 		path = "";
 	else if (str_ends(base, STR("/v1")))
 		path = "/messages";
-	if (ask->query.len)
-		return buf_addf(out, "%s%s?%.*s", path, more,
-		    STR_ARG(ask->query));
-	return buf_addf(out, "%s%s", path, more);
+	e = buf_add(out, str_of(path));
+	if (!e)
+		e = buf_add(out, str_of(more));
+	if (!e && ask->query.len)
+		e = buf_addf(out, "?%.*s", STR_ARG(ask->query));
+	return e;
 }
 
 const struct provider provider_anthropic_compat = {
