@@ -6,14 +6,15 @@
 
 #include "proto/str.h"
 
-#define ULID_TEXT 26
+#define ULID_TEXT   26
+#define ULID_RANDOM 10
 
 struct ulid {
 	uint8_t byte[16];
 };
 
 /* From a wall clock in ms and ten random bytes. */
-struct ulid ulid_make(int64_t wall_ms, const uint8_t random[10]);
+struct ulid ulid_make(int64_t wall_ms, const uint8_t random[ULID_RANDOM]);
 int64_t ulid_ms(const struct ulid *u);
 /* 26 characters and a NUL. */
 void ulid_text(const struct ulid *u, char out[ULID_TEXT + 1]);

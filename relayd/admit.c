@@ -277,9 +277,15 @@ static step *const head_steps[] = {
 static void
 make_id(struct relay *r)
 {
-	uint8_t random[10];
+	struct relays *all = r->all;
+	uint8_t *random;
 
-	randombytes_buf(random, sizeof(random));
+	if (!all->random_left) {
+		randombytes_buf(all->random, sizeof(all->random));
+		all->random_left = sizeof(all->random);
+	}
+	all->random_left -= ULID_RANDOM;
+	random = all->random + all->random_left;
 	r->id = ulid_make(clock_wall_ms(), random);
 	memcpy(r->id_text, "req_", 4);
 	ulid_text(&r->id, r->id_text + 4);

@@ -217,8 +217,10 @@ open_account(struct relay *r)
 	a->used_us = clock_us();
 	start_upstream(r, a);
 	begin_waiting(r);
-	/* A kept connection may have failed inside the call. */
-	loop_ready(r->d->loop, &r->task);
+	/* It may have failed inside the call; whatever else happens to it is
+	 * told by its events. */
+	if (r->up.phase == UP_FAILED)
+		loop_ready(r->d->loop, &r->task);
 	return R_OPENING;
 }
 

@@ -134,6 +134,10 @@ struct relays {
 	struct retry_budget budgets[RELAYS_PROVIDERS_MAX];
 	relay_observer *observer;
 	void *observer_arg;
+	/* For the ids of requests, fetched for many at once; used from the
+	 * end. */
+	uint8_t random[64 * ULID_RANDOM];
+	size_t random_left;
 };
 
 /* What listeners give their connections to. */
