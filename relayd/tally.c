@@ -99,7 +99,7 @@ tally_receipt(struct tally *t, const struct dialect *dialect,
 	bool stream = r->flags & RECEIPT_STREAM;
 
 	add_tokens(t, dialect_index(dialect), r);
-	add_time(t, TALLY_H_wait, r->wait_us);
+	histogram_add(&t->took[TALLY_H_wait], (int64_t)r->wait_us);
 	add_time(t, stream ? TALLY_H_head_stream : TALLY_H_head_whole,
 	    r->head_us);
 	add_time(t, stream ? TALLY_H_first_stream : TALLY_H_first_whole,
