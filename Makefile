@@ -141,6 +141,9 @@ $(O)/proto/version.o: proto/version.c $(O)/.flags FORCE
 		printf '%s\n' '$(VERSION)' > $(O)/.version; \
 		$(CC) $(ALL_CFLAGS) '-DRELAYD_VERSION="$(VERSION)"' -c -o $@ $<; }
 
+# The price table is part of the program.
+$(O)/relayd/price_packaged.o: contrib/prices.json
+
 define archive
 $(O)/$(1): $(call obj,$(2)) $(3)
 	$$(say) AR $$@
@@ -266,6 +269,8 @@ install: all
 	install -d $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
 	install -m 644 contrib/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/relayd.conf
 	install -m 644 contrib/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/relayd.conf
+	install -d $(DESTDIR)$(PREFIX)/share/relayd
+	install -m 644 contrib/prices.json $(DESTDIR)$(PREFIX)/share/relayd/
 	install -m 644 contrib/relayctl.bash $(DESTDIR)$(COMPDIR)/relayctl
 	install -d $(DESTDIR)$(ETCDIR)/relayd
 	test -e $(DESTDIR)$(ETCDIR)/relayd/relayd.conf || \
@@ -274,6 +279,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/relayd $(DESTDIR)$(BINDIR)/relayctl
 	for m in man/*.[1-8]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+	rm -f $(DESTDIR)$(PREFIX)/share/relayd/prices.json
 	rm -f $(DESTDIR)$(UNITDIR)/relayd.service $(DESTDIR)$(COMPDIR)/relayctl
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/relayd.conf $(DESTDIR)$(TMPFILESDIR)/relayd.conf
 

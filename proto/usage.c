@@ -54,6 +54,59 @@ take_object(struct str json, const struct count_row *rows, size_t count)
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
+/* --- tiers ----------------------------------------------------------------- */
+
+static const char *const tier_words[] = {
+#define X(name, word, suffix) word,
+#include "proto/usage_tier.def"
+#undef X
+};
+
+const char *
+usage_tier_word(enum usage_tier t)
+{
+	return tier_words[t];
+}
+
+enum usage_tier
+usage_tier_read(struct str word)
+{
+	for (unsigned i = 0; i < USAGE_TIERS; i++)
+		if (str_eq(word, str_of(tier_words[i])))
+			return (enum usage_tier)i;
+	return USAGE_STANDARD;
+}
+
+void
+usage_tier_from_openai(struct usage *u, struct str json)
+{
+	struct str word = raw_text(json);
+
+	if (word.len && !str_eq(word, STR("auto")))
+		u->tier = usage_tier_read(word);
+}
+
+/* --- Anthropic ------------------------------------------------------------- */
+
+/* How it was served: said in message_start, and not always again. */
+static bool
+take_manner(struct usage *u, const struct member *m)
+{
+	struct str word = raw_text(m->value);
+
+	if (member_is(m, STR("service_tier"))) {
+		if (word.len)
+			u->tier = usage_tier_read(word);
+	} else if (member_is(m, STR("speed"))) {
+		u->fast = word.len ? str_eq(word, STR("fast")) : u->fast;
+	} else if (member_is(m, STR("inference_geo"))) {
+		u->us = word.len ? str_eq(word, STR("us")) : u->us;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void
 overwrite(int64_t *to, int64_t n)
 {
@@ -76,6 +129,9 @@ usage_from_anthropic(struct usage *u, struct str json)
 		{ STR("ephemeral_5m_input_tokens"), &now.cache_write_5m },
 		{ STR("ephemeral_1h_input_tokens"), &now.cache_write_1h },
 	};
+	const struct count_row tools[] = {
+		{ STR("web_search_requests"), &now.searches },
+	};
 	struct cursor c;
 	struct member m;
 
@@ -83,9 +139,12 @@ usage_from_anthropic(struct usage *u, struct str json)
 	while (cursor_next(&c, &m)) {
 		if (member_is(&m, STR("cache_creation")))
 			take_object(m.value, split, COUNT(split));
-		else
+		else if (member_is(&m, STR("server_tool_use")))
+			take_object(m.value, tools, COUNT(tools));
+		else if (!take_manner(u, &m))
 			take_member(&m, rows, COUNT(rows));
 	}
+	overwrite(&u->searches, now.searches);
 	overwrite(&u->input, now.input);
 	overwrite(&u->output, now.output);
 	overwrite(&u->cache_read, now.cache_read);
@@ -102,14 +161,17 @@ usage_from_anthropic(struct usage *u, struct str json)
 	u->known |= usage_total(u) > 0;
 }
 
+/* --- OpenAI ---------------------------------------------------------------- */
+
 /* What a usage object of OpenAI's kind says, before it is sorted. */
 struct openai_counts {
 	int64_t input, output, total;
 	int64_t cached, written, written_beside, reasoning;
+	int64_t audio_input, audio_output;
 };
 
 static void
-read_openai_details(struct openai_counts *n, struct str json)
+read_openai_details(struct openai_counts *n, struct str json, int64_t *audio)
 {
 	const struct count_row rows[] = {
 		{ STR("cached_tokens"), &n->cached },
@@ -118,18 +180,30 @@ read_openai_details(struct openai_counts *n, struct str json)
 		{ STR("cache_creation_tokens"), &n->written },
 		{ STR("cache_creation_input_tokens"), &n->written },
 		{ STR("cached_creation_tokens"), &n->written },
+		{ STR("audio_tokens"), audio },
 	};
 
 	take_object(json, rows, COUNT(rows));
 }
 
 static bool
-is_details(const struct member *m)
+is_input_details(const struct member *m)
 {
 	return member_is(m, STR("input_tokens_details")) ||
-	    member_is(m, STR("output_tokens_details")) ||
-	    member_is(m, STR("prompt_tokens_details")) ||
+	    member_is(m, STR("prompt_tokens_details"));
+}
+
+static bool
+is_output_details(const struct member *m)
+{
+	return member_is(m, STR("output_tokens_details")) ||
 	    member_is(m, STR("completion_tokens_details"));
+}
+
+static int64_t
+lesser(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
 }
 
 void
@@ -152,8 +226,10 @@ usage_from_openai(struct usage *u, struct str json)
 
 	cursor_init(&c, json);
 	while (cursor_next(&c, &m)) {
-		if (is_details(&m))
-			read_openai_details(&n, m.value);
+		if (is_input_details(&m))
+			read_openai_details(&n, m.value, &n.audio_input);
+		else if (is_output_details(&m))
+			read_openai_details(&n, m.value, &n.audio_output);
 		else
 			take_member(&m, rows, COUNT(rows));
 	}
@@ -174,7 +250,32 @@ usage_from_openai(struct usage *u, struct str json)
 	u->cache_write_5m = n.written;
 	u->cache_write_1h = 0;
 	u->reasoning = n.reasoning;
+	u->audio_input = lesser(n.audio_input, u->input);
+	u->audio_output = lesser(n.audio_output, u->output);
 	u->known = true;
+}
+
+/* --- Gemini ---------------------------------------------------------------- */
+
+/* [{"modality":"AUDIO","tokenCount":7}]: how much of a count was of that. */
+static int64_t
+modality(struct str list, struct str of)
+{
+	struct cursor c;
+	struct member m;
+	int64_t sum = 0;
+
+	cursor_init(&c, list);
+	while (cursor_next(&c, &m)) {
+		int64_t n = 0;
+
+		if (!str_eq(raw_text(cursor_find(m.value, STR("modality"))),
+			of))
+			continue;
+		take_count(cursor_find(m.value, STR("tokenCount")), &n);
+		sum = clamp(sum + n);
+	}
+	return sum;
 }
 
 void
@@ -188,20 +289,33 @@ usage_from_gemini(struct usage *u, struct str json)
 		{ STR("thoughtsTokenCount"), &thoughts },
 		{ STR("toolUsePromptTokenCount"), &tools },
 	};
+	struct str written;
 
 	take_object(json, rows, COUNT(rows));
 	if (!prompt && !candidates && !thoughts && !tools)
 		return;
 	if (cached > prompt)
 		cached = prompt;
+	written = cursor_find(json, STR("candidatesTokensDetails"));
 	*u = (struct usage){
 		.input = clamp(prompt - cached + tools),
 		.output = clamp(candidates + thoughts),
 		.cache_read = cached,
 		.reasoning = thoughts,
+		.audio_input =
+		    modality(cursor_find(json, STR("promptTokensDetails")),
+			STR("AUDIO")),
+		.audio_output = modality(written, STR("AUDIO")),
+		.image_output = modality(written, STR("IMAGE")),
+		.tier = u->tier,
 		.known = true,
 	};
+	u->audio_input = lesser(u->audio_input, u->input);
+	u->audio_output = lesser(u->audio_output, u->output);
+	u->image_output = lesser(u->image_output, u->output - u->audio_output);
 }
+
+/* --- sums ------------------------------------------------------------------ */
 
 static int64_t
 add(int64_t a, int64_t b)
@@ -220,6 +334,10 @@ usage_add(struct usage *sum, const struct usage *u)
 	sum->cache_write_5m = add(sum->cache_write_5m, u->cache_write_5m);
 	sum->cache_write_1h = add(sum->cache_write_1h, u->cache_write_1h);
 	sum->reasoning = add(sum->reasoning, u->reasoning);
+	sum->audio_input = add(sum->audio_input, u->audio_input);
+	sum->audio_output = add(sum->audio_output, u->audio_output);
+	sum->image_output = add(sum->image_output, u->image_output);
+	sum->searches = add(sum->searches, u->searches);
 	sum->known |= u->known;
 }
 

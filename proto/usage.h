@@ -5,7 +5,10 @@
  * output is all that was written, reasoning included; `reasoning` tells how
  * much of it was thinking.  Dialects that count otherwise (OpenAI and Gemini
  * count cached tokens inside the input, Gemini thoughts beside the output)
- * are converted when read. */
+ * are converted when read.
+ *
+ * `audio_input` tells how much of the input was sound, `audio_output` and
+ * `image_output` how much of the output was sound or pictures. */
 #ifndef PROTO_USAGE_H
 #define PROTO_USAGE_H
 
@@ -17,12 +20,32 @@
 /* The most that is believed of one count; more is a lie, and is cut. */
 #define USAGE_COUNT_MAX (INT64_C(1) << 40)
 
+/* How it was served, for that has a price too; as the answer tells. */
+enum usage_tier {
+#define X(name, word, suffix) USAGE_##name,
+#include "proto/usage_tier.def"
+#undef X
+	USAGE_TIERS
+};
+
 struct usage {
 	int64_t input, output;
 	int64_t cache_read, cache_write_5m, cache_write_1h;
 	int64_t reasoning;
+	int64_t audio_input, audio_output, image_output;
+	int64_t searches; /* of the web, by the upstream itself */
+	enum usage_tier tier;
+	bool fast;  /* at the higher speed that has a price of its own */
+	bool us;    /* in the United States alone */
 	bool known; /* the upstream has told at least once */
 };
+
+/* "priority", and back: words that are none are USAGE_STANDARD. */
+const char *usage_tier_word(enum usage_tier t);
+enum usage_tier usage_tier_read(struct str word);
+/* The service tier that an answer of OpenAI names beside its usage: the JSON
+ * value.  "auto" is what was asked for, and tells nothing. */
+void usage_tier_from_openai(struct usage *u, struct str json);
 
 /* Take up what a usage object of a dialect says: its JSON text.  What it does
  * not name, or (Anthropic) names as zero, stays as it was, for it comes in

@@ -87,6 +87,8 @@ chunk(struct watch *w, struct str json)
 		    raw_is_object(m.value)) {
 			usage_from_openai(&w->usage, m.value);
 			usage = true;
+		} else if (member_is(&m, STR("service_tier"))) {
+			usage_tier_from_openai(&w->usage, m.value);
 		} else if (member_is(&m, STR("model"))) {
 			if (!w->model[0])
 				raw_copy(m.value, w->model, sizeof(w->model));

@@ -27,6 +27,8 @@ response(struct watch *w, struct str json)
 			usage_from_openai(&w->usage, m.value);
 		else if (member_is(&m, STR("model")))
 			raw_copy(m.value, w->model, sizeof(w->model));
+		else if (member_is(&m, STR("service_tier")))
+			usage_tier_from_openai(&w->usage, m.value);
 		else if (member_is(&m, STR("error")) &&
 		    !raw_says_nothing(m.value))
 			seen |= common_openai_error(w, m.value);

@@ -742,6 +742,65 @@ dialects_are_found_by_name(void **state)
 /* --- sums ------------------------------------------------------------------ */
 
 static void
+what_else_is_paid_for_is_told(void **state)
+{
+	struct usage u = { .known = false };
+
+	(void)state;
+	/* In message_start, and not again in message_delta. */
+	usage_from_anthropic(&u,
+	    STR("{\"input_tokens\":9,\"service_tier\":\"standard\","
+		"\"speed\":\"fast\",\"inference_geo\":\"us\"}"));
+	usage_from_anthropic(&u,
+	    STR("{\"output_tokens\":5,\"service_tier\":null,"
+		"\"server_tool_use\":{\"web_search_requests\":3,"
+		"\"web_fetch_requests\":1}}"));
+	assert_int_equal(u.input, 9);
+	assert_int_equal(u.searches, 3);
+	assert_int_equal(u.tier, USAGE_STANDARD);
+	assert_true(u.fast);
+	assert_true(u.us);
+
+	u = (struct usage){ .known = false };
+	usage_tier_from_openai(&u, STR("\"priority\""));
+	usage_tier_from_openai(&u, STR("\"auto\""));
+	usage_tier_from_openai(&u, STR("null"));
+	usage_from_openai(&u,
+	    STR("{\"prompt_tokens\":10,\"completion_tokens\":20,"
+		"\"prompt_tokens_details\":{\"audio_tokens\":4},"
+		"\"completion_tokens_details\":{\"audio_tokens\":99}}"));
+	assert_int_equal(u.tier, USAGE_PRIORITY);
+	assert_int_equal(u.audio_input, 4);
+	/* No more than there is. */
+	assert_int_equal(u.audio_output, 20);
+	usage_tier_from_openai(&u, STR("\"default\""));
+	assert_int_equal(u.tier, USAGE_STANDARD);
+
+	u = (struct usage){ .known = false };
+	usage_from_gemini(&u,
+	    STR("{\"promptTokenCount\":10,\"candidatesTokenCount\":1300,"
+		"\"promptTokensDetails\":[{\"modality\":\"TEXT\","
+		"\"tokenCount\":7},{\"modality\":\"AUDIO\","
+		"\"tokenCount\":3}],\"candidatesTokensDetails\":"
+		"[{\"modality\":\"IMAGE\",\"tokenCount\":1290}]}"));
+	assert_int_equal(u.audio_input, 3);
+	assert_int_equal(u.audio_output, 0);
+	assert_int_equal(u.image_output, 1290);
+}
+
+static void
+tiers_have_words(void **state)
+{
+	(void)state;
+	for (unsigned t = 0; t < USAGE_TIERS; t++)
+		assert_int_equal(usage_tier_read(str_of(
+				     usage_tier_word((enum usage_tier)t))),
+		    t);
+	assert_int_equal(usage_tier_read(STR("scale")), USAGE_STANDARD);
+	assert_int_equal(usage_tier_read(STR("")), USAGE_STANDARD);
+}
+
+static void
 usage_is_summed_without_overflow(void **state)
 {
 	struct usage sum = { .input = 1, .output = INT64_MAX - 1 };
@@ -757,7 +816,14 @@ usage_is_summed_without_overflow(void **state)
 	assert_int_equal(usage_read(&u), 17);
 	assert_int_equal(usage_total(&u), 20);
 	usage_add(&sum, &u);
-	assert_usage(&sum, &(struct usage){ 3, INT64_MAX, 4, 5, 6, 7, true });
+	assert_usage(&sum,
+	    &(struct usage){ .input = 3,
+		.output = INT64_MAX,
+		.cache_read = 4,
+		.cache_write_5m = 5,
+		.cache_write_1h = 6,
+		.reasoning = 7,
+		.known = true });
 	assert_int_equal(usage_total(&sum), INT64_MAX);
 }
 
@@ -789,6 +855,8 @@ main(void)
 		cmocka_unit_test(a_refusal_that_does_not_fit_leaves_nothing),
 		cmocka_unit_test(a_ping_is_no_event_that_says_anything),
 		cmocka_unit_test(dialects_are_found_by_name),
+		cmocka_unit_test(what_else_is_paid_for_is_told),
+		cmocka_unit_test(tiers_have_words),
 		cmocka_unit_test(usage_is_summed_without_overflow),
 		cmocka_unit_test(faults_have_names_and_statuses),
 	};
