@@ -27,12 +27,12 @@ LIMIT = 300
 
 
 def is_alive(pid):
+    """Whoever it belongs to; what waits for its parent is dead."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open('/proc/%d/stat' % pid, encoding='utf-8') as file:
+            return file.read().rpartition(')')[2].split()[0] != 'Z'
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    with open('/proc/%d/stat' % pid, encoding='ascii') as file:
-        return file.read().rpartition(')')[2].split()[0] != 'Z'
 
 
 def wait_until(true, what):
