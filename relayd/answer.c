@@ -381,15 +381,20 @@ do_hold(struct relay *r)
 {
 	const struct settings *s = &r->d->settings;
 	bool had = r->saw_event;
+	int64_t heard_ms = r->heard_ms;
 	unsigned noticed = take_all(r);
 
 	if (!r->is_sse) {
-		r->deadline_ms = r->heard_ms + s->stream_idle_ms;
 		if (buf_len(&r->held) > WHOLE_MAX) {
 			r->lost_track = true;
 			return go_streaming(r);
 		}
-		wait_holding(r);
+		/* Only what was heard moves the deadline: setting the timer
+		 * anew takes back that it has expired. */
+		if (r->heard_ms != heard_ms) {
+			r->deadline_ms = r->heard_ms + s->stream_idle_ms;
+			wait_holding(r);
+		}
 		return R_HOLDING;
 	}
 	if (noticed & WATCH_ERROR && !r->watch.content)
