@@ -91,7 +91,8 @@ esac
 # The name of a Unix socket has at most 107 bytes.
 [ ${#home} -le 90 ] ||
 	fail "$home is too long for a socket: set RELAYD_HOME to something shorter"
-{ mkdir -p "$home" && chmod 700 "$home"; } || fail "$home cannot be made"
+why=$({ mkdir -p "$home" && chmod 700 "$home"; } 2>&1) ||
+	fail "$home cannot be made: ${why##*: }"
 
 echo "building (the first time takes a minute)"
 make -j"$(nproc 2>/dev/null || echo 2)" all >"$home/build.log" 2>&1 || {
