@@ -26,7 +26,7 @@
  * as it comes. */
 #define WHOLE_MAX (8 * 1024 * 1024)
 /* One relay's share of a turn. */
-#define TURN_MAX (256 * 1024)
+#define TURN_MAX (64 * 1024)
 /* What may follow the end of an answer gets this long. */
 #define ENDING_MS 5000
 

@@ -23,7 +23,7 @@ struct event;
 
 /* Marks of the output buffer, in bytes: above the first the source is held
  * back, below the second it goes on. */
-#define CONN_OUT_HIGH (256 * 1024)
+#define CONN_OUT_HIGH (128 * 1024)
 #define CONN_OUT_LOW  (64 * 1024)
 
 struct conn_user {

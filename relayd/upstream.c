@@ -21,7 +21,7 @@
 #define READ_SIZE (64 * 1024)
 /* What is taken from one upstream in one turn, so that a fast one does not
  * keep the others waiting. */
-#define TURN_MAX (256 * 1024)
+#define TURN_MAX (64 * 1024)
 /* Interim answers (1xx) that are skipped before we give up. */
 #define INTERIMS_MAX 16
 
