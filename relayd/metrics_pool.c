@@ -120,20 +120,20 @@ put_gates(const struct daemon *d, struct exposition *x)
 
 /* --- by state -------------------------------------------------------------- */
 
-struct tally_state {
+struct state_count {
 	const char *name;
 	uint64_t count;
 };
 
 static void
-count_state(struct tally_state *all, unsigned count, const char *state)
+count_state(struct state_count *all, unsigned count, const char *state)
 {
 	for (unsigned i = 0; i < count; i++)
 		all[i].count += !strcmp(all[i].name, state);
 }
 
 static void
-put_states(struct exposition *x, const struct tally_state *all, unsigned count)
+put_states(struct exposition *x, const struct state_count *all, unsigned count)
 {
 	struct label label = { .name = "state" };
 
@@ -146,7 +146,7 @@ put_states(struct exposition *x, const struct tally_state *all, unsigned count)
 void
 put_accounts(const struct daemon *d, struct exposition *x)
 {
-	struct tally_state all[2 + GATE_COUNT] = { { .name = "ready" },
+	struct state_count all[2 + GATE_COUNT] = { { .name = "ready" },
 		{ .name = "held" } };
 	const struct account *a;
 	int64_t until_ms;
@@ -162,7 +162,7 @@ put_accounts(const struct daemon *d, struct exposition *x)
 void
 put_keys(const struct daemon *d, struct exposition *x)
 {
-	struct tally_state all[] = { { .name = "active" },
+	struct state_count all[] = { { .name = "active" },
 		{ .name = "disabled" }, { .name = "expired" } };
 	int64_t wall_ms = clock_wall_ms();
 	const struct apikey *k;

@@ -3,10 +3,11 @@
 #include "relayd/vitals.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "proto/str.h"
 
 void
 vitals_open(struct vitals *v)
@@ -28,15 +29,14 @@ vitals_close(struct vitals *v)
 static void
 read_memory(const struct vitals *v, struct vital_signs *out)
 {
-	unsigned long long size, resident;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), size, resident;
 	char text[128];
-	ssize_t n = pread(v->memory_fd, text, sizeof(text) - 1, 0);
+	ssize_t n = pread(v->memory_fd, text, sizeof(text), 0);
+	struct str rest = str_at(text, n > 0 ? (size_t)n : 0);
 
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	if (sscanf(text, "%llu %llu", &size, &resident) != 2)
+	/* "size resident ...", in pages. */
+	if (str_u64(str_cut(&rest, ' '), &size) ||
+	    str_u64(str_cut(&rest, ' '), &resident))
 		return;
 	out->virtual_bytes = size * page;
 	out->resident_bytes = resident * page;
