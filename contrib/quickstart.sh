@@ -111,7 +111,7 @@ started=
 
 stop()
 {
-	trap '' INT TERM HUP
+	trap '' INT TERM HUP PIPE
 	for pid in $started; do
 		kill "$pid" 2>/dev/null
 	done
@@ -132,6 +132,8 @@ trap 'stop' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
+# Who reads along may stop reading.
+trap 'exit 141' PIPE
 
 # await PID SECONDS COMMAND... - until COMMAND succeeds, while PID lives.
 await()

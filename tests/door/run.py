@@ -182,6 +182,23 @@ class Quickstart(Door):
         self.assertFalse(any(is_alive(p) for p in ours))
 
 
+    def test_a_reader_who_leaves_ends_all(self):
+        with subprocess.Popen(
+                ['sh', 'contrib/quickstart.sh', '--no-install', '--port', '0'],
+                cwd=TREE, env=self.env, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                text=True) as script:
+            for line in script.stdout:
+                if line.startswith('curl'):
+                    break
+            ours = self.pids()
+            self.assertEqual(len(ours), 2)
+            self.assertTrue(all(is_alive(pid) for pid in ours))
+            script.stdout.close()
+            self.assertNotEqual(script.wait(LIMIT), 0)
+        self.assertFalse(any(is_alive(pid) for pid in ours))
+
+
 class Install(Door):
     def make(self, *words):
         done = subprocess.run(
