@@ -241,10 +241,11 @@ http_read(struct request *r, struct str in, size_t *out_eat,
 			return ERR_LIMIT;
 		if (!r->head_len)
 			return ERR_AGAIN;
-	} else if (!r->chunked && in.len < r->total) {
+	} else if (!r->chunked && in.len < r->total && in.at == r->read_at) {
 		return ERR_AGAIN;
 	}
-	/* Again for each return: the input may have moved in between. */
+	/* Again whenever the input may have moved in between. */
+	r->read_at = in.at;
 	*out_why = read_head(r, str_first(in, r->head_len));
 	if (*out_why)
 		return ERR_SYNTAX;

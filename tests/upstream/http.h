@@ -32,7 +32,9 @@ struct request {
 	int minor;
 	bool keep_alive, expect_continue;
 
-	/* Where reading stands. */
+	/* Where reading stands; read_at is where the input was when the head
+	 * was looked at. */
+	const char *read_at;
 	size_t head_len, total, seen, chunk_at;
 	bool has_length, chunked;
 	/* What a chunked body has been joined into. */
