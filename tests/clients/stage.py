@@ -179,13 +179,13 @@ class Daemon:
 class Client:
     """A run of a client program, in a process group of its own."""
 
-    def __init__(self, argv, env, cwd, stdin=None):
+    def __init__(self, argv, env, cwd, stdin):
         self.argv = argv
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             argv, env=env, cwd=cwd, start_new_session=True, text=True,
             errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL)
+            stdin=stdin)
 
     def wait(self, patience=60):
         try:
@@ -255,7 +255,8 @@ class Case(unittest.TestCase):
                 KIND_OF[self.dialect], name,
                 f"http://127.0.0.1:{self.up.ports[0]}", "upstream-" + name,
                 10 + 10 * i)
-        self.key = self.relay.ctl("key", "create", "me")["value"]
+        self.own_key = self.relay.ctl("key", "create", "me")["value"]
+        self.key = self.own_key
 
     def end_relay(self):
         status = self.relay.stop()
@@ -309,8 +310,8 @@ class Case(unittest.TestCase):
         env.update(more)
         return env
 
-    def start(self, argv, env):
-        client = Client(argv, env, self.work)
+    def start(self, argv, env, stdin=subprocess.DEVNULL):
+        client = Client(argv, env, self.work, stdin)
         self.clients.append(client)
         return client
 
@@ -383,8 +384,7 @@ class Case(unittest.TestCase):
             self.receipts = []
             return
         await_that("nothing in flight", self.nothing_in_flight)
-        self.receipts = self.relay.receipts()
-        if os.environ.get("SHOW"): print(json.dumps(self.receipts, indent=1))
+        self.read_receipts()
         self.look_at_counts()
         self.look_at_bodies()
         self.look_at_tokens()
@@ -404,10 +404,20 @@ class Case(unittest.TestCase):
                 and status["accounts"]["in_flight"] == 0
                 and self.relay.ctl("key", "show", "me")["in_flight"] == 0)
 
-    def look_at_counts(self):
-        posts = [r for r in self.asked() if r.sha256]
-        self.assertEqual(len(self.receipts), len(posts),
+    def read_receipts(self):
+        """They are in the ledger some milliseconds after the answer."""
+        wanted = sum(1 for r in self.asked() if r.sha256
+                     and self.own_key in json.dumps(r.headers))
+
+        def enough():
+            self.receipts = self.relay.receipts()
+            return len(self.receipts) >= wanted
+
+        await_that("a receipt for each request", enough)
+        self.assertEqual(len(self.receipts), wanted,
                          "receipts, and requests of the client")
+
+    def look_at_counts(self):
         tried = sum(len(r["attempts"]) for r in self.receipts)
         self.assertEqual(tried, len(self.reached()),
                          "attempts in receipts, and requests upstream")
@@ -424,7 +434,7 @@ class Case(unittest.TestCase):
         for line in self.reached():
             names = [name.lower() for name, _ in line["headers"]]
             text = json.dumps(line["headers"]) + line["target"]
-            self.assertNotIn(self.key, text, "the client's key went out")
+            self.assertNotIn(self.own_key, text, "the client's key went out")
             self.assertNotIn("cookie", names)
 
     def look_at_tokens(self):
