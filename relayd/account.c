@@ -15,6 +15,7 @@
 #include "proto/url.h"
 
 #include "relayd/loop.h"
+#include "relayd/price.h"
 
 /* What every kind has. */
 static const struct field common_fields[] = {
@@ -42,6 +43,9 @@ static const struct field common_fields[] = {
 	{ .name = "user-agent",
 	    .type = FIELD_TEXT,
 	    .help = "User-Agent to send; empty: the client's" },
+	{ .name = "rate",
+	    .type = FIELD_TEXT,
+	    .help = "factor of rated costs, for example 0.8; empty: 1" },
 	{ .name = "note", .type = FIELD_TEXT, .help = "anything" },
 	{ .name = NULL },
 };
@@ -152,6 +156,7 @@ enum err
 account_check(const struct account_rec *r, struct why *out_why)
 {
 	const struct provider *p = provider_find(r->kind);
+	int64_t rate;
 	enum err e;
 
 	if (!is_name(r->name))
@@ -177,6 +182,10 @@ account_check(const struct account_rec *r, struct why *out_why)
 	if (r->priority < 1 || r->priority > 100)
 		return why_set(out_why, ERR_VALUE, "priority",
 		    "must be 1 to 100");
+	if (price_rate_read(r->rate, &rate))
+		return why_set(out_why, ERR_VALUE, "rate",
+		    "must be a factor above 0 and at most 1000, for example "
+		    "0.8");
 	if (!is_text(r->note) || !is_text(r->models) || !is_text(r->user_agent))
 		return why_set(out_why, ERR_VALUE, "",
 		    "control characters are not allowed in text");

@@ -18,6 +18,7 @@
 #include "relayd/log.h"
 #include "relayd/models.h"
 #include "relayd/outbound.h"
+#include "relayd/price_table.h"
 #include "relayd/relay.h"
 
 /* Nobody is admitted when the journal is fuller than that. */
@@ -566,6 +567,20 @@ step_model(struct relay *r)
 }
 
 static enum fault
+step_price(struct relay *r)
+{
+	if (!r->d->settings.unpriced || r->op != OP_GENERATE ||
+	    price_find(r->d->prices, buf_str(&r->model)))
+		return FAULT_NONE;
+	relay_fault(r, FAULT_POLICY,
+	    "model %.*s has no price here, and this relay serves only models "
+	    "that have one; its operator can give it one (relayctl price "
+	    "override)",
+	    STR_ARG(str_first(buf_str(&r->model), 100)));
+	return FAULT_POLICY;
+}
+
+static enum fault
 step_query(struct relay *r)
 {
 	struct str query = r->c->head->query;
@@ -579,6 +594,7 @@ static step *const whole_steps[] = {
 	step_decoded,
 	step_read,
 	step_model,
+	step_price,
 	step_query,
 };
 

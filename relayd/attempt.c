@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "relayd/charge.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
 #include "relayd/ledger.h"
@@ -202,6 +203,7 @@ open_account(struct relay *r)
 		relay_fault(r, FAULT_REQUEST, "%s", why.text);
 		return do_refuse(r);
 	}
+	r->account_ppm = charge_rate(a->rec.rate);
 	snprintf(r->account_name, sizeof(r->account_name), "%.*s",
 	    STR_ARG(a->rec.name));
 	if (open_in_ledger(r)) {

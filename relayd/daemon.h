@@ -19,6 +19,7 @@ struct ledger;
 struct listeners;
 struct loop;
 struct pool;
+struct price_table;
 struct relays;
 struct store;
 struct tally;
@@ -33,6 +34,7 @@ struct daemon {
 	struct tally *tally;
 	struct store *store;
 	struct ledger *ledger;
+	struct price_table *prices; /* never changes; replaced as a whole */
 	struct dns *dns;
 	struct dialer *dialer;
 	struct upstreams *upstreams;

@@ -99,6 +99,7 @@ attempts_cut(struct str s)
 #define CUT_TEXT(name) cut.name = text_cut(cut.name);
 #define CUT_U64(name)
 #define CUT_I64(name)
+#define CUT_FLAG(name)
 
 static enum err
 append(struct ledger *l, enum entry_kind kind, const struct ulid *id,

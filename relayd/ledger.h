@@ -18,6 +18,7 @@
 #include "relayd/rollup.h"
 
 struct ledger;
+struct price_table;
 struct store;
 
 /* Before store_start(): take over what earlier runs left in dir, make this
@@ -105,5 +106,25 @@ struct ledger_check {
 typedef void ledger_verify_done(void *arg, enum err e, const struct why *why,
     const struct ledger_check *check);
 void ledger_verify(struct ledger *l, ledger_verify_done *done, void *arg);
+
+/* Price the receipts of that day and later ones again, at the rates of their
+ * time; with `apply` they and their sums become so.  `prices` must last until
+ * it is done. */
+struct ledger_recompute {
+	uint64_t receipts, changed, unpriced_before, unpriced_after;
+	int64_t cost_before_micro, cost_after_micro;
+	int64_t rated_before_micro, rated_after_micro;
+};
+typedef void ledger_recompute_done(void *arg, enum err e, const struct why *why,
+    const struct ledger_recompute *sum);
+void ledger_recompute(struct ledger *l, const struct price_table *prices,
+    uint32_t from_day, bool apply, ledger_recompute_done *done, void *arg);
+
+/* All requests since a moment (wall clock): requests, costs and unpriced of
+ * the sum are right to the millisecond, what else is in it is of whole days. */
+typedef void ledger_spent_done(void *arg, enum err e, const struct why *why,
+    const struct rollup_rec *sum);
+void ledger_spent(struct ledger *l, int64_t since_ms, ledger_spent_done *done,
+    void *arg);
 
 #endif

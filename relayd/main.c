@@ -26,6 +26,7 @@
 #include "relayd/ledger.h"
 #include "relayd/listen.h"
 #include "relayd/log.h"
+#include "relayd/prices.h"
 #include "relayd/relay.h"
 #include "relayd/sandbox.h"
 #include "relayd/scrape.h"
@@ -257,6 +258,8 @@ bear_store(struct daemon *d, struct why *out_why)
 	if (!e)
 		e = keyring_load(d->keys, out_why);
 	if (!e)
+		e = prices_load(d->store, &d->prices, out_why);
+	if (!e)
 		e = ledger_new(d->store, d->conf->state_dir, &d->ledger,
 		    out_why);
 	return e ? e : store_start(d->store, out_why);
@@ -400,6 +403,7 @@ bury(struct process *p)
 	dns_free(d->dns);
 	store_close(d->store);
 	ledger_free(d->ledger);
+	price_table_unref(d->prices);
 	if (d->keys && d->keys->store)
 		keyring_fini(d->keys);
 	if (d->pool && d->pool->store)

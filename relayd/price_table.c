@@ -75,7 +75,7 @@ price_find(const struct price_table *t, struct str model)
 	struct folded folded;
 	const struct price *p;
 
-	if (!model.len || model.len > PRICE_NAME_MAX)
+	if (!t || !model.len || model.len > PRICE_NAME_MAX)
 		return NULL;
 	model = fold(model, &folded);
 	p = map_get(&t->by_name, model);

@@ -60,7 +60,8 @@ void price_table_unref(struct price_table *t);
 
 /* The price of a model: of that very name (in either case, and without the
  * marks "[1m]" and "models/"), or of the glob that matches it with the most
- * letters of its own.  Never of a name that is only like it.  NULL: none. */
+ * letters of its own.  Never of a name that is only like it.  NULL: none, or no
+ * table. */
 const struct price *price_find(const struct price_table *t, struct str model);
 /* All entries, by name. */
 size_t price_count(const struct price_table *t);

@@ -3,7 +3,6 @@
 #include "relayd/receipt.h"
 
 #include "proto/ulid.h"
-#include "proto/usage.h"
 
 #include "store/rec.h"
 
@@ -141,8 +140,35 @@ receipt_set_usage(struct receipt_rec *r, const struct usage *u)
 	r->cache_write_5m = u->cache_write_5m;
 	r->cache_write_1h = u->cache_write_1h;
 	r->reasoning = u->reasoning;
-	if (!u->known)
-		r->flags |= RECEIPT_ESTIMATED;
+	r->audio_input = u->audio_input;
+	r->audio_output = u->audio_output;
+	r->image_output = u->image_output;
+	r->searches = u->searches;
+	r->tier = u->tier;
+	r->fast = u->fast;
+	r->us = u->us;
+}
+
+struct usage
+receipt_usage(const struct receipt_rec *r)
+{
+	return (struct usage){
+		.input = r->input,
+		.output = r->output,
+		.cache_read = r->cache_read,
+		.cache_write_5m = r->cache_write_5m,
+		.cache_write_1h = r->cache_write_1h,
+		.reasoning = r->reasoning,
+		.audio_input = r->audio_input,
+		.audio_output = r->audio_output,
+		.image_output = r->image_output,
+		.searches = r->searches,
+		/* A newer relayd may have known more of them. */
+		.tier = r->tier < USAGE_TIERS ? (enum usage_tier)r->tier
+					      : USAGE_STANDARD,
+		.fast = r->fast,
+		.us = r->us,
+	};
 }
 
 uint32_t

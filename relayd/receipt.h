@@ -8,10 +8,10 @@
 #define RELAYD_RECEIPT_H
 
 #include "proto/str.h"
+#include "proto/usage.h"
 
 struct receipt_rec;
 struct ulid;
-struct usage;
 
 enum outcome {
 #define X(name, word, text) OUTCOME_##name,
@@ -50,8 +50,9 @@ enum err receipt_flag_read(struct str word, enum receipt_flag *out) CHECKED;
 
 /* Did the client get no whole answer? */
 bool receipt_is_error(const struct receipt_rec *r);
-/* Take the tokens over; an estimate unless the upstream has told. */
+/* Usage into a receipt, and out of it. */
 void receipt_set_usage(struct receipt_rec *r, const struct usage *u);
+struct usage receipt_usage(const struct receipt_rec *r);
 /* Days since 1970, in UTC, of the moment the request came in. */
 uint32_t receipt_day(const struct ulid *id);
 

@@ -11,6 +11,7 @@
 #include "proto/mem.h"
 
 #include "relayd/apikey.h"
+#include "relayd/charge.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
 #include "relayd/ledger.h"
@@ -317,6 +318,7 @@ log_receipt(const struct relay *r, const struct receipt_rec *rec)
 	log_u64(&l, "total_us", rec->total_us);
 	log_i64(&l, "in", rec->input);
 	log_i64(&l, "out", rec->output);
+	log_i64(&l, "cost_micro", rec->cost_micro);
 	log_u64(&l, "bytes", rec->bytes_out);
 	log_end(&l);
 }
@@ -335,6 +337,19 @@ estimate(struct relay *r)
 	if ((int64_t)(r->watch.delta_bytes / 4) > u->output)
 		u->output = (int64_t)(r->watch.delta_bytes / 4);
 	r->flags |= RECEIPT_ESTIMATED;
+}
+
+/* The daemon's rate, the account's and the key's. */
+static int64_t
+rate_of(const struct relay *r)
+{
+	int64_t ppm = (int64_t)r->d->settings.rate_ppm;
+
+	if (r->account_ppm)
+		ppm = price_rate_times(ppm, r->account_ppm);
+	if (r->key && r->key->rec.rate.len)
+		ppm = price_rate_times(ppm, charge_rate(r->key->rec.rate));
+	return ppm;
 }
 
 void
@@ -356,12 +371,8 @@ relay_settle(struct relay *r, enum outcome outcome)
 		estimate(r);
 	relay_receipt(r, &rec);
 	rec.outcome = outcome;
-	rec.input = r->watch.usage.input;
-	rec.output = r->watch.usage.output;
-	rec.cache_read = r->watch.usage.cache_read;
-	rec.cache_write_5m = r->watch.usage.cache_write_5m;
-	rec.cache_write_1h = r->watch.usage.cache_write_1h;
-	rec.reasoning = r->watch.usage.reasoning;
+	receipt_set_usage(&rec, &r->watch.usage);
+	charge(&rec, r->d->prices, rate_of(r));
 	relay_tally(r, outcome);
 	if (r->tries)
 		tally_receipt(r->d->tally, r->dialect, &rec,

@@ -89,6 +89,7 @@ struct relay {
 	struct buf attempts; /* encoded, for the receipt */
 	int64_t tries_began_ms;
 	struct verdict const *verdict;
+	int64_t account_ppm;   /* its rate of costs */
 	char account_name[72]; /* of the last try; accounts may be removed */
 
 	/* The answer. */

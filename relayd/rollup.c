@@ -174,6 +174,10 @@ sums_add(struct sums *s, const struct ulid *id, const struct receipt_rec *r)
 		.cache_write_5m = r->cache_write_5m,
 		.cache_write_1h = r->cache_write_1h,
 		.reasoning = r->reasoning,
+		.searches = r->searches,
+		.cost_micro = r->cost_micro,
+		.rated_micro = r->rated_micro,
+		.unpriced = (r->flags & RECEIPT_UNPRICED) != 0,
 		.bytes_in = r->bytes_in,
 		.bytes_out = r->bytes_out,
 		.total_us = r->total_us,
@@ -187,6 +191,27 @@ sums_add(struct sums *s, const struct ulid *id, const struct receipt_rec *r)
 	add_under(s, DIMENSION_MODEL, day, tried ? r->model : none, &one);
 	add_under(s, DIMENSION_CLIENT, day, tried ? r->client : none, &one);
 	add_accounts(s, day, r, &one);
+}
+
+void
+sums_add_price(struct sums *s, const struct ulid *id,
+    const struct receipt_rec *from, const struct receipt_rec *to)
+{
+	struct rollup_rec more = {
+		.cost_micro = to->cost_micro - from->cost_micro,
+		.rated_micro = to->rated_micro - from->rated_micro,
+		.unpriced = (uint64_t)((to->flags & RECEIPT_UNPRICED) != 0) -
+		    ((from->flags & RECEIPT_UNPRICED) != 0),
+	};
+	const struct str none = { .at = NULL };
+	bool tried = to->account.len > 0;
+	uint32_t day = receipt_day(id);
+
+	add_under(s, DIMENSION_ALL, day, none, &more);
+	add_under(s, DIMENSION_KEY, day, to->key_id, &more);
+	add_under(s, DIMENSION_MODEL, day, tried ? to->model : none, &more);
+	add_under(s, DIMENSION_CLIENT, day, tried ? to->client : none, &more);
+	add_under(s, DIMENSION_ACCOUNT, day, to->account, &more);
 }
 
 static enum err

@@ -57,6 +57,10 @@ struct rollup_rec *sums_at(struct sums *s, struct str key);
 /* A receipt under all keys it belongs to. */
 void
 sums_add(struct sums *s, const struct ulid *id, const struct receipt_rec *r);
+/* A receipt that was counted has another price now, and is the same but for
+ * that. */
+void sums_add_price(struct sums *s, const struct ulid *id,
+    const struct receipt_rec *from, const struct receipt_rec *to);
 /* Add them all to the table rollup. */
 enum err sums_write(const struct sums *s, struct txn *t) CHECKED;
 

@@ -6,10 +6,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "relayd/price.h"
+
 enum kind {
 	TIME,
 	BYTES,
-	COUNT
+	COUNT,
+	RATE,
+	CHOICE
 };
 
 static const struct setting_row rows[] = {
@@ -25,9 +29,11 @@ static const enum kind kinds[] = {
 #undef X
 };
 
-#define MEMBER_TIME(name)  offsetof(struct settings, name##_ms)
-#define MEMBER_BYTES(name) offsetof(struct settings, name##_bytes)
-#define MEMBER_COUNT(name) offsetof(struct settings, name)
+#define MEMBER_TIME(name)   offsetof(struct settings, name##_ms)
+#define MEMBER_BYTES(name)  offsetof(struct settings, name##_bytes)
+#define MEMBER_COUNT(name)  offsetof(struct settings, name)
+#define MEMBER_RATE(name)   offsetof(struct settings, name##_ppm)
+#define MEMBER_CHOICE(name) offsetof(struct settings, name)
 
 static const size_t offsets[] = {
 #define X(kind, name, value, least, most, unit, help) MEMBER_##kind(name),
@@ -53,12 +59,25 @@ member_put(struct settings *s, enum setting nr, uint64_t v)
 }
 
 static enum err
-read_value(enum kind kind, struct str text, uint64_t *out, struct why *out_why)
+read_choice(enum setting nr, struct str text, uint64_t *out,
+    struct why *out_why)
+{
+	text = str_trim(text);
+	if (!str_eq(text, str_of(rows[nr].least)) &&
+	    !str_eq(text, str_of(rows[nr].most)))
+		return why_set(out_why, ERR_VALUE, NULL, "is %s or %s",
+		    rows[nr].least, rows[nr].most);
+	*out = str_eq(text, str_of(rows[nr].most));
+	return OK;
+}
+
+static enum err
+read_value(enum setting nr, struct str text, uint64_t *out, struct why *out_why)
 {
 	int64_t ms;
 	enum err e;
 
-	switch (kind) {
+	switch (kinds[nr]) {
 	case TIME:
 		e = unit_read_ms(text, &ms, out_why);
 		if (e == OK)
@@ -71,6 +90,15 @@ read_value(enum kind kind, struct str text, uint64_t *out, struct why *out_why)
 			return why_set(out_why, ERR_VALUE, NULL,
 			    "is not a whole number, write for example 3");
 		return OK;
+	case RATE:
+		if (price_rate_read(str_trim(text), &ms) || !str_trim(text).len)
+			return why_set(out_why, ERR_VALUE, NULL,
+			    "is a factor above 0 and at most 1000, write for "
+			    "example 1.25");
+		*out = (uint64_t)ms;
+		return OK;
+	case CHOICE:
+		return read_choice(nr, text, out, out_why);
 	}
 	assert(!"a kind without a reader");
 	return ERR_VALUE;
@@ -81,7 +109,7 @@ static uint64_t
 own_value(enum setting nr, const char *text)
 {
 	uint64_t v = 0;
-	enum err e = read_value(kinds[nr], str_of(text), &v, NULL);
+	enum err e = read_value(nr, str_of(text), &v, NULL);
 
 	assert(e == OK);
 	return v;
@@ -150,7 +178,7 @@ settings_set(struct settings *s, struct str name, struct str value,
 	e = setting_find(name, &nr, out_why);
 	if (e)
 		return e;
-	e = read_value(kinds[nr], value, &v, &why);
+	e = read_value(nr, value, &v, &why);
 	if (e)
 		return why_set(out_why, e, rows[nr].name, "%s", why.text);
 	if (v < own_value(nr, rows[nr].least) ||
@@ -165,6 +193,7 @@ settings_set(struct settings *s, struct str name, struct str value,
 void
 settings_text(const struct settings *s, enum setting nr, char out[UNIT_TEXT])
 {
+	char text[DECIMAL_TEXT];
 	uint64_t v;
 
 	assert(nr < SETTING_NR);
@@ -178,6 +207,14 @@ settings_text(const struct settings *s, enum setting nr, char out[UNIT_TEXT])
 		break;
 	case COUNT:
 		snprintf(out, UNIT_TEXT, "%" PRIu64, v);
+		break;
+	case RATE:
+		decimal_write((int64_t)v, PRICE_RATE_DIGITS, 2, text);
+		snprintf(out, UNIT_TEXT, "%.*s", UNIT_TEXT - 1, text);
+		break;
+	case CHOICE:
+		snprintf(out, UNIT_TEXT, "%s",
+		    v ? rows[nr].most : rows[nr].least);
 		break;
 	}
 }

@@ -14,6 +14,10 @@
 #define SETTING_TIME(name)  int64_t name##_ms
 #define SETTING_BYTES(name) uint64_t name##_bytes
 #define SETTING_COUNT(name) uint64_t name
+/* Millionths. */
+#define SETTING_RATE(name) uint64_t name##_ppm
+/* 0 is the word in `least`, 1 the one in `most`. */
+#define SETTING_CHOICE(name) uint64_t name
 
 struct settings {
 #define X(kind, name, value, least, most, unit, help) SETTING_##kind(name);

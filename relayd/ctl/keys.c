@@ -11,11 +11,13 @@
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
+#include "relayd/price.h"
 
 #define NAME_MAX_BYTES	64
 #define OWNER_MAX_BYTES 64
 #define NOTE_MAX_BYTES	500
 #define TAGS_MAX_BYTES	200
+#define RATE_MAX_BYTES	24
 
 /* --- rows ------------------------------------------------------------------ */
 
@@ -188,6 +190,7 @@ take_params(const struct ctl_call *c, struct apikey_rec *io,
     struct why *out_why)
 {
 	enum err e = take_text(c, "name", NAME_MAX_BYTES, &io->name, out_why);
+	int64_t rate;
 
 	if (!e)
 		e = check_name(c, io, out_why);
@@ -197,6 +200,12 @@ take_params(const struct ctl_call *c, struct apikey_rec *io,
 		e = take_text(c, "note", NOTE_MAX_BYTES, &io->note, out_why);
 	if (!e)
 		e = take_text(c, "tags", TAGS_MAX_BYTES, &io->tags, out_why);
+	if (!e)
+		e = take_text(c, "rate", RATE_MAX_BYTES, &io->rate, out_why);
+	if (!e && price_rate_read(io->rate, &rate))
+		e = why_set(out_why, ERR_VALUE, "rate",
+		    "a rate is a factor above 0 and at most 1000, for example "
+		    "1.25");
 	if (!e)
 		e = take_expiry(c, &io->expires_at, out_why);
 	return e;

@@ -1045,12 +1045,20 @@ static void
 a_receipt_takes_its_tokens_from_usage(void **state)
 {
 	struct receipt_rec r = { .input = 9 };
-	struct usage u = { .input = 1,
-		.output = 2,
-		.cache_read = 3,
-		.cache_write_5m = 4,
-		.cache_write_1h = 5,
-		.reasoning = 6 };
+	struct usage got,
+	    u = { .input = 1,
+		    .output = 2,
+		    .cache_read = 3,
+		    .cache_write_5m = 4,
+		    .cache_write_1h = 5,
+		    .reasoning = 6,
+		    .audio_input = 7,
+		    .audio_output = 8,
+		    .image_output = 9,
+		    .searches = 10,
+		    .tier = USAGE_BATCH,
+		    .fast = true,
+		    .us = true };
 
 	(void)state;
 	receipt_set_usage(&r, &u);
@@ -1060,11 +1068,15 @@ a_receipt_takes_its_tokens_from_usage(void **state)
 	assert_int_equal(r.cache_write_5m, 4);
 	assert_int_equal(r.cache_write_1h, 5);
 	assert_int_equal(r.reasoning, 6);
-	assert_int_equal(r.flags, RECEIPT_ESTIMATED);
-	r.flags = 0;
-	u.known = true;
-	receipt_set_usage(&r, &u);
-	assert_int_equal(r.flags, 0);
+	got = receipt_usage(&r);
+	assert_int_equal(got.searches, 10);
+	assert_int_equal(got.audio_input, 7);
+	assert_int_equal(got.audio_output, 8);
+	assert_int_equal(got.image_output, 9);
+	assert_int_equal(got.tier, USAGE_BATCH);
+	assert_true(got.fast && got.us);
+	r.tier = 77;
+	assert_int_equal(receipt_usage(&r).tier, USAGE_STANDARD);
 }
 
 #define BOTH(name)                                                             \

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* charge.c - what a receipt costs. */
+#include "relayd/charge.h"
+
+#include "store/rec.h"
+
+#include "relayd/receipt.h"
+
+const struct price *
+charge_price(const struct price_table *t, const struct receipt_rec *r)
+{
+	const struct price *p = price_find(t, r->upstream_model);
+
+	return p ? p : price_find(t, r->model);
+}
+
+void
+charge(struct receipt_rec *r, const struct price_table *t, int64_t rate_ppm)
+{
+	struct usage u = receipt_usage(r);
+	const struct price *p;
+	struct price_sum sum;
+
+	r->flags &= ~(uint64_t)RECEIPT_UNPRICED;
+	r->price_id = 0;
+	r->cost_micro = r->rated_micro = 0;
+	r->rate_ppm = (uint64_t)rate_ppm;
+	if (usage_total(&u) == 0 && u.searches == 0)
+		return;
+	p = charge_price(t, r);
+	if (!p) {
+		r->flags |= RECEIPT_UNPRICED;
+		return;
+	}
+	price_cost(p, &u, &sum);
+	if (!sum.whole)
+		r->flags |= RECEIPT_UNPRICED;
+	r->price_id = p->id;
+	r->cost_micro = sum.micro;
+	r->rated_micro = price_rated(sum.micro, rate_ppm);
+}
+
+int64_t
+charge_rate(struct str rate)
+{
+	int64_t ppm;
+
+	return price_rate_read(rate, &ppm) ? PRICE_RATE_ONE : ppm;
+}
