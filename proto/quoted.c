@@ -311,31 +311,28 @@ enum {
 
 #if HAS_BLOCKS
 
-/* Most strings are short: one look at 16 bytes before anything is set up for
- * blocks.  True at the closing quote; else p stands where it stood. */
+/* Most strings are short: a look at 16 bytes before anything is set up for
+ * blocks, and again while less than a block is left.  True at the closing
+ * quote; else p stands behind plain bytes. */
 static inline bool
 skip_short(const char **p, const char *end)
 {
-	__m128i v;
-	unsigned special;
-	const char *at;
+	while (end - *p >= 16) {
+		__m128i v = _mm_loadu_si128((const __m128i_u *)*p);
+		unsigned special = (unsigned)_mm_movemask_epi8(_mm_or_si128(
+		    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+			_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
+		    _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v)));
 
-	if (end - *p < 16)
-		return false;
-	v = _mm_loadu_si128((const __m128i_u *)*p);
-	special = (unsigned)
-	    _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v,
-							    _mm_set1_epi8('"')),
-					       _mm_cmpeq_epi8(v,
-						   _mm_set1_epi8('\\'))),
-		_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v)));
-	if (!special)
-		return false;
-	at = *p + __builtin_ctz(special);
-	if (*at != '"')
-		return false;
-	*p = at;
-	return true;
+		if (special) {
+			*p += __builtin_ctz(special);
+			return **p == '"';
+		}
+		*p += 16;
+		if (end - *p >= BLOCK)
+			break;
+	}
+	return false;
 }
 
 #endif
