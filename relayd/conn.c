@@ -22,6 +22,9 @@
 /* One receive, and the most taken from one connection in a turn. */
 #define READ_SIZE (64 * 1024)
 #define TURN_MAX  (256 * 1024)
+/* A receive that is to bring a head: what comes with it is copied, the rest of
+ * a body is received where it belongs. */
+#define HEAD_READ_SIZE (8 * 1024)
 /* Bytes of the next request kept while this one is answered. */
 #define PIPELINE_MAX (16 * 1024)
 /* After an early answer: how much is read away, and how long, so that the
@@ -313,7 +316,7 @@ read_length_body(struct conn *c)
 
 	while (c->phase == CONN_BODY && !c->framing.done && turn < TURN_MAX) {
 		uint64_t left = c->framing.left;
-		size_t want = left < READ_SIZE ? (size_t)left : READ_SIZE, room;
+		size_t want = left < TURN_MAX ? (size_t)left : TURN_MAX, room;
 		struct str piece;
 		size_t used;
 		ssize_t n;
@@ -349,6 +352,7 @@ static bool
 read_into(struct conn *c)
 {
 	size_t most = c->phase == CONN_BUSY ? PIPELINE_MAX : c->in.max, room;
+	size_t share = c->phase == CONN_BODY ? READ_SIZE : HEAD_READ_SIZE;
 	ssize_t n;
 	char *at;
 
@@ -357,14 +361,19 @@ read_into(struct conn *c)
 		return true;
 	}
 	room = most - buf_len(&c->in);
-	if (room > READ_SIZE)
-		room = READ_SIZE;
+	if (room > share)
+		room = share;
 	n = receive(c, c->d->scratch, room);
 	if (n <= 0)
 		return n == 0;
 	at = c->d->scratch;
 	if (buf_add(&c->in, str_at(at, (size_t)n)))
 		return false;
+	/* There is more of it: no need to ask the kernel. */
+	if ((size_t)n == share && c->phase != CONN_BUSY) {
+		c->noted |= EV_READ;
+		loop_ready(c->d->loop, &c->task);
+	}
 	return true;
 }
 
