@@ -25,7 +25,9 @@ read_id(const struct json *v, struct ctl_id *out, struct why *out_why)
 	*out = (struct ctl_id){ .is_null = true };
 	if (!v || json_type(v) == JSON_NULL)
 		return OK;
-	if (json_as_str(v, &text) == OK && text.len <= sizeof(out->text)) {
+	/* What is no UTF-8 would come back as something else, and longer. */
+	if (json_as_str(v, &text) == OK && text.len <= sizeof(out->text) &&
+	    json_is_utf8(text)) {
 		out->is_null = false;
 		out->is_text = true;
 		out->len = text.len;
@@ -38,7 +40,7 @@ read_id(const struct json *v, struct ctl_id *out, struct why *out_why)
 		return OK;
 	}
 	return why_set(out_why, ERR_VALUE, "id",
-	    "an id is a whole number or a text of at most %d bytes",
+	    "an id is a whole number or a text of at most %d bytes of UTF-8",
 	    CTL_ID_MAX);
 }
 

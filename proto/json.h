@@ -115,6 +115,8 @@ void json_put_key(struct json_out *j, const char *key);
 
 /* Bytes that are not UTF-8 become U+FFFD. */
 void json_put_string(struct json_out *j, struct str s);
+/* Would it pass unchanged? */
+bool json_is_utf8(struct str s);
 void json_put_i64(struct json_out *j, int64_t n);
 void json_put_bool(struct json_out *j, bool b);
 void json_put_null(struct json_out *j);

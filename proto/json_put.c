@@ -128,6 +128,19 @@ utf8_len(struct str s)
 	return n;
 }
 
+bool
+json_is_utf8(struct str s)
+{
+	size_t n;
+
+	for (; s.len; s = str_skip(s, n)) {
+		n = utf8_len(s);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
 /* How many bytes at the front of s can stand in a string as they are. */
 static size_t
 plain_len(struct str s)
