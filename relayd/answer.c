@@ -630,7 +630,10 @@ do_cut(struct relay *r)
 		r->fault = FAULT_UPSTREAM;
 	emit_whole(r);
 	buf_clear(&r->held);
-	relay_settle(r, r->watch.content ? OUTCOME_CUT : OUTCOME_FAILED);
+	relay_settle(r,
+	    r->watch.content ? OUTCOME_CUT
+		: told	     ? OUTCOME_UPSTREAM
+			     : OUTCOME_FAILED);
 	if (r->is_sse || r->asked.stream) {
 		buf_init(&event, 16 * 1024);
 		if (!told)
