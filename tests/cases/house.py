@@ -107,13 +107,14 @@ class Relay:
     """A running relayd; its folder outlives it, so that it can be started
     again."""
 
-    def __init__(self, conf=(), start=True, before=None):
+    def __init__(self, conf=(), start=True, before=None, environment=()):
         self.home = tempfile.TemporaryDirectory(prefix="relayd-case-")
         self.dir = self.home.name
         self.state = os.path.join(self.dir, "state")
         self.socket = os.path.join(self.dir, "control.sock")
         self.conf_file = os.path.join(self.dir, "relayd.conf")
         self.before = before
+        self.environment = dict(environment)
         os.mkdir(self.state, 0o700)
         self.configure(conf)
         self.process = self.control = self.key = None
@@ -139,7 +140,7 @@ class Relay:
             [program("relayd"), "-c", self.conf_file],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", preexec_fn=self.before,
-            env={"PATH": os.environ["PATH"],
+            env={"PATH": os.environ["PATH"], **self.environment,
                  **{k: v for k, v in os.environ.items() if "SAN" in k}})
         self.reader = threading.Thread(target=self.read_log, daemon=True,
                                        args=(self.process.stdout,))
@@ -284,13 +285,15 @@ class Case(unittest.TestCase):
     conf = {}
     settings = {}
     before = None
+    environment = {}
     accounts = 2
 
     @classmethod
     def setUpClass(cls):
         cls.up = Upstream(program("practice-upstream"))
         cls.addClassCleanup(cls.up.stop)
-        cls.relay = Relay(cls.conf, before=cls.before)
+        cls.relay = Relay(cls.conf, before=cls.before,
+                          environment=cls.environment)
         cls.addClassCleanup(cls.relay.close)
         cls.furnish()
 
