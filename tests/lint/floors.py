@@ -25,7 +25,7 @@ FLOORS = {
 # The storeys of relayd/, lowest first.  A new noun is added here; a file
 # "noun_more.c" stands with its noun.
 STOREYS = [
-    'daemon log conf place unit setting counters op vitals',
+    'daemon log conf place unit decimal setting counters op vitals',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch',
     'audit gate provider account apikey limit budget queue price sticky keyring pool',
