@@ -153,12 +153,13 @@ on_timer(void *arg)
 		conn_close(c);
 		return;
 	case CONN_BODY: {
-		int64_t took = loop_ms(c->d->loop) - c->body_began_ms;
-		uint64_t due =
-		    (uint64_t)(took - c->d->settings.body_rate_grace_ms) *
+		int64_t rated_ms = loop_ms(c->d->loop) - c->body_began_ms -
+		    c->d->settings.body_rate_grace_ms;
+		uint64_t due = (uint64_t)rated_ms *
 		    c->d->settings.body_rate_min_bytes / 1000;
 
-		if (buf_len(&c->body) >= due) {
+		/* The grace may have been made longer meanwhile. */
+		if (rated_ms <= 0 || buf_len(&c->body) >= due) {
 			set_timer(c, 1000);
 			return;
 		}
@@ -654,6 +655,9 @@ conn_finish(struct conn *c)
 {
 	c->owner = NULL;
 	c->answered = true;
+	/* What still comes of the body has no reader any more, also while the
+	 * answer waits for a client that does not read. */
+	c->accepted = false;
 	timer_clear(c->d->loop, &c->timer);
 	conn_flush(c);
 }
