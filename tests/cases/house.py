@@ -298,6 +298,21 @@ class Case(unittest.TestCase):
         cls.furnish()
 
     @classmethod
+    def tearDownClass(cls):
+        """Whatever a test did: every request has ended in one way."""
+        if not cls.relay.process:
+            return
+        asked = cls.relay.at_rest()["requests_total"]
+        rows = {r["name"]: r for r in cls.relay.control.rows("metrics")}
+        ends = rows["relayd_requests_total"]["samples"]
+        ended = sum(s["value"] for s in ends)
+        unsaid = sum(s["value"] for s in ends
+                     if s["labels"]["outcome"] == "interrupted")
+        if ended != asked or unsaid:
+            raise AssertionError(f"{asked} requests, {ended} ends of them, "
+                                 f"{unsaid} without a word how")
+
+    @classmethod
     def furnish(cls):
         r = cls.relay
         r.set(retry_budget_floor=1000, **cls.settings)
