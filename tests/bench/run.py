@@ -377,13 +377,13 @@ def medians(rounds):
     return out
 
 
-def take_turns(bench, targets, rounds, mode, **options):
+def take_turns(bench, targets, rounds, mode, may_err=False, **options):
     found = []
     for _ in range(rounds):
         found.append({})
         for t in targets:
             result = bench.load(mode, t.port, t.process, key=t.key, **options)
-            if result["errors"]:
+            if result["errors"] and not may_err:
                 raise Failed("%s, %s: %d errors (%s)" %
                              (t.name, mode, result["errors"],
                               result["error"]))
@@ -511,12 +511,15 @@ def many_streams(bench, table):
     if bench.quick:
         n = min(n, 1000)
     up, targets = new_targets(bench, stream_script(1, 120))
-    found = take_turns(bench, targets, 1, "streams", conns=n, sources=8,
+    found = take_turns(bench, targets, 1, "streams", may_err=True, conns=n,
+                       sources=8,
                        warm_ms=1000, measure_ms=2000 if bench.quick else 8000)
     what = "%s streams x 1 ev/s: " % "{:,}".format(n)
+    errors = pick(found, "errors")
+    table.add(what + "errors", "", errors, "0", errors["relayd"] == 0)
     p99 = pick(found, "p99_us")
     p99 = {t: v / 1000 for t, v in p99.items()}
-    table.add(what + "p99", "ms", p99, "<= 20, 0 errors", p99["relayd"] <= 20)
+    table.add(what + "p99", "ms", p99, "<= 20", p99["relayd"] <= 20)
     table.add(what + "CPU", "us/event", pick(found, "cpu_us"))
     peak = {t.name: memory_mb(t.process.pid, "VmHWM") for t in targets[1:]}
     table.add(what + "peak RSS", "MB", peak, "<= 400", peak["relayd"] <= 400)
@@ -560,6 +563,21 @@ def spans(bench, table):
                   ">= 2.5" if hard else "", speed >= 2.5 if hard else None)
 
 
+def busy_percent():
+    """How much of the cores others use, before we begin."""
+
+    def ticks():
+        with open("/proc/stat") as f:
+            fields = [int(n) for n in f.readline().split()[1:9]]
+        return sum(fields), fields[3] + fields[4]
+
+    all_before, idle_before = ticks()
+    time.sleep(0.5)
+    all_after, idle_after = ticks()
+    passed = max(all_after - all_before, 1)
+    return 100 - 100 * (idle_after - idle_before) / passed
+
+
 def main():
     parser = argparse.ArgumentParser(description="tables of speed and memory")
     parser.add_argument("--build", default="build/release")
@@ -573,6 +591,10 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     bench, table = Bench(args.build, args.quick), Table()
+    busy = busy_percent()
+    if busy > 10:
+        print("note: others keep the cores %d %% busy; delays and rates say "
+              "little now" % busy)
     print_head()
     failed = []
 
@@ -596,7 +618,7 @@ def main():
         bench.close()
     if args.json:
         with open(args.json, "w") as f:
-            json.dump({"rows": table.rows, "failed": failed}, f, indent=1)
+            json.dump({"busy_percent": busy, "rows": table.rows, "failed": failed}, f, indent=1)
     missed = [row for row in table.rows if row["met"] is False]
     print("%d goals met, %d missed, %d rows failed" %
           (sum(row["met"] is True for row in table.rows), len(missed),
