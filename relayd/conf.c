@@ -165,6 +165,9 @@ on_pair(void *arg, const char *section, const char *name, const char *value)
 	if (!said->line)
 		said->line = r->line;
 	old = said->text;
+	/* A line without a value adds nothing. */
+	if (old && !text.len)
+		return 1;
 	said->text = old && *old ? xasprintf("%s, %.*s", old, STR_ARG(text))
 				 : xmemdup(text.at, text.len);
 	free(old);
