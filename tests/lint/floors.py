@@ -25,13 +25,13 @@ FLOORS = {
 # The storeys of relayd/, lowest first.  A new noun is added here; a file
 # "noun_more.c" stands with its noun.
 STOREYS = [
-    'daemon log conf place unit decimal setting counters op vitals',
+    'daemon log conf place unit decimal price setting counters op vitals',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch',
-    'audit gate provider account apikey limit budget queue price sticky keyring pool',
+    'audit gate provider account apikey limit budget queue prices sticky keyring pool',
     'verdict sched sieve route sigv4 headers outbound openai_target',
     'relay admit attempt answer receipt outcome rollup dimension ledger models '
-    'tally histogram',
+    'charge tally histogram',
     'control peer ctl oauth renew notify expose metric metrics scrape',
     'main',
 ]
