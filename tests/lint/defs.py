@@ -309,7 +309,8 @@ def main():
     check_readers('relayd/conf.def', {
         row[0]: ['{}'] for row in rows('relayd/conf.def')})
     check_readers('relayd/setting.def', {
-        'TIME': ['{}_ms'], 'BYTES': ['{}_bytes'], 'COUNT': ['{}']})
+        'TIME': ['{}_ms'], 'BYTES': ['{}_bytes'], 'COUNT': ['{}'],
+        'RATE': ['{}_ppm'], 'CHOICE': ['{}']})
     if '--quiet' not in sys.argv:
         for text in notes:
             print('note: ' + text)
