@@ -71,6 +71,7 @@ static const struct {
 	{ "WHEN", CTL_WHEN },
 	{ "SECRET", CTL_SECRET },
 	{ "FIELDS", CTL_FIELDS },
+	{ "FILE", CTL_CONTENT },
 };
 
 static const struct {

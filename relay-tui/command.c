@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "relay-tui/client.h"
+#include "relay-tui/content.h"
 #include "relay-tui/ctl_client.h"
 #include "relay-tui/noun.h"
 #include "relay-tui/secret.h"
@@ -187,6 +188,20 @@ put_owner(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
 }
 
 static enum err
+put_content(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
+{
+	struct buf packed;
+	enum err e;
+
+	buf_init(&packed, CTL_FRAME_MAX);
+	e = content_read(a->value, &packed, out_why);
+	if (!e)
+		json_say(j, a->name, buf_str(&packed));
+	buf_fini(&packed);
+	return e;
+}
+
+static enum err
 put_arg(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
 {
 	switch (a->type) {
@@ -203,6 +218,8 @@ put_arg(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
 	case CTL_WHEN:
 		json_say(j, a->name, a->value);
 		return OK;
+	case CTL_CONTENT:
+		return put_content(j, a, out_why);
 	case CTL_SECRET:
 	case CTL_FIELDS:
 		break;
@@ -357,6 +374,7 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
     struct show *s, struct ctl_frame *f, bool *out_more)
 {
 	struct why why = { .text = "" };
+	int64_t differences;
 	bool ok = false;
 
 	*out_more = false;
@@ -371,6 +389,10 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 	}
 	show_page(s, f->data);
 	*out_more = pager_turn(p, f);
+	/* Sums that disagree are a failure. */
+	if (p->method == CTL_M_usage_verify &&
+	    (json_want_i64(f->data, "differences", 0, 0, &differences, NULL)))
+		return FAILED;
 	/* An account that does not answer as it should is a failure. */
 	if (p->method == CTL_M_account_test &&
 	    (json_want_bool(f->data, "ok", &ok, NULL) || !ok))

@@ -73,14 +73,16 @@ write_param(const struct ctl_param *p, struct buf *out)
 	case CTL_TEXT:
 	case CTL_NUMBER:
 	case CTL_WHEN:
+	case CTL_CONTENT:
 		break;
 	}
 	buf_must(out, STR("["));
 	write_option(p->name, out);
 	buf_must(out,
-	    p->type == CTL_NUMBER     ? STR(" N]")
-		: p->type == CTL_WHEN ? STR(" WHEN]")
-				      : STR(" TEXT]"));
+	    p->type == CTL_NUMBER	 ? STR(" N]")
+		: p->type == CTL_WHEN	 ? STR(" WHEN]")
+		: p->type == CTL_CONTENT ? STR(" FILE]")
+					 : STR(" TEXT]"));
 }
 
 /* Words, and options each on a line of their own. */
@@ -268,7 +270,9 @@ add_params(const struct ctl_row *row, int after, struct buf *out)
 			if (positionals++ == after)
 				add_line(out, placeholder(row, p.name));
 		} else if (p.type == CTL_FIELDS) {
-			add_line(out, STR("<field>"));
+			/* The names of an account's; prices have few. */
+			if (str_starts(str_of(row->words), STR("account")))
+				add_line(out, STR("<field>"));
 		} else {
 			write_option(p.name, out);
 			if (p.type == CTL_SECRET) {

@@ -10,6 +10,7 @@
 extern const struct column account_columns[], account_details[];
 extern const struct column key_columns[], key_details[];
 extern const struct column usage_columns[], receipt_columns[];
+extern const struct column cost_columns[], price_columns[];
 extern const struct column setting_columns[], option_columns[];
 extern const struct column route_columns[], change_columns[];
 extern const struct column audit_columns[], audit_details[];
@@ -25,6 +26,12 @@ void print_changes(struct output *o, const struct json *data);
 /* One family, as Prometheus reads it. */
 void print_metric(struct output *o, const struct json *family);
 void print_setting(struct output *o, const struct json *data);
+void print_explained(struct output *o, const struct json *data);
+void print_recomputed(struct output *o, const struct json *data);
+void print_verified(struct output *o, const struct json *data);
+void print_price(struct output *o, const struct json *data);
+void print_price_changes(struct output *o, const struct json *data);
+void print_price_check(struct output *o, const struct json *data);
 /* One line for a request that has ended. */
 void print_receipt(struct output *o, const struct json *data);
 

@@ -89,6 +89,15 @@ static const struct {
 	[CTL_M_key_enable] = { .details = key_details },
 	[CTL_M_key_find] = { .details = key_details },
 	[CTL_M_usage_show] = { .table = usage_columns, .rows = "rows" },
+	[CTL_M_usage_explain] = { .print = print_explained },
+	[CTL_M_usage_recompute] = { .print = print_recomputed },
+	[CTL_M_usage_verify] = { .print = print_verified },
+	[CTL_M_cost] = { .table = cost_columns },
+	[CTL_M_price_list] = { .table = price_columns },
+	[CTL_M_price_show] = { .print = print_price },
+	[CTL_M_price_update] = { .print = print_price_changes },
+	[CTL_M_price_override] = { .print = print_price_changes },
+	[CTL_M_price_check] = { .print = print_price_check },
 	[CTL_M_receipt_list] = { .table = receipt_columns },
 	[CTL_M_setting_list] = { .table = setting_columns },
 	[CTL_M_setting_set] = { .print = print_setting },
@@ -155,6 +164,12 @@ is_rehearsal(const struct json *data)
 
 /* --- sums under a table of usage ------------------------------------------- */
 
+static bool
+is_summed(const struct column *c)
+{
+	return c->kind == CELL_NUMBER || c->kind == CELL_MONEY;
+}
+
 static void
 add_sums(struct show *s, const struct json *row)
 {
@@ -164,7 +179,7 @@ add_sums(struct show *s, const struct json *row)
 	for (int i = 0; c[i].title && i < SHOW_SUMS_MAX; i++) {
 		int64_t n = 0;
 
-		if (c[i].kind == CELL_NUMBER &&
+		if (is_summed(&c[i]) &&
 		    json_may_i64(row, c[i].key, 0, most, &n, NULL) == OK)
 			s->sums[i] += n;
 	}
@@ -185,7 +200,7 @@ add_total(struct show *s)
 	json_open(&j, '{');
 	json_say(&j, heads[s->head], str_of(_("total")));
 	for (int i = 0; c[i].title && i < SHOW_SUMS_MAX; i++)
-		if (c[i].kind == CELL_NUMBER)
+		if (is_summed(&c[i]))
 			json_say_i64(&j, c[i].key, s->sums[i]);
 	json_close(&j, '}');
 	if (json_end(&j) == OK &&
@@ -224,7 +239,8 @@ show_page(struct show *s, const struct json *data)
 		return;
 	}
 	if (!rows) {
-		if (is_rehearsal(data))
+		if (is_rehearsal(data) &&
+		    looks[s->method].print != print_price_changes)
 			print_changes(s->out, data);
 		else if (looks[s->method].details)
 			record_print(s->out, looks[s->method].details, data);

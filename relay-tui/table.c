@@ -94,6 +94,23 @@ write_ago(const struct output *o, int64_t wall_ms, struct buf *out)
 	buf_fini(&span);
 }
 
+/* Cents for amounts of dollars, more digits the less it is. */
+static void
+write_money(int64_t micro, struct buf *out)
+{
+	int64_t amount = micro < 0 ? -micro : micro;
+	int64_t unit = amount >= 1000000 ? 10000 : amount >= 1000 ? 100 : 1;
+	int digits = amount >= 1000000 ? 2 : amount >= 1000 ? 4 : 6;
+	int64_t n = (amount + unit / 2) / unit;
+	int64_t whole = 1000000 / unit;
+
+	if (amount == 0)
+		digits = 0;
+	buf_mustf(out, "%s$%lld", micro < 0 ? "-" : "", (long long)(n / whole));
+	if (digits)
+		buf_mustf(out, ".%0*lld", digits, (long long)(n % whole));
+}
+
 static void
 write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 {
@@ -111,6 +128,9 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 	case CELL_MOMENT:
 		if (n)
 			write_moment(n, out);
+		break;
+	case CELL_MONEY:
+		write_money(n, out);
 		break;
 	case CELL_AGO:
 		if (n)

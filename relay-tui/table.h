@@ -16,6 +16,7 @@ enum cell {
 	CELL_MS,     /* a long span: 3d 4h */
 	CELL_MOMENT, /* wall ms: 2026-11-20 13:09 */
 	CELL_AGO,    /* wall ms: 3m ago */
+	CELL_MONEY,  /* micro-dollars: $1.25 */
 	CELL_STATE,  /* text, painted by what it says */
 	CELL_END,    /* the last characters of a secret: ...abcd */
 };

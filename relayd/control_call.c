@@ -36,6 +36,7 @@ check_type(const struct json *v, const struct ctl_param *param, char *name,
 	case CTL_TEXT:
 	case CTL_WHEN:
 	case CTL_SECRET:
+	case CTL_CONTENT:
 		if (json_as_str(v, &text))
 			return why_set(out_why, ERR_VALUE, name, "%s is a text",
 			    name);

@@ -219,6 +219,19 @@ price_cost(const struct price *p, const struct usage *u, struct price_sum *out)
 	out->micro = micro_of(sum);
 }
 
+void
+price_line_text(const struct price_line *line, char out[DECIMAL_TEXT])
+{
+	wide pico = (wide)line->count * line->pico;
+
+	if (line->pico == PRICE_NONE)
+		out[0] = '\0';
+	else if (pico <= INT64_MAX)
+		decimal_write((int64_t)pico, PRICE_DIGITS, 0, out);
+	else
+		decimal_write(micro_of(pico), PRICE_DIGITS - 6, 0, out);
+}
+
 int64_t
 price_rated(int64_t micro, int64_t rate_ppm)
 {

@@ -75,6 +75,8 @@ struct price_sum {
 
 void
 price_cost(const struct price *p, const struct usage *u, struct price_sum *out);
+/* What a line costs, in dollars, exactly where that can be said. */
+void price_line_text(const struct price_line *line, char out[DECIMAL_TEXT]);
 /* micro * ppm, rounded half up. */
 int64_t price_rated(int64_t micro, int64_t rate_ppm);
 /* "1.25", more than 0 and at most 1000; empty: 1.  ERR_VALUE. */

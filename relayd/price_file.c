@@ -35,8 +35,8 @@ line_of(struct str text, const char *at)
 }
 
 /* Names are matched as bytes, and shown. */
-static bool
-is_name(struct str name)
+bool
+price_name_is_good(struct str name)
 {
 	if (name.len == 0 || name.len > PRICE_NAME_MAX)
 		return false;
@@ -77,7 +77,7 @@ take_model(struct price_set *s, const struct member *m,
 	e = price_stated_read(&stated, m->value, out_at, out_why);
 	if (e)
 		return e;
-	if (!is_name(m->key) ||
+	if (!price_name_is_good(m->key) ||
 	    (origin != PRICE_OVERRIDE && !price_is_stated(&stated))) {
 		s->unpriced++;
 		return OK;

@@ -42,6 +42,8 @@ enum err price_set_read(struct str text, enum price_origin origin,
     struct price_set *out, struct why *out_why) CHECKED;
 /* As a file again, with nothing in it but what counts. */
 void price_set_write(const struct price_set *s, struct buf *out);
+/* May a price be listed under that name? */
+bool price_name_is_good(struct str name);
 /* What a file's bytes say, packed for the control socket, and back. */
 enum err
 price_unpack(struct str packed, struct buf *out, struct why *out_why) CHECKED;

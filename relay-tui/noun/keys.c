@@ -26,6 +26,7 @@ const struct column key_details[] = {
 	{ N_("value ends"), "value_end", CELL_END, false },
 	{ N_("note"), "note", CELL_TEXT, false },
 	{ N_("tags"), "tags", CELL_TEXT, false },
+	{ N_("rate"), "rate", CELL_TEXT, false },
 	{ N_("expires"), "expires_at", CELL_MOMENT, false },
 	{ N_("in flight"), "in_flight", CELL_NUMBER, false },
 	{ N_("requests"), "requests", CELL_NUMBER, false },

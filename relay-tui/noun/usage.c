@@ -18,6 +18,9 @@ const struct column usage_columns[] = {
 	{ N_("OUTPUT"), "output", CELL_NUMBER, false },
 	{ N_("THINKING"), "reasoning", CELL_NUMBER, false },
 	{ N_("ESTIMATED"), "estimated", CELL_NUMBER, false },
+	{ N_("UNPRICED"), "unpriced", CELL_NUMBER, false },
+	{ N_("COST"), "cost_micro", CELL_MONEY, false },
+	{ N_("RATED"), "rated_micro", CELL_MONEY, false },
 	{ .title = NULL },
 };
 
@@ -35,6 +38,7 @@ const struct column receipt_columns[] = {
 	{ N_("INPUT"), "input", CELL_NUMBER, false },
 	{ N_("CACHED"), "cache_read", CELL_NUMBER, false },
 	{ N_("OUTPUT"), "output", CELL_NUMBER, false },
+	{ N_("COST"), "cost_micro", CELL_MONEY, false },
 	{ N_("CLIENT"), "client", CELL_TEXT, true },
 	{ .title = NULL },
 };
@@ -85,6 +89,7 @@ print_receipt(struct output *o, const struct json *data)
 	print_word(o, data, " in=", "input", CELL_NUMBER);
 	print_word(o, data, " cached=", "cache_read", CELL_NUMBER);
 	print_word(o, data, " out=", "output", CELL_NUMBER);
+	print_word(o, data, " cost=", "cost_micro", CELL_MONEY);
 	print_word(o, data, " fault=", "fault", CELL_TEXT);
 	print_word(o, data, " ", "client", CELL_TEXT);
 	print_word(o, data, " ", "id", CELL_TEXT);

@@ -33,6 +33,7 @@
 #include "relayd/ledger.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
+#include "relayd/prices.h"
 #include "relayd/relay.h"
 #include "tests/support/storebox.h"
 
@@ -108,6 +109,7 @@ setup(void **state)
 	assert_int_equal(keyring_load(&h->keys, NULL), OK);
 	assert_int_equal(ledger_new(h->d.store, h->box.dir, &h->d.ledger, NULL),
 	    OK);
+	assert_int_equal(prices_load(h->d.store, &h->d.prices, NULL), OK);
 	relays_new(&h->d, &h->d.relays);
 	storebox_start(&h->box);
 	h->collect = event_new(loop_base(h->d.loop), store_fd(h->box.s),
@@ -131,6 +133,7 @@ teardown(void **state)
 	storebox_close(&h->box);
 	keyring_fini(&h->keys);
 	ledger_free(h->d.ledger);
+	price_table_unref(h->d.prices);
 	event_free(h->collect);
 	loop_turn(h->d.loop, 0);
 	loop_free(h->d.loop);

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* prices.c - what models cost, and what was spent, as people see it. */
+#include "relay-tui/noun.h"
+#include "relay-tui/words.h"
+
+/* Prices are dollars per million tokens. */
+const struct column price_columns[] = {
+	{ N_("MODEL"), "name", CELL_TEXT, true },
+	{ N_("INPUT"), "input", CELL_TEXT, false },
+	{ N_("CACHE READ"), "cache_read", CELL_TEXT, false },
+	{ N_("WRITE 5M"), "cache_write_5m", CELL_TEXT, false },
+	{ N_("WRITE 1H"), "cache_write_1h", CELL_TEXT, false },
+	{ N_("OUTPUT"), "output", CELL_TEXT, false },
+	{ N_("LONG ABOVE"), "above", CELL_NUMBER, false },
+	{ N_("FROM"), "origin", CELL_TEXT, false },
+	{ .title = NULL },
+};
+
+const struct column cost_columns[] = {
+	{ N_("PERIOD"), "period", CELL_TEXT, false },
+	{ N_("SINCE"), "since_at", CELL_MOMENT, false },
+	{ N_("REQUESTS"), "requests", CELL_NUMBER, false },
+	{ N_("UNPRICED"), "unpriced", CELL_NUMBER, false },
+	{ N_("COST"), "cost_micro", CELL_MONEY, false },
+	{ N_("RATED"), "rated_micro", CELL_MONEY, false },
+	{ .title = NULL },
+};
+
+static const struct column price_details[] = {
+	{ N_("name"), "name", CELL_TEXT, false },
+	{ N_("from"), "origin", CELL_TEXT, false },
+	{ N_("version"), "version", CELL_TEXT, false },
+	{ N_("long above"), "above", CELL_NUMBER, false },
+	{ N_("fast, times"), "fast", CELL_TEXT, false },
+	{ N_("in the US, times"), "us", CELL_TEXT, false },
+	{ .title = NULL },
+};
+
+static const struct column unit_columns[] = {
+	{ N_("OF"), "text", CELL_TEXT, true },
+	{ N_("STANDARD"), "standard", CELL_TEXT, false },
+	{ N_("LONG"), "standard_long", CELL_TEXT, false },
+	{ N_("PRIORITY"), "priority", CELL_TEXT, false },
+	{ N_("LONG"), "priority_long", CELL_TEXT, false },
+	{ N_("FLEX"), "flex", CELL_TEXT, false },
+	{ N_("LONG"), "flex_long", CELL_TEXT, false },
+	{ N_("BATCH"), "batch", CELL_TEXT, false },
+	{ N_("LONG"), "batch_long", CELL_TEXT, false },
+	{ .title = NULL },
+};
+
+static void
+print_rows(struct output *o, const struct column *columns,
+    const struct json *rows)
+{
+	struct table t;
+
+	table_init(&t, columns);
+	table_add_all(&t, o, rows);
+	table_print(&t, o);
+	table_fini(&t);
+}
+
+void
+print_price(struct output *o, const struct json *data)
+{
+	record_print(o, price_details, data);
+	fprintf(o->to, "\n%s\n",
+	    _("Dollars per million tokens; of searches, for each:"));
+	print_rows(o, unit_columns, json_at(data, "prices"));
+}
+
+/* --- changes --------------------------------------------------------------- */
+
+static const struct column difference_columns[] = {
+	{ N_("MODEL"), "name", CELL_TEXT, true },
+	{ N_("CHANGE"), "change", CELL_TEXT, false },
+	{ N_("FROM"), "from", CELL_TEXT, true },
+	{ N_("TO"), "to", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
+static int64_t
+number(const struct json *object, const char *key)
+{
+	int64_t n = 0;
+
+	if (json_may_i64(object, key, -(INT64_C(1) << 53), INT64_C(1) << 53, &n,
+		NULL))
+		return 0;
+	return n;
+}
+
+static bool
+flag(const struct json *object, const char *key)
+{
+	bool b = false;
+
+	return json_may_bool(object, key, &b, NULL) == OK && b;
+}
+
+void
+print_price_changes(struct output *o, const struct json *data)
+{
+	const struct json *changes = json_at(data, "changes");
+	int64_t all = number(data, "added") + number(data, "changed") +
+	    number(data, "removed");
+
+	if (json_count(changes))
+		print_rows(o, difference_columns, changes);
+	if ((int64_t)json_count(changes) < all)
+		fprintf(o->to, _("and %lld more\n"),
+		    (long long)all - (long long)json_count(changes));
+	fprintf(o->to,
+	    flag(data, "dry_run")
+		? _("%lld would be added, %lld changed, %lld removed; %lld "
+		    "models would have a price.\n")
+		: _("%lld added, %lld changed, %lld removed; %lld models have "
+		    "a price.\n"),
+	    (long long)number(data, "added"),
+	    (long long)number(data, "changed"),
+	    (long long)number(data, "removed"),
+	    (long long)number(data, "models"));
+}
+
+/* --- checks ---------------------------------------------------------------- */
+
+static const struct column unpriced_columns[] = {
+	{ N_("MODEL"), "model", CELL_TEXT, true },
+	{ N_("REQUESTS"), "requests", CELL_NUMBER, false },
+	{ N_("UNPRICED"), "unpriced", CELL_NUMBER, false },
+	{ N_("PRICE NOW"), "price", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
+static const struct column never_columns[] = {
+	{ N_("NEVER MATCHES"), "name", CELL_TEXT, true },
+	{ N_("BECAUSE OF"), "shadowed_by", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
+void
+print_price_check(struct output *o, const struct json *data)
+{
+	const struct json *unpriced = json_at(data, "unpriced");
+	const struct json *never = json_at(data, "never");
+
+	if (json_count(unpriced))
+		print_rows(o, unpriced_columns, unpriced);
+	else
+		fprintf(o->to,
+		    _("Every model used in the last %lld days has a price.\n"),
+		    (long long)number(data, "days"));
+	if (json_count(never))
+		print_rows(o, never_columns, never);
+	if (json_count(unpriced))
+		fprintf(o->to, "%s\n",
+		    _("`price override MODEL input=... output=...` prices one; "
+		      "`usage recompute` then shows\nwhat that changes."));
+}
+
+void
+print_verified(struct output *o, const struct json *data)
+{
+	struct str first = STR("");
+
+	fprintf(o->to, _("%lld receipts, %lld sums, %lld differences\n"),
+	    (long long)number(data, "receipts"),
+	    (long long)number(data, "sums"),
+	    (long long)number(data, "differences"));
+	if (json_may_str(data, "first", &first, NULL) == OK && first.len) {
+		out_foreign(o, first);
+		fputc('\n', o->to);
+	}
+}
+
+static const struct column recomputed_details[] = {
+	{ N_("receipts"), "receipts", CELL_NUMBER, false },
+	{ N_("changed"), "changed", CELL_NUMBER, false },
+	{ N_("unpriced before"), "unpriced_before", CELL_NUMBER, false },
+	{ N_("unpriced now"), "unpriced_after", CELL_NUMBER, false },
+	{ N_("cost before"), "cost_before_micro", CELL_MONEY, false },
+	{ N_("cost now"), "cost_after_micro", CELL_MONEY, false },
+	{ N_("rated before"), "rated_before_micro", CELL_MONEY, false },
+	{ N_("rated now"), "rated_after_micro", CELL_MONEY, false },
+	{ .title = NULL },
+};
+
+void
+print_recomputed(struct output *o, const struct json *data)
+{
+	record_print(o, recomputed_details, data);
+	if (!flag(data, "applied") && number(data, "changed"))
+		fprintf(o->to, "%s\n",
+		    _("Nothing was written; --apply does that."));
+}
+
+/* --- one request ----------------------------------------------------------- */
+
+static const struct column explained_details[] = {
+	{ N_("request"), "id", CELL_TEXT, false },
+	{ N_("model"), "model", CELL_TEXT, false },
+	{ N_("answered by"), "upstream_model", CELL_TEXT, false },
+	{ N_("price of"), "price", CELL_TEXT, false },
+	{ N_("tier"), "tier", CELL_TEXT, false },
+	{ N_("fast"), "fast", CELL_FLAG, false },
+	{ N_("in the US"), "us", CELL_FLAG, false },
+	{ N_("long input"), "is_long", CELL_FLAG, false },
+	{ N_("estimated"), "estimated", CELL_FLAG, false },
+	{ N_("unpriced"), "unpriced", CELL_FLAG, false },
+	{ .title = NULL },
+};
+
+static const struct column line_columns[] = {
+	{ N_("OF"), "text", CELL_TEXT, true },
+	{ N_("COUNT"), "count", CELL_NUMBER, false },
+	{ N_("PRICE"), "price", CELL_TEXT, false },
+	{ N_("COST"), "cost", CELL_TEXT, false },
+	{ .title = NULL },
+};
+
+static const struct column total_details[] = {
+	{ N_("together"), "sum", CELL_TEXT, false },
+	{ N_("cost"), "cost_micro", CELL_MONEY, false },
+	{ N_("rate"), "rate", CELL_TEXT, false },
+	{ N_("rated"), "rated_micro", CELL_MONEY, false },
+	{ .title = NULL },
+};
+
+void
+print_explained(struct output *o, const struct json *data)
+{
+	record_print(o, explained_details, data);
+	if (json_count(json_at(data, "lines"))) {
+		fputc('\n', o->to);
+		print_rows(o, line_columns, json_at(data, "lines"));
+		fputc('\n', o->to);
+	}
+	record_print(o, total_details, data);
+	if (json_at(data, "lines") && !flag(data, "adds_up"))
+		fprintf(o->to, "%s\n",
+		    _("This does not add up to the cost that is stored."));
+}

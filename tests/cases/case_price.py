@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""case_price.py - what requests cost, from the answer to the sums, and how an
+operator changes prices."""
+import json
+import os
+import subprocess
+
+from house import Case, Refused, program, until
+from speech import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
+
+# The model, the dialect, and what an upstream says was used: in, out, cache
+# read, cache writes of 5 minutes and of an hour, reasoning.
+EXAMPLES = (
+    ("claude-sonnet-4-5-20250929", ANTHROPIC, "1000,500,0,0,0,0", 10500),
+    ("claude-sonnet-4-20250514", ANTHROPIC, "1000,500,20000,5000,5000,0",
+     65250),
+    ("gpt-5", CHAT, "10000,1000,8000,0,0,0", 13500),
+    ("gpt-5", RESPONSES, "10000,1000,8000,0,0,900", 13500),
+    ("gemini-2.5-pro", GEMINI, "250000,1000,0,0,0,0", 640000),
+)
+
+
+class Price(Case):
+    def ask(self, model, dialect=ANTHROPIC, usage="1000,100,0,0,0,0", **more):
+        body, target = dialect.body(more.get("stream", True)), None
+        if dialect is GEMINI:
+            target = dialect.target(True).replace("gemini-x", model)
+        else:
+            value = json.loads(body)
+            value["model"] = model
+            body = json.dumps(value).encode()
+        self.rules(*((n, "usage=" + usage) for n in
+                     ("a1", "a2", "o1", "o2", "g1", "g2")))
+        return ask(self.relay, dialect, body=body, target=target, **more)
+
+    def charged(self, *args, **more):
+        return self.relay.receipt(self.ask(*args, **more))
+
+    def ctl(self, *words, status=0):
+        ran = subprocess.run(
+            [program("relayctl"), "--socket", self.relay.socket, *words],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertEqual(ran.returncode, status, ran.stdout + ran.stderr)
+        return ran.stdout + ran.stderr
+
+    def in_force(self, model):
+        return self.relay.call("price.show", model=model)
+
+    def tearDown(self):
+        self.relay.set(unpriced="allow", rate="1.00")
+        for row in self.relay.control.rows("price.list", origin="override"):
+            self.relay.call("price.override", model=row["name"], rm=True)
+        self.relay.call("price.update", rm=True)
+        self.assertEqual(self.verified()["differences"], 0)
+
+    def verified(self):
+        return self.relay.call("usage.verify")
+
+    def test_every_dialect_is_charged_to_the_micro_dollar(self):
+        for model, dialect, usage, micro in EXAMPLES:
+            with self.subTest(f"{model} {dialect}"):
+                r = self.charged(model, dialect, usage)
+                self.assertEqual(r["cost_micro"], micro)
+                self.assertEqual(r["rated_micro"], micro)
+                self.assertNotIn("unpriced", r["flags"])
+                why = self.relay.call("usage.explain", receipt=r["id"])
+                self.assertTrue(why["adds_up"])
+                self.assertEqual(why["cost_micro"], micro)
+                total = sum(float(line["cost"]) for line in why["lines"])
+                self.assertAlmostEqual(total * 1e6, micro, places=3)
+
+    def test_a_model_without_a_price_is_served_and_said(self):
+        r = self.charged("never-heard-of")
+        self.assertEqual((r["status"], r["cost_micro"]), (200, 0))
+        self.assertIn("unpriced", r["flags"])
+        check = self.relay.call("price.check")
+        self.assertIn("never-heard-of",
+                      [row["model"] for row in check["unpriced"]])
+
+    def test_or_it_is_refused(self):
+        self.relay.set(unpriced="deny")
+        for dialect in (ANTHROPIC, CHAT, GEMINI):
+            a = self.ask("never-heard-of", dialect)
+            self.assertEqual(a.status, 403)
+            self.assertIn(b"has no price", a.body)
+        self.assertEqual(self.requests(), [])
+        self.assertEqual(self.ask("claude-opus-4-8").status, 200)
+
+    def test_rates_multiply(self):
+        self.relay.set(rate="2")
+        self.relay.call("account.set", name="a1", fields={"rate": "1.5"})
+        key = self.relay.new_key("rated", rate="0.1")
+        try:
+            r = self.charged("claude-opus-4-8", key=key)
+        finally:
+            self.relay.call("account.set", name="a1", fields={"rate": ""})
+        self.assertEqual(r["cost_micro"], 7500)
+        self.assertEqual(r["rated_micro"], 2250)
+        self.assertEqual(r["rate_ppm"], 300000)
+        for bad in ("0", "-1", "much"):
+            with self.assertRaises(Refused):
+                self.relay.call("account.set", name="a1",
+                                fields={"rate": bad})
+            with self.assertRaises(Refused):
+                self.relay.call("key.set", key="rated", rate=bad)
+
+    def test_an_override_holds_at_once_and_the_past_can_be_priced(self):
+        before = self.charged("my-model", usage="1000000,0,0,0,0,0")
+        self.assertEqual(before["cost_micro"], 0)
+        with self.assertRaises(Refused):
+            self.relay.call("price.override", model="my-model",
+                            fields={"input": "2"})
+        self.ctl("price", "override", "my-model", "input=2", "output=0",
+                 "--dry-run")
+        self.assertIn("my-model", self.ctl("price", "override", "my-model",
+                                           "input=2", "output=0"))
+        after = self.charged("my-model", usage="1000000,0,0,0,0,0")
+        self.assertEqual(after["cost_micro"], 2000000)
+        shown = self.ctl("usage", "recompute")
+        self.assertIn("Nothing was written", shown)
+        self.relay.call("usage.recompute", apply=True)
+        again = next(r for r in self.relay.receipts(model="my-model")
+                     if r["id"] == before["id"])
+        self.assertEqual(again["cost_micro"], 2000000)
+        self.assertEqual(self.relay.call("usage.recompute")["changed"], 0)
+        # The explanation outlives the price.
+        self.relay.call("price.override", model="my-model", rm=True)
+        why = self.relay.call("usage.explain", receipt=after["id"])
+        self.assertTrue(why["adds_up"])
+
+    def file(self, text):
+        path = os.path.join(self.relay.dir, "prices.json")
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def test_a_file_is_taken_over_whole_or_not_at_all(self):
+        good = {"sample_spec": {"version": "mine"},
+                "claude-opus-4-8": {"input_cost_per_token": 1e-06,
+                                    "output_cost_per_token": 2e-06,
+                                    "litellm_provider": "anthropic"},
+                "a-new-one": {"input_cost_per_token": 1e-06,
+                              "output_cost_per_token": 0}}
+        path = self.file(json.dumps(good))
+        shown = self.ctl("price", "update", "--from", path, "--dry-run")
+        self.assertIn("1 would be added, 1 changed, 0 removed", shown)
+        self.assertEqual(self.in_force("claude-opus-4-8")["origin"],
+                         "packaged")
+        self.ctl("price", "update", "--from", path)
+        self.assertEqual(self.in_force("claude-opus-4-8")["version"], "mine")
+        self.assertEqual(self.charged("claude-opus-4-8")["cost_micro"], 1200)
+        # Cache prices are derived for this provider.
+        cached = self.charged("claude-opus-4-8", usage="0,1,1000,1000,1000,0")
+        self.assertEqual(cached["cost_micro"], 100 + 1250 + 2000 + 2)
+        bad = self.file('{\n "x": {"input_cost_per_token": -1,\n'
+                        ' "output_cost_per_token": 0}}')
+        said = self.ctl("price", "update", "--from", bad, status=1)
+        self.assertIn("line 2: x: input_cost_per_token", said)
+        self.assertEqual(self.in_force("a-new-one")["origin"], "updated")
+
+    def test_prices_outlive_a_restart(self):
+        self.relay.call("price.override", model="gpt-5",
+                        fields={"input": "7"})
+        self.relay.stop()
+        self.relay.start()
+        shown = self.in_force("gpt-5")
+        self.assertEqual(shown["stated"]["input"], "7")
+        self.assertEqual(shown["stated"]["output"], "10")
+
+    def test_what_was_spent_is_told_in_the_zone(self):
+        before = self.relay.call("cost")
+        self.charged("claude-opus-4-8")
+        after = until("a cost that has grown", lambda: (
+            lambda rows: rows[0]["cost_micro"] >
+            before[0]["cost_micro"] and rows)(self.relay.call("cost")))
+        self.assertEqual([r["period"] for r in after],
+                         ["today", "week", "month"])
+        for a, b in zip(before, after):
+            self.assertEqual(b["cost_micro"] - a["cost_micro"], 7500)
+        self.assertEqual(after[0]["zone"], "UTC")
+        self.assertIn("$", self.ctl("cost"))
+        self.assertIn("COST", self.ctl("usage", "--by", "model"))
+        self.assertIn("$0.0075", self.ctl("receipts"))
+
+    def test_a_large_file_fits_through_the_socket(self):
+        models = {f"model-{i}": {"input_cost_per_token": i % 97 * 1e-08,
+                                 "output_cost_per_token": i % 89 * 1e-08,
+                                 "supports_vision": True,
+                                 "litellm_provider": "p"}
+                  for i in range(3000)}
+        self.ctl("price", "update", "--from",
+                 self.file(json.dumps(models, indent=4)))
+        rows = self.relay.control.rows("price.list", glob="model-*")
+        self.assertEqual(len(rows), 3000)
