@@ -380,6 +380,7 @@ on_body(struct conn *c, struct str piece)
 	}
 	if (r->decoder) {
 		e = decoder_feed(r->decoder, piece, &r->decoded);
+		relay_charge(r);
 		if (e) {
 			refuse(r,
 			    e == ERR_LIMIT ? FAULT_TOO_BIG : FAULT_REQUEST,
@@ -387,6 +388,7 @@ on_body(struct conn *c, struct str piece)
 				? "the request body grows too large when "
 				  "decompressed"
 				: "the compressed request body is damaged");
+			relay_post(r, E_SPOILT);
 			return;
 		}
 		piece = str_skip(buf_str(&r->decoded), before);
@@ -497,6 +499,7 @@ ask_for_usage(struct relay *r)
 	const struct span *options = &r->scan.found[WANT_STREAM_OPTIONS];
 	const struct span *include = &r->scan.found[WANT_INCLUDE_USAGE];
 	struct splice s = { .from = r->scan.open, .to = r->scan.open };
+	enum err e;
 
 	if (r->dialect != &dialect_openai_chat || !r->asked.stream ||
 	    r->asked.include_usage || r->op != OP_GENERATE)
@@ -519,7 +522,9 @@ ask_for_usage(struct relay *r)
 		s = (struct splice){ options->from, options->to,
 			STR("{\"include_usage\":true}") };
 	}
-	return splice_apply(r->body, &s, 1, &r->spliced);
+	e = splice_apply(r->body, &s, 1, &r->spliced);
+	relay_charge(r);
+	return e;
 }
 
 static enum fault

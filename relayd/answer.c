@@ -118,6 +118,7 @@ let_request_go(struct relay *r)
 	conn_drop_body(r->c);
 	buf_fini(&r->decoded);
 	buf_fini(&r->spliced);
+	relay_charge(r);
 	buf_wipe(&r->up_head);
 	r->body = r->up_body = STR("");
 }

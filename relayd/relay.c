@@ -85,6 +85,16 @@ relay_wait_until(struct relay *r, int64_t at_ms)
 	timer_set(r->d->loop, &r->timer, at_ms);
 }
 
+void
+relay_charge(struct relay *r)
+{
+	size_t now = r->decoded.size + r->spliced.size;
+
+	r->d->counters.body_bytes_now += now;
+	r->d->counters.body_bytes_now -= r->charged;
+	r->charged = now;
+}
+
 static void
 on_timer(void *arg)
 {
@@ -131,6 +141,7 @@ relay_end(struct relay *r)
 	TAILQ_REMOVE(&r->all->live, r, link);
 	r->all->count--;
 	d->counters.requests_now--;
+	d->counters.body_bytes_now -= r->charged;
 	loop_bury(d->loop, relay_free, r);
 }
 

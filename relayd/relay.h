@@ -72,6 +72,7 @@ struct relay {
 	struct buf model;
 	struct str body;    /* decoded */
 	struct buf spliced; /* with the usage asked for; empty: no need */
+	size_t charged;	    /* of both, in the daemon's budget for bodies */
 	struct str up_body; /* the one that goes to the account */
 	bool is_options;
 	char client[48];  /* product of the User-Agent */
@@ -159,6 +160,8 @@ void relay_run(void *arg);
 void relay_post(struct relay *r, enum relay_event e);
 /* What is known by now, for the ledger; borrows from r. */
 void relay_receipt(struct relay *r, struct receipt_rec *out);
+/* Its own copies of the body have grown or gone: count them like the body. */
+void relay_charge(struct relay *r);
 /* The state's one timer. */
 void relay_wait_until(struct relay *r, int64_t at_ms);
 /* Write down why it is refused; the text is for the client. */
