@@ -296,6 +296,13 @@ is_event_stream(const struct http1_head *h)
 	return f && str_istarts(f->value, STR("text/event-stream"));
 }
 
+/* Nothing can be put between events that cannot be told apart. */
+static bool
+may_ping(const struct relay *r)
+{
+	return r->is_sse && !r->lost_track;
+}
+
 static void
 wait_holding(struct relay *r)
 {
@@ -304,7 +311,7 @@ wait_holding(struct relay *r)
 	int64_t ping_ms =
 	    r->said_ms + (r->head_sent ? s->ping_after_ms : s->ping_before_ms);
 
-	if (r->is_sse && ping_ms < at_ms)
+	if (may_ping(r) && ping_ms < at_ms)
 		at_ms = ping_ms;
 	relay_wait_until(r, at_ms);
 }
@@ -425,7 +432,7 @@ do_enough(struct relay *r)
 		r->told_ms = 0;
 		return attempt_failed(r, 504, STR(""), "no event in time");
 	}
-	if (r->is_sse)
+	if (may_ping(r))
 		answer_ping(r);
 	wait_holding(r);
 	return R_HOLDING;
@@ -497,7 +504,7 @@ do_silent(struct relay *r)
 	at_ms = r->heard_ms + s->stream_idle_ms;
 	if (now_ms >= at_ms)
 		return do_cut(r);
-	if (r->is_sse) {
+	if (may_ping(r)) {
 		if (now_ms >= r->said_ms + s->ping_after_ms)
 			answer_ping(r);
 		if (r->said_ms + s->ping_after_ms < at_ms)
