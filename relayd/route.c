@@ -27,8 +27,8 @@ route_at(unsigned i)
 	return i < sizeof(rows) / sizeof(rows[0]) ? &rows[i] : NULL;
 }
 
-/* Slashes collapsed, none at the end, percent escapes undone except those of
- * a slash (which is part of a name then), "/v1/v1" once. */
+/* Slashes collapsed, none at the end, an escaped colon (of Gemini's actions)
+ * undone; all other escapes stay as they are. */
 static enum err
 clean_path(struct str path, struct buf *out)
 {
@@ -71,6 +71,30 @@ without_double_version(struct buf *text)
 	memmove(mem, mem + 3, s.len - (size_t)at - 3);
 	buf_chop(text, 3);
 	return buf_str(text);
+}
+
+/* Is there a "." or ".." between slashes, in any spelling?  The name of a model
+ * becomes part of the address at the account, which must not lead elsewhere. */
+static bool
+has_dots(struct str path)
+{
+	while (path.at) {
+		struct str segment = str_cut(&path, '/');
+		size_t dots = 0;
+
+		while (segment.len) {
+			struct str three = str_first(segment, 3);
+			bool escaped = str_ieq(three, STR("%2e"));
+
+			if (segment.at[0] != '.' && !escaped)
+				break;
+			segment = str_skip(segment, escaped ? 3 : 1);
+			dots++;
+		}
+		if (!segment.len && (dots == 1 || dots == 2))
+			return true;
+	}
+	return false;
 }
 
 /* Does the path fit the row's pattern? */
@@ -159,8 +183,10 @@ route_find(struct str method, struct str path, struct str query,
 
 	*out = (struct routed){ .route = NULL };
 	*out_dialect = &dialect_anthropic;
-	if (clean_path(path, text))
+	if (clean_path(path, text) || has_dots(buf_str(text))) {
+		*out_dialect = nearest(path);
 		return FAULT_ROUTE;
+	}
 	cleaned = without_double_version(text);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct route *r = &rows[i];
