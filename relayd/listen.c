@@ -158,6 +158,8 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			if (errno == EMFILE || errno == ENFILE) {
 				turn_one_away(l, fd);
 				rest(l, "out of file descriptors");
+			} else if (errno == ENOBUFS || errno == ENOMEM) {
+				rest(l, "out of memory for sockets");
 			}
 			return;
 		}
@@ -253,6 +255,12 @@ listeners_begin(struct listeners *l, const struct conn_user *user)
 	if (user->apart)
 		l->most = APART_MAX;
 	arm_all(l, true);
+}
+
+void
+listeners_reload(struct listeners *l)
+{
+	l->most = most_connections(l->d);
 }
 
 void

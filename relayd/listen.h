@@ -18,6 +18,8 @@ struct listeners;
 enum err listeners_new(struct daemon *d, const struct sockaddr_storage *at,
     size_t count, struct listeners **out, struct why *out_why) CHECKED;
 void listeners_begin(struct listeners *l, const struct conn_user *user);
+/* The configuration has changed: max_connections. */
+void listeners_reload(struct listeners *l);
 /* Stop accepting; open connections stay. */
 void listeners_stop(struct listeners *l);
 void listeners_free(struct listeners *l);

@@ -157,6 +157,7 @@ reload(struct process *p)
 	d->conf = next;
 	use_zone(next);
 	log_set_level((enum log_level)next->log_level);
+	listeners_reload(d->listeners);
 	if (control_reload(d->control, next, &why))
 		log_note(LOG_ERROR, "reload", "%s: %s", why.field, why.text);
 	sdnotify_ready(&p->notify, "serving");
