@@ -16,6 +16,8 @@
 /* As much of an error's body is read to judge it; a longer one is passed on
  * unjudged. */
 #define ERROR_BODY_MAX (256 * 1024)
+/* As much of it is kept as a reason. */
+#define ERROR_TEXT_MAX 128
 /* Reading it may take that long. */
 #define ERROR_BODY_MS 10000
 /* Waits before the same account is asked again (semantics of 529). */
@@ -339,6 +341,9 @@ give_up(struct relay *r, unsigned status, const char *error)
 		r->fault_retry_ms = r->told_ms ? r->told_ms : 5000;
 		relay_fault(r, FAULT_RATE,
 		    "the provider limits requests just now");
+	} else if (r->verdict->next == NEXT_RETURN) {
+		relay_fault(r, FAULT_REQUEST, "the provider refused it: %s",
+		    error);
 	} else if (r->verdict->show) {
 		/* A timeout, a stream that broke, an error told in a stream. */
 		relay_fault(r, status == 504 ? FAULT_TIMEOUT : FAULT_UPSTREAM,
@@ -365,6 +370,9 @@ who_next(struct relay *r)
 	struct sched_choice choice;
 	struct sched_ask ask = r->ask;
 
+	/* It is the request that was refused, not the account's try at it. */
+	if (r->verdict->next == NEXT_RETURN)
+		return NULL;
 	if (r->tries >= s->attempts_max || r->body.len > s->replay_max_bytes ||
 	    loop_ms(r->d->loop) - r->tries_began_ms > s->attempts_time_ms ||
 	    !budget_left(r))
@@ -482,9 +490,9 @@ do_waited(struct relay *r)
 enum relay_state
 do_again(struct relay *r)
 {
-	/* It may have been removed while we waited. */
+	/* It may have been removed or held while we waited. */
 	r->account = pool_find(r->d->pool, str_of(r->account_name));
-	if (!r->account)
+	if (!r->account || r->account->rec.held)
 		return attempt_open(r);
 	return open_account(r);
 }
@@ -497,7 +505,7 @@ do_judge(struct relay *r)
 
 	r->heard_ms = loop_ms(r->d->loop);
 	if (h->status >= 200 && h->status < 300) {
-		gate_open_all(&r->account->gates);
+		gate_succeeded(&r->account->gates, r->heard_ms);
 		r->head_us = clock_us() - r->began_us;
 		return answer_begin(r);
 	}
@@ -522,20 +530,58 @@ do_gather(struct relay *r)
 	return R_JUDGING;
 }
 
+/* The reasons as text: who takes gzip gets errors in it, too. */
+static struct str
+reasons(struct relay *r)
+{
+	const struct header *f =
+	    http1_find(&r->up.answer, STR("content-encoding"));
+	struct decoder *d =
+	    f ? decoder_new(coding_of(f->value), 4 * ERROR_BODY_MAX) : NULL;
+	enum err e;
+
+	if (!d)
+		return buf_str(&r->held);
+	buf_clear(&r->plain);
+	e = decoder_feed(d, buf_str(&r->held), &r->plain);
+	decoder_free(d);
+	return e ? buf_str(&r->held) : buf_str(&r->plain);
+}
+
+/* The beginning of an error's body on one line; without the credential, which
+ * some services repeat when they refuse it. */
+static void
+error_text(const struct relay *r, unsigned status, struct str body,
+    char out[ERROR_TEXT_MAX])
+{
+	struct str secret = r->account->credential;
+	int n = snprintf(out, ERROR_TEXT_MAX, "%u ", status);
+
+	while (body.len && n < ERROR_TEXT_MAX - 4) {
+		unsigned char c = (unsigned char)body.at[0];
+
+		if (secret.len && str_starts(body, secret)) {
+			memcpy(out + n, "***", 3);
+			n += 3;
+			body = str_skip(body, secret.len);
+			continue;
+		}
+		out[n++] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
+		body = str_skip(body, 1);
+	}
+	out[n] = '\0';
+}
+
 /* The reasons are read: pass them on, or try elsewhere. */
 enum relay_state
 do_weigh(struct relay *r)
 {
 	unsigned status = r->up.answer.status;
-	struct str body = buf_str(&r->held);
+	struct str body = reasons(r);
 	const struct verdict *v = verdict_find(status, body);
-	char error[160];
+	char error[ERROR_TEXT_MAX];
 
-	snprintf(error, sizeof(error), "%u %.*s", status,
-	    STR_ARG(str_first(body, 120)));
-	for (char *c = error; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = ' ';
+	error_text(r, status, body, error);
 	r->verdict = v;
 	if (!r->head_sent &&
 	    (v->next == NEXT_RETURN || (v->show && !who_next(r)))) {

@@ -55,6 +55,15 @@ gate_open_all(struct gates *g)
 		gate_open(g, (enum gate)i);
 }
 
+void
+gate_succeeded(struct gates *g, int64_t now_ms)
+{
+	for (int i = 0; i < GATE_COUNT; i++)
+		if (i == GATE_ERRORS || i == GATE_UNREACHABLE ||
+		    g->until_ms[i] <= now_ms)
+			gate_open(g, (enum gate)i);
+}
+
 int64_t
 gate_until(const struct gates *g, int64_t now_ms, enum gate *out_which)
 {

@@ -26,6 +26,10 @@ void gate_shut(struct gates *g, enum gate which, int64_t until_ms,
     const char *reason);
 void gate_open(struct gates *g, enum gate which);
 void gate_open_all(struct gates *g);
+/* The account has just answered well: forget its failures.  A limit, and a
+ * word about its credential or credit, stands until its time: the answer may
+ * be one to a request that was sent before. */
+void gate_succeeded(struct gates *g, int64_t now_ms);
 /* The moment at which the last shut gate opens, or 0 when all are open now;
  * *out_which is that gate. */
 int64_t gate_until(const struct gates *g, int64_t now_ms, enum gate *out_which);
