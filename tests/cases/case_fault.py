@@ -156,6 +156,15 @@ class Before(Fault):
                     # Its own words would blame the client's key.
                     self.assertNotIn(b"practice", a.body)
 
+    def test_a_compressed_refusal_is_judged_by_its_words(self):
+        self.rules(("a1", "status=400;gzip=1;message=your%20sk-a1%20says%3a%20"
+                          "credit%20balance%20is%20too%20low"))
+        a = self.ask(ANTHROPIC, False)
+        self.next_answers(ANTHROPIC, False, a, self.tried())
+        found = self.relay.call("account.show", name="a1")
+        self.assertEqual(found["state"], "credit")
+        self.assertIn("your *** says", found["last_error"])
+
     def at_once(self, keys, rules):
         """All dialects in parallel: these take their time."""
         self.fresh()

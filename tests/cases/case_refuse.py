@@ -5,7 +5,7 @@ import os
 import re
 import time
 
-from house import HERE, Case, Refused
+from house import HERE, Case, Refused, until
 from practice import Answer
 from speech import (ALL, ANTHROPIC, CHAT, GEMINI, RESPONSES, ask, ask_bytes,
                     head, raw)
@@ -80,6 +80,48 @@ class Grammar(Case):
         self.assertEqual(len(self.requests()), len(data) - 1)
 
 
+class Unread(Case):
+    accounts = 0
+    ASK = b"GET /health HTTP/1.1\r\nhost: relay\r\n\r\n"
+    LONG = b"OPTIONS / HTTP/1.1\r\nhost: relay\r\n" \
+        b"content-length: 99999999\r\n\r\n"
+
+    def unread(self, count):
+        """A client that asks so often and reads nothing; and how many of its
+        requests are answered until its socket is full."""
+        before = self.relay.counters()["requests_total"]
+        s = self.relay.connect(SO_RCVBUF=2048)
+        s.sendall(self.ASK * count)
+
+        def probe():
+            # Others are served and this one is not: it waits.
+            seen = self.relay.counters()["requests_total"]
+            for _ in range(3):
+                self.assertEqual(raw(self.relay, self.ASK).status, 200)
+            done = self.relay.counters()["requests_total"] == seen + 3
+            asked.append(seen)
+            return done and seen > before
+        asked = []
+        until("requests that wait", probe)
+        return s, asked[-1] - before - 3 * (len(asked) - 1)
+
+    def test_a_body_is_refused_once_though_nobody_reads_the_refusal(self):
+        s, most = self.unread(30000)
+        s.close()
+        self.assertLess(most, 30000)
+        # The refusal of the body has to be the answer that finds no room.
+        for count in range(most - 4, most + 2):
+            s, _ = self.unread(count)
+            with s:
+                s.sendall(self.LONG)
+                s.settimeout(0.2)
+                try:
+                    s.sendall(b"x" * (4 << 20))
+                except OSError:
+                    pass  # it does not read what it has refused
+            self.assertIsNone(self.relay.process.poll())
+
+
 class Routes(Case):
     accounts = 1
 
@@ -87,6 +129,8 @@ class Routes(Case):
         table = ((ANTHROPIC, "/v1/nothing"), (ANTHROPIC, "/x"),
                  (RESPONSES, "/openai/v1/nothing"), (GEMINI, "/v1beta/x"),
                  (GEMINI, "/gemini/v1beta/models/m:fly"),
+                 (GEMINI, "/v1beta/models/../m:generateContent"),
+                 (GEMINI, "/v1beta/models/m/%2E./n:generateContent"),
                  (RESPONSES, "/x/responses"), (CHAT, "/x/chat/completions"),
                  (RESPONSES, "/backend-api/wham/usage"))
         for dialect, target in table:
