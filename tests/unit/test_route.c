@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* test_route.c - method and path to dialect and operation. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "relayd/route.h"
+
+#define TEXT_MAX 4096
+
+struct found {
+	enum fault fault;
+	struct routed routed;
+	const struct dialect *dialect;
+	struct buf text;
+};
+
+static void
+find(struct found *f, const char *method, const char *path, const char *query)
+{
+	buf_init(&f->text, TEXT_MAX);
+	f->fault = route_find(str_of(method), str_of(path), str_of(query),
+	    &f->text, &f->routed, &f->dialect);
+}
+
+/* The row's pattern as a client would send it. */
+static void
+path_of(const struct route *r, const char *before, const char *after,
+    struct buf *out)
+{
+	struct str rest = str_of(r->pattern);
+	ptrdiff_t model = str_find(rest, STR("MODEL"));
+
+	buf_clear(out);
+	buf_must(out, str_of(before));
+	if (model < 0) {
+		buf_must(out, rest);
+	} else {
+		buf_must(out, str_first(rest, (size_t)model));
+		buf_must(out, STR("some/model-1"));
+		if (str_ends(rest, STR(":action")))
+			buf_must(out, STR(":generateContent"));
+	}
+	buf_must(out, str_of(after));
+}
+
+static const char *
+method_of(const struct route *r)
+{
+	return strstr(r->methods, "POST") ? "POST" : "GET";
+}
+
+static void
+check_row(const struct route *r, const char *path)
+{
+	struct found f;
+
+	find(&f, method_of(r), path, NULL);
+	if (f.fault || f.routed.route != r)
+		fail_msg("%s %s: fault %d, row %s", method_of(r), path,
+		    (int)f.fault,
+		    f.routed.route ? f.routed.route->pattern : "none");
+	assert_ptr_equal(f.dialect, r->dialect);
+	assert_int_equal(f.routed.op, r->op);
+	if (strstr(r->pattern, "MODEL"))
+		assert_true(str_eq(f.routed.model, STR("some/model-1")));
+	else
+		assert_null(f.routed.model.at);
+	buf_fini(&f.text);
+}
+
+static void
+every_row_is_found_however_it_is_spelled(void **state)
+{
+	static const struct {
+		const char *before, *after;
+	} spelled[] = { { "", "" }, { "", "/" }, { "", "//" }, { "/", "" },
+		{ "//", "/" } };
+	const struct route *r;
+	struct buf path;
+
+	(void)state;
+	buf_init(&path, TEXT_MAX);
+	for (unsigned i = 0; (r = route_at(i)); i++)
+		for (size_t k = 0; k < sizeof(spelled) / sizeof(*spelled);
+		     k++) {
+			path_of(r, spelled[k].before, spelled[k].after, &path);
+			check_row(r, buf_cstr(&path));
+		}
+	buf_fini(&path);
+}
+
+static void
+a_row_is_refused_with_another_method_in_its_own_words(void **state)
+{
+	const struct route *r;
+	struct buf path;
+
+	(void)state;
+	buf_init(&path, TEXT_MAX);
+	for (unsigned i = 0; (r = route_at(i)); i++) {
+		struct found f;
+
+		path_of(r, "", "", &path);
+		find(&f, "DELETE", buf_cstr(&path), NULL);
+		assert_int_equal(f.fault, FAULT_METHOD);
+		assert_null(f.routed.route);
+		assert_non_null(f.dialect);
+		buf_fini(&f.text);
+	}
+	buf_fini(&path);
+}
+
+static void
+what_is_set_up_wrongly_means_the_same(void **state)
+{
+	static const struct {
+		const char *method, *sent, *pattern;
+	} cases[] = {
+		{ "POST", "/v1/v1/messages", "/v1/messages" },
+		{ "POST", "/api/v1/v1/messages", "/api/v1/messages" },
+		{ "POST", "/openai/v1/v1/responses", "/openai/v1/responses" },
+		{ "POST", "//v1//messages//", "/v1/messages" },
+		{ "POST", "/v1//v1/messages/", "/v1/messages" },
+		{ "GET", "/v1/v1/models", "/v1/models" },
+		{ "HEAD", "/health", "/health" },
+		{ "GET", "", NULL },
+		{ "POST", "/v1/v1", NULL },
+		{ "POST", "/v1/v1/v1/messages", NULL },
+		{ "POST", "/v1/messagesx", NULL },
+		{ "POST", "/v1/messages/x", NULL },
+		{ "POST", "/V1/messages", NULL },
+		{ "POST", "/v1/../v1/messages", NULL },
+		{ "POST", "/v1/%6dessages", NULL },
+		{ "GET", "/v1beta/models/", "/v1beta/models" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct found f;
+		const char *pattern;
+
+		find(&f, cases[i].method, cases[i].sent, NULL);
+		pattern = f.fault ? NULL : f.routed.route->pattern;
+		if (!pattern != !cases[i].pattern ||
+		    (pattern && strcmp(pattern, cases[i].pattern) != 0))
+			fail_msg("%s: %s", cases[i].sent,
+			    pattern ? pattern : "nothing");
+		buf_fini(&f.text);
+	}
+}
+
+static void
+a_gemini_path_names_model_and_action(void **state)
+{
+	static const struct {
+		const char *path, *query, *model;
+		enum fault fault;
+		enum op op;
+		bool stream, sse;
+	} cases[] = {
+		{ "/v1beta/models/g-1:generateContent", NULL, "g-1",
+		    .op = OP_GENERATE },
+		{ "/v1beta/models/g-1%3AgenerateContent", NULL, "g-1",
+		    .op = OP_GENERATE },
+		{ "/v1beta/models/g-1%3agenerateContent", NULL, "g-1",
+		    .op = OP_GENERATE },
+		{ "/v1beta/models/g-1:streamGenerateContent", NULL, "g-1",
+		    .op = OP_GENERATE, .stream = true },
+		{ "/v1beta/models/g-1:streamGenerateContent", "a=b&alt=sse",
+		    "g-1", .op = OP_GENERATE, .stream = true, .sse = true },
+		{ "/gemini/v1/models/org/g:1:countTokens", NULL, "org/g:1",
+		    .op = OP_COUNT_TOKENS },
+		{ "/v1/models/e:batchEmbedContents", NULL, "e",
+		    .op = OP_EMBED },
+		{ "/v1beta/models/g-1:fly", NULL, NULL, .fault = FAULT_ROUTE },
+		/* A model to look at, by a name that begins with a colon. */
+		{ "/v1beta/models/:generateContent", NULL, NULL,
+		    .fault = FAULT_METHOD },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct found f;
+
+		find(&f, "POST", cases[i].path, cases[i].query);
+		if (f.fault != cases[i].fault)
+			fail_msg("%s: fault %d", cases[i].path, (int)f.fault);
+		assert_ptr_equal(f.dialect, &dialect_gemini);
+		if (!f.fault) {
+			assert_true(str_eq(f.routed.model,
+			    str_of(cases[i].model)));
+			assert_int_equal(f.routed.op, cases[i].op);
+			assert_int_equal(f.routed.stream, cases[i].stream);
+			assert_int_equal(f.routed.sse, cases[i].sse);
+		}
+		buf_fini(&f.text);
+	}
+}
+
+static void
+a_path_that_is_none_is_refused_in_the_nearest_words(void **state)
+{
+	static const struct {
+		const char *path;
+		const struct dialect *dialect;
+	} cases[] = {
+		{ "/nothing", &dialect_anthropic },
+		{ "/v1/nothing", &dialect_anthropic },
+		{ "/gemini/nothing", &dialect_gemini },
+		{ "/v1beta/nothing", &dialect_gemini },
+		{ "/openai/nothing", &dialect_openai_responses },
+		{ "/x/responses", &dialect_openai_responses },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct found f;
+
+		find(&f, "POST", cases[i].path, NULL);
+		assert_int_equal(f.fault, FAULT_ROUTE);
+		assert_ptr_equal(f.dialect, cases[i].dialect);
+		buf_fini(&f.text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_is_found_however_it_is_spelled),
+		cmocka_unit_test(
+		    a_row_is_refused_with_another_method_in_its_own_words),
+		cmocka_unit_test(what_is_set_up_wrongly_means_the_same),
+		cmocka_unit_test(a_gemini_path_names_model_and_action),
+		cmocka_unit_test(
+		    a_path_that_is_none_is_refused_in_the_nearest_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

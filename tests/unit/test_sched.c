@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* test_sched.c - which account answers: sieves, priority, rest, probing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/mem.h"
+
+#include "relayd/sched.h"
+
+#define NOW_MS 1000000
+
+/* A pool of three that serve the same and rest equally long. */
+struct stage {
+	struct pool pool;
+	struct account at[3];
+	struct sched_ask ask;
+	struct sched_choice choice;
+};
+
+static int
+setup(void **state)
+{
+	static const char *const names[] = { "a", "b", "c" };
+	struct stage *s = xcalloc(1, sizeof(*s));
+
+	pool_init(&s->pool, NULL, NULL);
+	for (size_t i = 0; i < 3; i++) {
+		account_rec_init(&s->at[i].rec);
+		s->at[i].rec.name = str_of(names[i]);
+		s->at[i].provider = &provider_anthropic_compat;
+		pool_insert(&s->pool, &s->at[i]);
+	}
+	s->ask = (struct sched_ask){ .dialect = &dialect_anthropic,
+		.op = OP_GENERATE,
+		.model = STR("claude-x"),
+		.now_ms = NOW_MS };
+	*state = s;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+/* The index of the one that is chosen, -1: nobody. */
+static int
+chosen(struct stage *s)
+{
+	sched_choose(&s->pool, &s->ask, &s->choice);
+	return s->choice.account ? (int)(s->choice.account - s->at) : -1;
+}
+
+static void
+shut(struct stage *s, unsigned i, enum gate g, int64_t for_ms)
+{
+	gate_shut(&s->at[i].gates, g, NOW_MS + for_ms, "test");
+}
+
+static void
+the_one_that_rested_longest_is_next(void **state)
+{
+	struct stage *s = *state;
+
+	s->at[0].used_us = 30;
+	s->at[1].used_us = 10;
+	s->at[2].used_us = 20;
+	assert_int_equal(chosen(s), 1);
+	s->at[1].used_us = 40;
+	assert_int_equal(chosen(s), 2);
+	s->at[2].used_us = 50;
+	assert_int_equal(chosen(s), 0);
+}
+
+static void
+a_lower_priority_number_comes_first_however_tired(void **state)
+{
+	struct stage *s = *state;
+
+	s->at[2].rec.priority = 10;
+	s->at[2].used_us = 99;
+	assert_int_equal(chosen(s), 2);
+	shut(s, 2, GATE_RATE, 1);
+	assert_int_equal(chosen(s), 0);
+}
+
+static void
+each_sieve_holds_back_and_is_counted(void **state)
+{
+	struct stage *s = *state;
+
+	s->at[0].rec.held = true;
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.fell[SIEVE_HELD], 1);
+	s->at[1].rec.models = STR("gpt-*, o3");
+	assert_int_equal(chosen(s), 2);
+	assert_int_equal(s->choice.fell[SIEVE_MODEL], 1);
+	s->at[1].rec.models = STR("gpt-*,claude-?");
+	assert_int_equal(chosen(s), 1);
+	s->ask.tried[s->ask.tried_count++] = &s->at[1];
+	assert_int_equal(chosen(s), 2);
+	assert_int_equal(s->choice.fell[SIEVE_TRIED], 1);
+	shut(s, 2, GATE_RATE, 700);
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.fell[SIEVE_GATED], 1);
+	assert_int_equal(s->choice.soonest_ms, NOW_MS + 700);
+	s->ask.dialect = &dialect_gemini;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.fell[SIEVE_KIND], 3);
+	/* Whom one sieve holds back, no other counts. */
+	assert_int_equal(s->choice.fell[SIEVE_HELD], 0);
+}
+
+static void
+the_soonest_of_the_shut_ones_is_told(void **state)
+{
+	struct stage *s = *state;
+
+	shut(s, 0, GATE_RATE, 900);
+	shut(s, 1, GATE_AUTH, 300);
+	shut(s, 2, GATE_CREDIT, 600);
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.soonest_ms, NOW_MS + 300);
+	s->ask.now_ms += 300;
+	assert_int_equal(chosen(s), 1);
+}
+
+static void
+one_that_failed_is_probed_by_one_request_when_nobody_better_is_there(void *
+	*state)
+{
+	struct stage *s = *state;
+
+	shut(s, 0, GATE_ERRORS, 500);
+	s->at[0].rec.priority = 1;
+	/* Somebody better is there. */
+	assert_int_equal(chosen(s), 1);
+	shut(s, 1, GATE_RATE, 500);
+	shut(s, 2, GATE_AUTH, 500);
+	assert_int_equal(chosen(s), 0);
+	/* One request at a time. */
+	s->at[0].in_flight = 1;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.fell[SIEVE_GATED], 3);
+	s->at[0].in_flight = 0;
+	shut(s, 0, GATE_UNREACHABLE, 500);
+	assert_int_equal(chosen(s), 0);
+	/* A refused credential is not refused less for asking again. */
+	shut(s, 0, GATE_AUTH, 10);
+	assert_int_equal(chosen(s), -1);
+}
+
+static void
+an_empty_pool_holds_nobody_back(void **state)
+{
+	struct stage *s = *state;
+
+	pool_init(&s->pool, NULL, NULL);
+	assert_int_equal(chosen(s), -1);
+	for (int i = 0; i < SIEVE_COUNT; i++)
+		assert_int_equal(s->choice.fell[i], 0);
+	assert_int_equal(s->choice.soonest_ms, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_one_that_rested_longest_is_next),
+		TEST(a_lower_priority_number_comes_first_however_tired),
+		TEST(each_sieve_holds_back_and_is_counted),
+		TEST(the_soonest_of_the_shut_ones_is_told),
+		TEST(
+		    one_that_failed_is_probed_by_one_request_when_nobody_better_is_there),
+		TEST(an_empty_pool_holds_nobody_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
