@@ -463,6 +463,15 @@ timed_out(struct relay *r, const char *error)
 	return attempt_failed(r, 504, STR(""), error);
 }
 
+/* Is the client going to read events?  Gemini's stream is a JSON array unless
+ * it asks for alt=sse. */
+static bool
+wants_events(const struct relay *r)
+{
+	return r->asked.stream && r->op == OP_GENERATE &&
+	    (!r->routed.action.at || r->routed.sse);
+}
+
 /* OPENING's timer: the head is overdue, or the client has waited in silence. */
 enum relay_state
 do_waited(struct relay *r)
@@ -473,7 +482,7 @@ do_waited(struct relay *r)
 
 	if (now_ms >= r->deadline_ms)
 		return timed_out(r, "it did not answer in time");
-	if (r->asked.stream && r->op == OP_GENERATE) {
+	if (wants_events(r)) {
 		ping_ms = r->said_ms +
 		    (r->head_sent ? s->ping_after_ms : s->ping_before_ms);
 		if (now_ms >= ping_ms) {

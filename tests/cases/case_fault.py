@@ -365,6 +365,16 @@ class Pings(Fault):
                 for i in "12":
                     self.relay.call("account.reset", name=dialect.letter + i)
                 a = self.ask(dialect, True, keys="delay=1500;status=400")
+                # The next one would refuse it, too.
+                self.assertEqual(self.tried(), [dialect.letter + "1"])
                 self.assertEqual(a.status, 200)
                 self.assertIsNotNone(a.broken)
                 self.assertTrue(dialect.stream_error(a.body), a.body)
+
+    def test_who_wants_no_events_gets_no_ping(self):
+        a = self.ask(GEMINI, True, keys="delay=1500",
+                     target="/v1beta/models/m:streamGenerateContent")
+        self.assertEqual((a.status, a.broken), (200, None))
+        self.assertTrue(a.header("content-type").startswith(
+            "application/json"))
+        self.assertIsInstance(a.json(), list)
