@@ -12,6 +12,13 @@ _relayctl()
         COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
         return
         ;;
+    --from)
+        if [ "${COMP_WORDS[1]}" = price ]; then
+            compopt -o filenames
+            COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+            return
+        fi
+        ;;
     --env)
         COMPREPLY=($(compgen -W "$(relayctl --complete env '' 2>/dev/null)" \
             -- "${COMP_WORDS[COMP_CWORD]}"))

@@ -136,7 +136,8 @@ begin_waiting(struct relay *r)
 	do_waited(r);
 }
 
-/* The first try is written down before a byte of it leaves. */
+/* The first try is written down before a byte of it leaves, with what it costs
+ * at least: that stands when relayd dies before the end. */
 static enum err
 open_in_ledger(struct relay *r)
 {
@@ -146,6 +147,9 @@ open_in_ledger(struct relay *r)
 		return OK;
 	r->opened = true;
 	relay_receipt(r, &rec);
+	if (r->op == OP_GENERATE)
+		rec.input = (int64_t)(r->bytes_in / 4);
+	relay_price(r, &rec);
 	return ledger_open(r->d->ledger, &r->id, &rec);
 }
 

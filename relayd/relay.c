@@ -364,6 +364,12 @@ rate_of(const struct relay *r)
 }
 
 void
+relay_price(const struct relay *r, struct receipt_rec *io_rec)
+{
+	charge(io_rec, r->d->prices, rate_of(r));
+}
+
+void
 relay_settle(struct relay *r, enum outcome outcome)
 {
 	struct receipt_rec rec;
@@ -383,7 +389,7 @@ relay_settle(struct relay *r, enum outcome outcome)
 	relay_receipt(r, &rec);
 	rec.outcome = outcome;
 	receipt_set_usage(&rec, &r->watch.usage);
-	charge(&rec, r->d->prices, rate_of(r));
+	relay_price(r, &rec);
 	relay_tally(r, outcome);
 	if (r->tries)
 		tally_receipt(r->d->tally, r->dialect, &rec,

@@ -162,6 +162,8 @@ void relay_post(struct relay *r, enum relay_event e);
 void relay_receipt(struct relay *r, struct receipt_rec *out);
 /* Its own copies of the body have grown or gone: count them like the body. */
 void relay_charge(struct relay *r);
+/* What that comes to, from what it says was used. */
+void relay_price(const struct relay *r, struct receipt_rec *io_rec);
 /* The state's one timer. */
 void relay_wait_until(struct relay *r, int64_t at_ms);
 /* Write down why it is refused; the text is for the client. */

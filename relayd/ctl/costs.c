@@ -314,6 +314,20 @@ struct recomputing {
 	bool apply;
 };
 
+/* In pieces it was written, and in one row it is told. */
+static void
+note_recompute(const struct recomputing *r, const struct ledger_recompute *sum)
+{
+	struct audit_who who = ctl_who(r->call);
+	char text[160];
+
+	snprintf(text, sizeof(text), "%llu receipts: cost_micro: %lld -> %lld",
+	    (unsigned long long)sum->changed, (long long)sum->cost_before_micro,
+	    (long long)sum->cost_after_micro);
+	audit_post(r->call->daemon->store, &who, "price", STR("receipts"),
+	    str_of(text));
+}
+
 static void
 on_recomputed(void *arg, enum err e, const struct why *why,
     const struct ledger_recompute *sum)
@@ -327,6 +341,8 @@ on_recomputed(void *arg, enum err e, const struct why *why,
 		free(r);
 		return;
 	}
+	if (r->apply && sum->changed)
+		note_recompute(r, sum);
 	json_open(j, '{');
 	json_say_i64(j, "receipts", (int64_t)sum->receipts);
 	json_say_i64(j, "changed", (int64_t)sum->changed);

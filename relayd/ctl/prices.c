@@ -269,6 +269,7 @@ put_differences(struct ctl_call *c, const struct price_table *old,
 struct change {
 	struct job job;
 	struct ctl_call *call;
+	struct audit_who who;
 	enum err (*make)(struct change *ch, struct txn *t, struct why *out_why);
 	char now[24]; /* for a file that has no version of its own */
 	unsigned models, unpriced;
@@ -349,10 +350,31 @@ change_post(struct ctl_call *c,
 	ch->job.work = change_work;
 	ch->job.done = change_done;
 	ch->call = c;
+	ch->who = ctl_who(c);
 	ch->make = make;
 	localtime_r(&now, &tm);
 	strftime(ch->now, sizeof(ch->now), "%Y-%m-%d %H:%M", &tm);
 	store_post(c->daemon->store, LANE_WRITE, &ch->job);
+}
+
+/* For the audit; a rehearsal undoes that, too. */
+static enum err
+note_change(const struct change *ch, struct txn *t, struct str object,
+    const char *text, struct why *out_why)
+{
+	return audit_write_text(t, &ch->who, "price", object, str_of(text),
+	    out_why);
+}
+
+static enum err
+note_update(const struct change *ch, struct txn *t, const struct price_set *set,
+    struct why *out_why)
+{
+	char text[120];
+
+	snprintf(text, sizeof(text), "file: version %s, %zu models",
+	    set->version, set->count);
+	return note_change(ch, t, STR("*"), text, out_why);
 }
 
 static enum err
@@ -374,6 +396,8 @@ make_update(struct change *ch, struct txn *t, struct why *out_why)
 		snprintf(set.version, sizeof(set.version), "%s", ch->now);
 	ch->unpriced = set.unpriced;
 	e = prices_put_file(t, &set);
+	if (!e)
+		e = note_update(ch, t, &set, out_why);
 	price_set_fini(&set);
 	return e;
 }
@@ -381,9 +405,9 @@ make_update(struct change *ch, struct txn *t, struct why *out_why)
 static enum err
 make_no_update(struct change *ch, struct txn *t, struct why *out_why)
 {
-	(void)ch;
-	(void)out_why;
-	return prices_put_file(t, NULL);
+	enum err e = prices_put_file(t, NULL);
+
+	return e ? e : note_change(ch, t, STR("*"), "file: removed", out_why);
 }
 
 void
@@ -409,6 +433,24 @@ make_no_override(struct change *ch, struct txn *t, struct why *out_why)
 		    "\"%.*s\" has no override; `price ls --origin override` "
 		    "lists them",
 		    STR_ARG(str_first(name, 80)));
+	return e ? e : note_change(ch, t, name, "override: removed", out_why);
+}
+
+static enum err
+note_override(const struct change *ch, struct txn *t, struct str name,
+    const struct price_stated *s, struct why *out_why)
+{
+	struct price_word word;
+	struct buf text;
+	unsigned at = 0;
+	enum err e;
+
+	buf_init(&text, WORDS_MAX);
+	buf_must(&text, STR("override:"));
+	while (price_stated_next(s, &at, &word))
+		buf_mustf(&text, " %s=%s", word.name, word.value);
+	e = note_change(ch, t, name, buf_cstr(&text), out_why);
+	buf_fini(&text);
 	return e;
 }
 
@@ -437,7 +479,7 @@ make_override(struct change *ch, struct txn *t, struct why *out_why)
 		    "a model that is in no price file needs both input and "
 		    "output");
 	price_table_unref(table);
-	return e;
+	return e ? e : note_override(ch, t, name, &s, out_why);
 }
 
 void

@@ -3,10 +3,11 @@
 operator changes prices."""
 import json
 import os
+import signal
 import subprocess
 
 from house import Case, Refused, program, until
-from speech import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
+from speech import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask, ask_bytes
 
 # The model, the dialect, and what an upstream says was used: in, out, cache
 # read, cache writes of 5 minutes and of an hour, reasoning.
@@ -123,10 +124,33 @@ class Price(Case):
                      if r["id"] == before["id"])
         self.assertEqual(again["cost_micro"], 2000000)
         self.assertEqual(self.relay.call("usage.recompute")["changed"], 0)
+        told = self.relay.control.rows("audit.list", type="price")
+        self.assertIn("override: input=2 output=0",
+                      [row["changes"] for row in told])
+        self.assertEqual(len([row for row in told
+                              if row["object"] == "my-model"]), 1)
         # The explanation outlives the price.
         self.relay.call("price.override", model="my-model", rm=True)
         why = self.relay.call("usage.explain", receipt=after["id"])
         self.assertTrue(why["adds_up"])
+
+    def test_what_was_under_way_at_a_kill_costs_its_input(self):
+        body = json.loads(ANTHROPIC.body(True, said="x" * 40000))
+        body["model"] = "claude-opus-4-8"
+        self.rules(("a1", "hang=1"))
+        with self.relay.connect() as s:
+            s.sendall(ask_bytes(self.relay.key, ANTHROPIC,
+                                body=json.dumps(body).encode()))
+            until("the upstream to be asked", self.requests)
+            self.relay.kill(signal.SIGKILL)
+            self.relay.ended()
+        self.relay.start()
+        r = self.relay.receipts(model="claude-opus-4-8")[0]
+        self.assertEqual(r["outcome"], "interrupted")
+        self.assertGreater(r["input"], 10000)
+        self.assertEqual(r["cost_micro"], r["input"] * 5)
+        self.assertTrue(self.relay.call("usage.explain",
+                                        receipt=r["id"])["adds_up"])
 
     def file(self, text):
         path = os.path.join(self.relay.dir, "prices.json")
