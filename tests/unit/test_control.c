@@ -536,6 +536,57 @@ settings_are_kept_and_in_force(void **state)
 }
 
 static void
+prices_are_judged_before_they_are_taken(void **state)
+{
+	static const struct {
+		const char *method, *params;
+		enum err want;
+	} cases[] = {
+		{ "price.update", "{}", ERR_VALUE },
+		{ "price.update", "{\"from\":\"\",\"rm\":true}", ERR_VALUE },
+		{ "price.update", "{\"from\":\"!!\"}", ERR_SYNTAX },
+		{ "price.update", "{\"from\":\"AAAA\"}", ERR_SYNTAX },
+		{ "price.override", "{\"model\":\"m\"}", ERR_VALUE },
+		{ "price.override",
+		    "{\"model\":\"a b\",\"fields\":{\"input\":\"1\"}}",
+		    ERR_VALUE },
+		{ "price.override",
+		    "{\"model\":\"m\",\"fields\":{\"input\":\"1\"}}",
+		    ERR_VALUE },
+		{ "price.override",
+		    "{\"model\":\"m\",\"fields\":{\"colour\":\"1\"}}",
+		    ERR_UNKNOWN },
+		{ "price.override", "{\"model\":\"m\",\"rm\":true}",
+		    ERR_UNKNOWN },
+		{ "price.show", "{\"model\":\"gpt\"}", ERR_UNKNOWN },
+		{ "price.list", "{\"cursor\":\"x\"}", ERR_VALUE },
+		{ "usage.explain", "{\"receipt\":\"req_1\"}", ERR_VALUE },
+		{ "usage.explain",
+		    "{\"receipt\":\"req_01ARZ3NDEKTSV4RRFFQ69G5FAV\"}",
+		    ERR_UNKNOWN },
+		{ "usage.recompute", "{\"from\":\"soon\"}", ERR_VALUE },
+	};
+	struct house *h = *state;
+	const struct price_table *before = h->d.prices;
+	struct client c;
+
+	client_connect(&c, h);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		asked_badly(&c, cases[i].method, cases[i].params,
+		    cases[i].want);
+	asked_well(&c, "price.override",
+	    "{\"model\":\"gpt-5\",\"fields\":{\"input\":\"9\"},"
+	    "\"dry_run\":true}");
+	assert_ptr_equal(h->d.prices, before);
+	asked_well(&c, "price.override",
+	    "{\"model\":\"gpt-5\",\"fields\":{\"input\":\"9\"}}");
+	assert_int_equal(price_find(h->d.prices, STR("gpt-5"))
+			     ->rates.pico[USAGE_STANDARD][0][PRICE_INPUT],
+	    9000000);
+	client_fini(&c);
+}
+
+static void
 the_daemon_tells_about_itself(void **state)
 {
 	struct house *h = *state;
@@ -1185,6 +1236,7 @@ main(void)
 		HOUSED(lists_come_in_pages),
 		HOUSED(the_value_of_a_key_is_told_once),
 		HOUSED(settings_are_kept_and_in_force),
+		HOUSED(prices_are_judged_before_they_are_taken),
 		HOUSED(the_daemon_tells_about_itself),
 		HOUSED(an_account_is_asked_and_never_repeats_its_credential),
 		HOUSED(an_account_that_never_answers_keeps_nobody_from_leaving),

@@ -156,6 +156,41 @@ print(const char *json, int width, bool colour, char *out, size_t room)
 }
 
 static void
+money_has_as_many_digits_as_it_needs(void **state)
+{
+	static const struct {
+		const char *row, *want;
+	} cases[] = {
+		{ "{\"n\":0}", "$0" },
+		{ "{\"n\":1}", "$0.000001" },
+		{ "{\"n\":999}", "$0.000999" },
+		{ "{\"n\":7500}", "$0.0075" },
+		{ "{\"n\":999949}", "$0.9999" },
+		{ "{\"n\":999950}", "$1.0000" },
+		{ "{\"n\":1000000}", "$1.00" },
+		{ "{\"n\":1234567890}", "$1234.57" },
+		{ "{\"n\":-7500}", "-$0.0075" },
+	};
+	const struct column c = { "N", "n", CELL_MONEY, false };
+	struct output o = { .to = stdout };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json *root;
+		struct buf text;
+
+		buf_init(&text, 4096);
+		assert_int_equal(json_parse(str_of(cases[i].row), 4096, &root,
+				     NULL),
+		    OK);
+		cell_write(&o, &c, root, &text);
+		assert_string_equal(buf_cstr(&text), cases[i].want);
+		json_free(root);
+		buf_fini(&text);
+	}
+}
+
+static void
 a_table_lines_up(void **state)
 {
 	char text[4096];
@@ -311,6 +346,7 @@ main(void)
 		cmocka_unit_test(foreign_text_cannot_command_a_terminal),
 		cmocka_unit_test(no_byte_whatsoever_gets_through_as_a_command),
 		cmocka_unit_test(width_is_what_a_terminal_takes),
+		cmocka_unit_test(money_has_as_many_digits_as_it_needs),
 		cmocka_unit_test(a_table_lines_up),
 		cmocka_unit_test(a_table_is_cut_where_it_may_be),
 		cmocka_unit_test(colours_are_never_all_there_is),
