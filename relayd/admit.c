@@ -346,7 +346,7 @@ on_head(struct conn *c)
 	make_id(r);
 	note_client(r);
 	if (str_eq(c->head->method, STR("OPTIONS"))) {
-		r->is_options = true;
+		r->is_options = c->forgets = true;
 		conn_accept(c, LOCAL_BODY_MAX);
 		return;
 	}
@@ -356,6 +356,7 @@ on_head(struct conn *c)
 			return;
 		}
 	scan_init(&r->scan, r->dialect->wants, WANT_COUNT);
+	c->forgets = is_local(r->op);
 	conn_accept(c, is_local(r->op) ? LOCAL_BODY_MAX : r->d->conf->max_body);
 }
 

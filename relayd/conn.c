@@ -159,7 +159,7 @@ on_timer(void *arg)
 		    c->d->settings.body_rate_min_bytes / 1000;
 
 		/* The grace may have been made longer meanwhile. */
-		if (rated_ms <= 0 || buf_len(&c->body) >= due) {
+		if (rated_ms <= 0 || c->body_got >= due) {
 			set_timer(c, 1000);
 			return;
 		}
@@ -258,15 +258,20 @@ conn_drop_body(struct conn *c)
 static void
 body_grew(struct conn *c, struct str piece)
 {
+	c->body_got += piece.len;
 	budget(c);
 	if (piece.len && c->owner)
 		c->user->body(c, piece);
+	if (c->forgets)
+		conn_drop_body(c);
 }
 
 static void
 body_spoiled(struct conn *c, enum err e)
 {
 	c->keeps = false;
+	/* The first word counts. */
+	c->accepted = false;
 	if (e == ERR_LIMIT)
 		c->user->spoiled(c, FAULT_TOO_BIG,
 		    "the request body is larger than this relay accepts");
@@ -294,6 +299,8 @@ body_take(struct conn *c, struct str bytes, size_t *out_used)
 		bytes = str_skip(bytes, used);
 		total += used;
 	}
+	if (!e && c->body_got + buf_len(&c->body) - from > c->body.max)
+		e = ERR_LIMIT;
 	*out_used = total;
 	if (!e)
 		body_grew(c, str_skip(buf_str(&c->body), from));
@@ -323,7 +330,8 @@ read_length_body(struct conn *c)
 		ssize_t n;
 		char *at;
 
-		if (buf_room(&c->body, want, &at, &room)) {
+		if (c->body_got + want > c->body.max ||
+		    buf_room(&c->body, want, &at, &room)) {
 			body_spoiled(c, ERR_LIMIT);
 			return true;
 		}
@@ -460,7 +468,8 @@ understand_head(struct conn *c)
 	take_head(c, used);
 	http1_body_init(&c->framing, c->head);
 	c->keeps = c->head->keep_alive && !c->d->draining;
-	c->answered = c->accepted = false;
+	c->answered = c->accepted = c->forgets = false;
+	c->body_got = 0;
 	c->phase = CONN_BODY;
 	c->body_began_ms = loop_ms(c->d->loop);
 	c->user->head(c);

@@ -68,6 +68,7 @@ struct conn {
 	short noted; /* EV_ bits since the last turn */
 	bool read_armed, write_armed;
 	bool accepted; /* the user wants the body */
+	bool forgets;  /* but only to be rid of it: none is kept */
 	bool answered, keeps;
 	bool told_room; /* the user waits for room() */
 	struct buf in;	/* not understood yet */
@@ -76,6 +77,7 @@ struct conn {
 	struct http1_head *head;
 	struct http1_body framing;
 	struct buf body;
+	uint64_t body_got;
 	size_t body_charged; /* bytes of it in the daemon's budget */
 	int64_t body_began_ms;
 	struct buf out;
@@ -90,7 +92,8 @@ void conn_drain(struct conn *c);
 /* End it now, whatever is under way; the user is told gone(). */
 void conn_kill(struct conn *c);
 
-/* The body is wanted, up to max bytes; sends 100 Continue when asked to. */
+/* The body is wanted, up to max bytes (set `forgets` before when it is only to
+ * be read away, `body` stays empty then); sends 100 Continue when asked to. */
 void conn_accept(struct conn *c, uint64_t max);
 /* Will the connection be used again after this answer? */
 bool conn_keeps(const struct conn *c);
