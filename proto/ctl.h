@@ -56,10 +56,10 @@ enum ctl_type {
 	CTL_TEXT,
 	CTL_NUMBER,
 	CTL_FLAG,
-	CTL_WHEN,   /* "2026-11-01", "7d": the daemon reads it */
-	CTL_SECRET, /* text that never stands in argv */
+	CTL_WHEN,    /* "2026-11-01", "7d": the daemon reads it */
+	CTL_SECRET,  /* text that never stands in argv */
 	CTL_CONTENT, /* of a file: the base64 of it, packed with zstd */
-	CTL_FIELDS, /* an object of texts: every option that is not listed */
+	CTL_FIELDS,  /* an object of texts: every option that is not listed */
 };
 
 struct ctl_param {

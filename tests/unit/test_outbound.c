@@ -130,8 +130,7 @@ one_credential_goes_out_and_it_is_not_the_clients(void **state)
 		"x-api-key: of-the-client\r\n",
 		"api-key: of-the-client\r\n",
 		"X-Goog-Api-Key: of-the-client\r\n",
-		"x-api-key: of-the-client\r\n"
-		"Authorization: Bearer of-the-client\r\n",
+		"x-api-key: of-the-client\r\nauthorization: of-the-client\r\n",
 		"Proxy-Authorization: Basic of-the-client\r\n",
 		"Cookie: key=of-the-client\r\n",
 		"x-cr-api-key: of-the-client\r\n",

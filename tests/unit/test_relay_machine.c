@@ -655,7 +655,7 @@ static const char *
 any_act(void *arg, struct str path)
 {
 	struct crowd *c = arg;
-	unsigned count = 0;
+	unsigned count = 1;
 
 	(void)path;
 	while (player_act(count))
