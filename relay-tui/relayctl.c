@@ -162,9 +162,18 @@ static enum verdict
 run_local(struct command *c)
 {
 	const struct ctl_arg *client = ctl_match_arg(c->match, "client");
+	const struct ctl_arg *mode = ctl_match_arg(c->match, "mode");
 	const char *words[CTL_ARGS_MAX];
 	int count = 0;
+	char name[96];
 
+	if (client && mode && !str_eq(mode->value, STR("key"))) {
+		/* "gemini gca" is the settings of that name. */
+		snprintf(name, sizeof(name), "%.*s-%.*s",
+		    STR_ARG(str_first(client->value, 40)),
+		    STR_ARG(str_first(mode->value, 40)));
+		return command_env(c, str_of(name));
+	}
 	if (client)
 		return command_env(c, client->value);
 	for (unsigned i = 0; i < c->match->count; i++)

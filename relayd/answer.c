@@ -519,17 +519,27 @@ do_silent(struct relay *r)
 /* Waits for the receipt's commit; outlives the relay if the client leaves. */
 struct seal_job {
 	struct job job;
+	struct ulid id;
 	struct relay *r;
 };
+
+/* How long an end is held for a disk that does not take it, and how long until
+ * it is asked once more.  After that the journal, which survives a kill, has
+ * to do: a client must not wait for ever. */
+#define SEAL_MS	      30000
+#define SEAL_AGAIN_MS 250
 
 static enum err
 seal_work(struct job *j, struct txn *t, struct why *out_why)
 {
-	/* Being in the same transaction as the journal is all it is for. */
-	(void)j;
-	(void)t;
+	struct seal_job *s = (struct seal_job *)j;
+	struct str row;
+
+	/* What the journal holds is folded into a transaction before its jobs,
+	 * unless the last one was lost: then it is not there yet. */
 	(void)out_why;
-	return OK;
+	return txn_get(t, TABLE_receipt,
+	    str_at((const char *)s->id.byte, sizeof(s->id.byte)), &row);
 }
 
 static void
@@ -539,21 +549,53 @@ seal_done(struct job *j)
 
 	if (s->r) {
 		s->r->sealing = NULL;
-		relay_post(s->r, E_STORED);
+		if (!j->result)
+			relay_post(s->r, E_STORED);
+		else
+			relay_wait_until(s->r,
+			    loop_ms(s->r->d->loop) + SEAL_AGAIN_MS);
 	}
 	free(s);
+}
+
+static void
+ask_the_store(struct relay *r)
+{
+	struct seal_job *s = xcalloc(1, sizeof(*s));
+
+	s->job = (struct job){ .work = seal_work, .done = seal_done };
+	s->id = r->id;
+	s->r = r;
+	r->sealing = s;
+	store_post(r->d->store, LANE_WRITE, &s->job);
+	relay_wait_until(r, r->deadline_ms);
 }
 
 static enum relay_state
 seal(struct relay *r)
 {
-	struct seal_job *s = xcalloc(1, sizeof(*s));
+	/* What follows the end is not read meanwhile. */
+	upstream_hold(&r->up, true);
+	r->deadline_ms = loop_ms(r->d->loop) + SEAL_MS;
+	ask_the_store(r);
+	return R_SEALING;
+}
 
-	s->job = (struct job){ .work = seal_work, .done = seal_done };
-	s->r = r;
-	r->sealing = s;
-	store_post(r->d->store, LANE_WRITE, &s->job);
-	timer_clear(r->d->loop, &r->timer);
+/* SEALING's timer: the store failed, or is silent for too long. */
+enum relay_state
+do_reseal(struct relay *r)
+{
+	if (loop_ms(r->d->loop) >= r->deadline_ms) {
+		log_note(LOG_ERROR, "seal",
+		    "%s: the receipt is not on disk after %d s; the end is "
+		    "shown all the same",
+		    r->id_text, SEAL_MS / 1000);
+		return do_unseal(r);
+	}
+	if (!r->sealing)
+		ask_the_store(r);
+	else
+		relay_wait_until(r, r->deadline_ms);
 	return R_SEALING;
 }
 
@@ -568,6 +610,8 @@ answer_forget_seal(struct relay *r)
 enum relay_state
 do_unseal(struct relay *r)
 {
+	answer_forget_seal(r);
+	upstream_hold(&r->up, false);
 	show_head(r);
 	emit_whole(r);
 	if (is_ended(r))

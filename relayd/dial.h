@@ -29,6 +29,8 @@ enum err
 dialer_new(struct loop *l, struct dns *dns, const struct dialer_conf *conf,
     struct dialer **out, struct why *out_why) CHECKED;
 void dialer_free(struct dialer *d);
+/* For connections that are begun from now on. */
+void dialer_set_connect_wait(struct dialer *d, unsigned connect_wait_ms);
 
 /* Where to, and which way.  Strings are copied by dial_start(). */
 struct dial_to {

@@ -42,6 +42,12 @@ dialer_new(struct loop *l, struct dns *dns, const struct dialer_conf *conf,
 }
 
 void
+dialer_set_connect_wait(struct dialer *d, unsigned connect_wait_ms)
+{
+	d->conf.connect_wait_ms = connect_wait_ms;
+}
+
+void
 dialer_free(struct dialer *d)
 {
 	if (!d)

@@ -211,6 +211,7 @@ enum relay_state do_leave(struct relay *r);
 enum relay_state do_tail(struct relay *r);
 enum relay_state do_close(struct relay *r);
 enum relay_state do_unseal(struct relay *r);
+enum relay_state do_reseal(struct relay *r);
 enum relay_state do_settle(struct relay *r);
 /* Count it by how it ended; the first word counts. */
 void relay_tally(struct relay *r, enum outcome outcome);

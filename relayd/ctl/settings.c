@@ -10,6 +10,7 @@
 
 #include "relayd/control.h"
 #include "relayd/daemon.h"
+#include "relayd/dial.h"
 #include "relayd/setting.h"
 
 static void
@@ -101,6 +102,10 @@ change_done(struct job *j)
 	if (e) {
 		ctl_refuse(c, e, &j->why);
 	} else {
+		/* The one that is kept elsewhere as well. */
+		if (c->daemon->dialer)
+			dialer_set_connect_wait(c->daemon->dialer,
+			    (unsigned)c->daemon->settings.connect_wait_ms);
 		put_setting(&c->out, &c->daemon->settings, ch->nr);
 		ctl_answer(c, 0, STR(""));
 	}
