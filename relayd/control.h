@@ -93,6 +93,10 @@ struct audit_who ctl_who(const struct ctl_call *c);
 void ctl_wait(struct ctl_call *c, void (*abandon)(struct ctl_call *take_c),
     void *state);
 
+/* ERR_STALE unless the caller named no revision, or this one. */
+enum err ctl_check_rev(const struct ctl_call *c, uint64_t rev,
+    struct why *out_why) CHECKED;
+
 /* Parameters; empty, 0, false when absent. */
 struct str ctl_text(const struct ctl_call *c, const char *name);
 int64_t ctl_number(const struct ctl_call *c, const char *name);

@@ -120,6 +120,16 @@ ctl_who(const struct ctl_call *c)
 		.method = ctl_row(c->method)->method };
 }
 
+enum err
+ctl_check_rev(const struct ctl_call *c, uint64_t rev, struct why *out_why)
+{
+	if (c->if_rev && c->if_rev != rev)
+		return why_set(out_why, ERR_STALE, "if_rev",
+		    "it has been changed meanwhile and is at revision %llu",
+		    (unsigned long long)rev);
+	return OK;
+}
+
 /* --- parameters ------------------------------------------------------------ */
 
 struct str

@@ -370,16 +370,6 @@ ctl_account_add(struct ctl_call *c)
 	buf_fini(&d.text);
 }
 
-static enum err
-check_rev(const struct ctl_call *c, uint64_t rev, struct why *out_why)
-{
-	if (c->if_rev && c->if_rev != rev)
-		return why_set(out_why, ERR_STALE, "if_rev",
-		    "it has been changed meanwhile and is at revision %llu",
-		    (unsigned long long)rev);
-	return OK;
-}
-
 /* Check the draft of an account that is there, then rehearse or save it. */
 static void
 finish(struct ctl_call *c, const struct account *a, struct draft *d, enum err e,
@@ -390,7 +380,7 @@ finish(struct ctl_call *c, const struct account *a, struct draft *d, enum err e,
 	if (!e)
 		e = account_check(&d->rec, why);
 	if (!e)
-		e = check_rev(c, a->rec.rev, why);
+		e = ctl_check_rev(c, a->rec.rev, why);
 	if (e)
 		ctl_refuse(c, e, why);
 	else if (c->dry_run)
@@ -504,7 +494,7 @@ ctl_account_rm(struct ctl_call *c)
 
 	if (!a)
 		return;
-	e = check_rev(c, a->rec.rev, &why);
+	e = ctl_check_rev(c, a->rec.rev, &why);
 	if (e) {
 		ctl_refuse(c, e, &why);
 		return;

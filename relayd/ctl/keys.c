@@ -297,16 +297,6 @@ on_saved(void *arg, enum err e, const struct why *why, struct apikey *k)
 	ctl_answer(c, k->rec.rev, STR(""));
 }
 
-static enum err
-check_rev(const struct ctl_call *c, uint64_t rev, struct why *out_why)
-{
-	if (c->if_rev && c->if_rev != rev)
-		return why_set(out_why, ERR_STALE, "if_rev",
-		    "it has been changed meanwhile and is at revision %llu",
-		    (unsigned long long)rev);
-	return OK;
-}
-
 /* Rehearse or save. */
 static void
 finish(struct ctl_call *c, const struct apikey *k, const struct apikey_rec *r,
@@ -315,7 +305,7 @@ finish(struct ctl_call *c, const struct apikey *k, const struct apikey_rec *r,
 	const struct audit_who who = ctl_who(c);
 
 	if (!e)
-		e = check_rev(c, k->rec.rev, why);
+		e = ctl_check_rev(c, k->rec.rev, why);
 	if (e)
 		ctl_refuse(c, e, why);
 	else if (c->dry_run)
@@ -393,7 +383,7 @@ ctl_key_rm(struct ctl_call *c)
 
 	if (!k)
 		return;
-	e = check_rev(c, k->rec.rev, &why);
+	e = ctl_check_rev(c, k->rec.rev, &why);
 	if (e) {
 		ctl_refuse(c, e, &why);
 		return;
