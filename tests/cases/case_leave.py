@@ -165,11 +165,12 @@ class Phases(Leave):
 
     def test_who_leaves_is_charged_by_estimate_and_flagged(self):
         s = self.relay.connect()
-        place = self.relay.mark()
         s.sendall(ask_bytes(self.relay.key, ANTHROPIC,
                             keys="events=50;interval=1000;usage=70,9;text=" +
                             "chunk" * 50))
         self.streaming(s)
+        # Those of the test before have said their last word by now.
+        place = self.relay.mark()
         leave(s, False)
         line = self.relay.wait_log("outcome=gone", place)
         name = line.split(" id=")[1].split()[0]
