@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "proto/enc.h"
 #include "proto/mem.h"
 
 #include "store/store.h"
@@ -23,27 +24,6 @@ static const char digits[] =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /* --- values -------------------------------------------------------------------- */
-
-/* 32 bytes as a number, in 43 digits of base 62. */
-static void
-put_base62(const uint8_t bytes[RANDOM_LEN], char out[DIGITS_LEN])
-{
-	uint8_t number[RANDOM_LEN];
-
-	memcpy(number, bytes, sizeof(number));
-	for (int i = DIGITS_LEN - 1; i >= 0; i--) {
-		unsigned rest = 0;
-
-		for (size_t k = 0; k < sizeof(number); k++) {
-			unsigned n = rest * 256 + number[k];
-
-			number[k] = (uint8_t)(n / 62);
-			rest = n % 62;
-		}
-		out[i] = digits[rest];
-	}
-	sodium_memzero(number, sizeof(number));
-}
 
 /* Six digits over what stands before them: tells a typing error from a key
  * that is not known.  It protects nothing, so an unkeyed hash is right. */
@@ -67,10 +47,16 @@ void
 apikey_make_value(char out[APIKEY_VALUE_LEN + 1])
 {
 	uint8_t random[RANDOM_LEN];
+	struct buf text;
+	enum err e;
 
 	randombytes_buf(random, sizeof(random));
+	buf_init(&text, DIGITS_LEN);
+	e = enc_base62(&text, str_at((const char *)random, sizeof(random)));
+	assert(e == OK && buf_len(&text) == DIGITS_LEN);
 	memcpy(out, "cr_", 3);
-	put_base62(random, out + 3);
+	memcpy(out + 3, buf_str(&text).at, DIGITS_LEN);
+	buf_wipe(&text);
 	put_check(out, 3 + DIGITS_LEN, out + 3 + DIGITS_LEN);
 	out[APIKEY_VALUE_LEN] = '\0';
 	sodium_memzero(random, sizeof(random));

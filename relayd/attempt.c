@@ -81,7 +81,6 @@ nobody(struct relay *r, const struct sched_choice *c)
 			  : "no account is set up yet that serves %s (%s); see "
 			    "relayctl account add",
 		    r->dialect->label, op_name(r->op));
-		r->fault = FAULT_ROUTE;
 		return do_refuse(r);
 	}
 	if (there == c->fell[SIEVE_KIND] + c->fell[SIEVE_MODEL]) {
