@@ -65,59 +65,18 @@ account_field_at(const struct provider *p, unsigned i)
 	return NULL;
 }
 
-/* Outside names have '-' where members have '_'. */
-static bool
-same_name(struct str a, struct str b)
-{
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++) {
-		char x = a.at[i] == '_' ? '-' : a.at[i];
-		char y = b.at[i] == '_' ? '-' : b.at[i];
-
-		if (x != y)
-			return false;
-	}
-	return true;
-}
-
 const struct field *
 account_field_find(const struct provider *p, struct str name)
 {
 	const struct field *f;
 
 	for (unsigned i = 0; (f = account_field_at(p, i)); i++)
-		if (same_name(str_of(f->name), name))
+		if (field_same_name(str_of(f->name), name))
 			return f;
 	return NULL;
 }
 
 /* --- checking --------------------------------------------------------------- */
-
-static bool
-is_name(struct str s)
-{
-	if (s.len == 0 || s.len > 64)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.at[i];
-		bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9');
-
-		if (!word && !(i > 0 && (c == '-' || c == '_' || c == '.')))
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_text(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.at[i] < 0x20 || s.at[i] == 0x7f)
-			return false;
-	return true;
-}
 
 static enum err
 check_url(struct str text, bool proxy, const char *field, struct why *out_why)
@@ -159,7 +118,7 @@ account_check(const struct account_rec *r, struct why *out_why)
 	int64_t rate;
 	enum err e;
 
-	if (!is_name(r->name))
+	if (!field_is_name(r->name))
 		return why_set(out_why, ERR_VALUE, "name",
 		    "must be 1 to 64 letters, digits, '-', '_' or '.', and "
 		    "begin with a letter or digit");
@@ -186,98 +145,19 @@ account_check(const struct account_rec *r, struct why *out_why)
 		return why_set(out_why, ERR_VALUE, "rate",
 		    "must be a factor above 0 and at most 1000, for example "
 		    "0.8");
-	if (!is_text(r->note) || !is_text(r->models) || !is_text(r->user_agent))
+	if (!field_is_text(r->note) || !field_is_text(r->models) ||
+	    !field_is_text(r->user_agent))
 		return why_set(out_why, ERR_VALUE, "",
 		    "control characters are not allowed in text");
 	return OK;
-}
-
-/* --- setting a field from text ------------------------------------------------ */
-
-static enum err
-flag_of(struct str value, bool *out)
-{
-	if (str_ieq(value, STR("yes")) || str_ieq(value, STR("true")) ||
-	    str_ieq(value, STR("on")) || str_eq(value, STR("1")))
-		*out = true;
-	else if (str_ieq(value, STR("no")) || str_ieq(value, STR("false")) ||
-	    str_ieq(value, STR("off")) || str_eq(value, STR("0")))
-		*out = false;
-	else
-		return ERR_VALUE;
-	return OK;
-}
-
-static bool
-is_choice(struct str value, const char *choices)
-{
-	struct str rest = str_of(choices);
-
-	while (rest.at)
-		if (str_eq(str_cut(&rest, '|'), value))
-			return true;
-	return false;
-}
-
-static const struct rec_field *
-member_of(struct str name)
-{
-	for (size_t i = 0; i < account_kind.count; i++)
-		if (same_name(str_of(account_kind.fields[i].name), name))
-			return &account_kind.fields[i];
-	return NULL;
-}
-
-static enum err
-keep(struct buf *text, struct str value, struct str *out, struct why *out_why)
-{
-	/* The buffer must not move: what was kept before points into it. */
-	if (!text->mem || text->size - text->end < value.len + 1)
-		return why_set(out_why, ERR_LIMIT, "", "too much text");
-	*out = str_at(text->mem + text->end, value.len);
-	return buf_add(text, value);
 }
 
 enum err
 account_field_set(struct account_rec *r, const struct provider *p,
     struct str name, struct str value, struct buf *io_text, struct why *out_why)
 {
-	const struct field *f = account_field_find(p, name);
-	const struct rec_field *m = f ? member_of(str_of(f->name)) : NULL;
-	char *member;
-	uint64_t n;
-
-	if (!f || !m || f->type == FIELD_SECRET)
-		return why_set(out_why, ERR_UNKNOWN, "",
-		    "%s has no field \"%.*s\" that can be set so", p->name,
-		    STR_ARG(str_first(name, 40)));
-	member = (char *)r + m->offset;
-	switch (f->type) {
-	case FIELD_FLAG:
-		if (flag_of(value, (bool *)(void *)member))
-			return why_set(out_why, ERR_VALUE, f->name,
-			    "must be yes or no");
-		return OK;
-	case FIELD_COUNT:
-		if (str_u64(value, &n) || n < f->min || n > f->max)
-			return why_set(out_why, ERR_VALUE, f->name,
-			    "must be a number from %llu to %llu",
-			    (unsigned long long)f->min,
-			    (unsigned long long)f->max);
-		*(uint64_t *)(void *)member = n;
-		return OK;
-	case FIELD_CHOICE:
-		if (value.len && !is_choice(value, f->choices))
-			return why_set(out_why, ERR_VALUE, f->name,
-			    "must be one of %s", f->choices);
-		break;
-	case FIELD_TEXT:
-	case FIELD_URL:
-	case FIELD_LIST:
-	case FIELD_SECRET:
-		break;
-	}
-	return keep(io_text, value, (struct str *)(void *)member, out_why);
+	return field_set(&account_kind, r, account_field_find(p, name), p->name,
+	    name, value, io_text, out_why);
 }
 
 /* --- this moment ---------------------------------------------------------------- */

@@ -40,6 +40,7 @@ struct account {
 	uint64_t requests, failures; /* since start */
 	char last_error[160];
 	int64_t last_error_wall_ms;
+	bool is_trouble_told; /* and its end has to be */
 	unsigned generation; /* changes with what a connection depends on */
 };
 

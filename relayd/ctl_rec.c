@@ -77,6 +77,23 @@ ctl_put_rec(struct json_out *j, const struct rec_kind *kind, const void *rec)
 	ctl_put_rec_but(j, kind, rec, STR(""));
 }
 
+void
+ctl_put_field(struct json_out *j, const struct field *f)
+{
+	json_open(j, '{');
+	json_say(j, "name", str_of(f->name));
+	json_say(j, "type", str_of(field_type_name(f->type)));
+	json_say_bool(j, "required", f->required);
+	if (f->type == FIELD_COUNT) {
+		json_say_i64(j, "min", (int64_t)f->min);
+		json_say_i64(j, "max", (int64_t)f->max);
+	}
+	if (f->choices)
+		json_say(j, "choices", str_of(f->choices));
+	json_say(j, "help", str_of(f->help));
+	json_close(j, '}');
+}
+
 static bool
 differs(const struct rec_field *f, const void *a, const void *b)
 {

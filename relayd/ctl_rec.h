@@ -8,6 +8,8 @@
 
 #include "store/rec.h"
 
+#include "relayd/field.h"
+
 /* The members of a record into an open object.  Sealed members and digests
  * are left out: they have no form for people. */
 void
@@ -20,6 +22,9 @@ void ctl_put_rec_but(struct json_out *j, const struct rec_kind *kind,
  * array; what the daemon keeps by itself (rev, *_at) is left out. */
 void ctl_put_changes(struct json_out *j, const struct rec_kind *kind,
     const void *from, const void *to);
+
+/* What can be said about a thing, as an object. */
+void ctl_put_field(struct json_out *j, const struct field *f);
 
 /* One line of UTF-8 without control bytes, at most max bytes. */
 enum err ctl_check_text(struct str s, size_t max, const char *field,

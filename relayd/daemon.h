@@ -17,7 +17,9 @@ struct dns;
 struct keyring;
 struct ledger;
 struct listeners;
+struct lookout;
 struct loop;
+struct notices;
 struct pool;
 struct price_table;
 struct relays;
@@ -45,6 +47,8 @@ struct daemon {
 	struct relays *relays;
 	struct control *control;
 	struct vitals *vitals;
+	struct notices *notices;
+	struct lookout *lookout;
 	int64_t started_wall_ms;
 	int64_t started_ms; /* monotonic */
 	bool draining;

@@ -26,6 +26,8 @@
 #include "relayd/ledger.h"
 #include "relayd/listen.h"
 #include "relayd/log.h"
+#include "relayd/lookout.h"
+#include "relayd/notice.h"
 #include "relayd/prices.h"
 #include "relayd/relay.h"
 #include "relayd/sandbox.h"
@@ -110,6 +112,9 @@ drain(struct process *p)
 	log_note(LOG_INFO, "drain", "no new requests; %llu are under way",
 	    (unsigned long long)d->counters.requests_now);
 	sdnotify_stopping(&p->notify, "finishing the requests under way");
+	notice_raise(d->notices, NOTICE_stop, STR(""),
+	    "%llu requests are under way, and may end",
+	    (unsigned long long)d->counters.requests_now);
 	d->draining = true;
 	listeners_stop(d->listeners);
 	for (c = LIST_FIRST(&d->conns); c; c = next) {
@@ -371,6 +376,8 @@ bear(struct process *p, struct why *out_why)
 		e = bear_net(d, out_why);
 	if (e)
 		return e;
+	d->notices = notices_new(d->loop, &d->settings);
+	d->lookout = lookout_new(d);
 	upstreams_new(d, &d->upstreams);
 	relays_new(d, &d->relays);
 	e = control_new(d, &d->control, out_why);
@@ -402,7 +409,10 @@ bury(struct process *p)
 	upstreams_free(d->upstreams);
 	dialer_free(d->dialer);
 	dns_free(d->dns);
+	lookout_stop(d->lookout);
 	store_close(d->store);
+	lookout_free(d->lookout);
+	notices_free(d->notices);
 	ledger_free(d->ledger);
 	price_table_unref(d->prices);
 	if (d->keys && d->keys->store)
@@ -441,6 +451,9 @@ say_ready(struct process *p)
 	log_note(LOG_INFO, "ready",
 	    "relayd %s: %u accounts, %u keys, control at %s", relayd_version,
 	    d->pool->count, d->keys->count, d->conf->control);
+	notice_raise(d->notices, NOTICE_start, STR(""),
+	    "version %s, %u accounts, %u keys", relayd_version, d->pool->count,
+	    d->keys->count);
 	sdnotify_ready(&p->notify, "serving");
 }
 

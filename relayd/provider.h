@@ -8,29 +8,9 @@
 #include "proto/dialect.h"
 #include "proto/http1.h"
 
+#include "relayd/field.h"
+
 struct account;
-
-/* What an operator can say about an account: makes the command line, the
- * forms and the checks.  `name` is a member of struct account_rec; with a '-'
- * on the outside where the member has '_'. */
-enum field_type {
-	FIELD_TEXT,
-	FIELD_URL,
-	FIELD_LIST,  /* comma-separated globs */
-	FIELD_COUNT, /* min to max */
-	FIELD_FLAG,
-	FIELD_CHOICE, /* one of `choices`, separated by '|' */
-	FIELD_SECRET, /* never shown, never in argv */
-};
-
-struct field {
-	const char *name;
-	enum field_type type;
-	bool required;
-	uint64_t min, max;
-	const char *choices;
-	const char *help;
-};
 
 /* What is asked of an upstream. */
 enum op {

@@ -16,6 +16,8 @@
 #include "relayd/daemon.h"
 #include "relayd/ledger.h"
 #include "relayd/log.h"
+#include "relayd/notice.h"
+#include "relayd/receipt.h"
 #include "relayd/tally.h"
 
 typedef enum relay_state move(struct relay *r);
@@ -390,6 +392,10 @@ relay_settle(struct relay *r, enum outcome outcome)
 	rec.outcome = outcome;
 	receipt_set_usage(&rec, &r->watch.usage);
 	relay_price(r, &rec);
+	if (rec.flags & RECEIPT_UNPRICED)
+		notice_raise(r->d->notices, NOTICE_model_unpriced, rec.model,
+		    "its requests are counted with a cost of nothing; "
+		    "`relayctl price override` gives it a price");
 	relay_tally(r, outcome);
 	if (r->tries)
 		tally_receipt(r->d->tally, r->dialect, &rec,

@@ -9,6 +9,7 @@
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
+#include "relayd/notice.h"
 
 /* The text of all fields of one record. */
 #define TEXT_MAX 8192
@@ -93,39 +94,6 @@ find_or_refuse(struct ctl_call *c)
 
 /* --- looking --------------------------------------------------------------- */
 
-static const char *
-type_name(enum field_type type)
-{
-	static const char *const names[] = {
-		[FIELD_TEXT] = "text",
-		[FIELD_URL] = "url",
-		[FIELD_LIST] = "list",
-		[FIELD_COUNT] = "count",
-		[FIELD_FLAG] = "flag",
-		[FIELD_CHOICE] = "choice",
-		[FIELD_SECRET] = "secret",
-	};
-
-	return names[type];
-}
-
-static void
-put_field(struct json_out *j, const struct field *f)
-{
-	json_open(j, '{');
-	json_say(j, "name", str_of(f->name));
-	json_say(j, "type", str_of(type_name(f->type)));
-	json_say_bool(j, "required", f->required);
-	if (f->type == FIELD_COUNT) {
-		json_say_i64(j, "min", (int64_t)f->min);
-		json_say_i64(j, "max", (int64_t)f->max);
-	}
-	if (f->choices)
-		json_say(j, "choices", str_of(f->choices));
-	json_say(j, "help", str_of(f->help));
-	json_close(j, '}');
-}
-
 static void
 put_kind(struct json_out *j, const struct provider *p)
 {
@@ -139,7 +107,7 @@ put_kind(struct json_out *j, const struct provider *p)
 	json_put_key(j, "fields");
 	json_open(j, '[');
 	for (unsigned i = 0; (f = account_field_at(p, i)); i++)
-		put_field(j, f);
+		ctl_put_field(j, f);
 	json_close(j, ']');
 	json_close(j, '}');
 }
@@ -298,6 +266,14 @@ on_saved(void *arg, enum err e, const struct why *why, struct account *a)
 		ctl_refuse(c, e, why);
 		return;
 	}
+	if (c->method == CTL_M_account_hold)
+		notice_raise(c->daemon->notices, NOTICE_account_held,
+		    a->rec.name, "by %.*s%s%.*s", STR_ARG(a->rec.held_by),
+		    a->rec.held_reason.len ? ": " : "",
+		    STR_ARG(a->rec.held_reason));
+	else if (c->method == CTL_M_account_release)
+		notice_raise(c->daemon->notices, NOTICE_account_released,
+		    a->rec.name, "by uid:%ld", (long)c->peer.uid);
 	put_account(c, a);
 	ctl_answer(c, a->rec.rev, STR(""));
 }
@@ -462,6 +438,7 @@ ctl_account_reset(struct ctl_call *c)
 	    STR("failures forgotten"));
 	gate_open_all(&a->gates);
 	a->last_error[0] = '\0';
+	a->is_trouble_told = false;
 	a->last_error_wall_ms = 0;
 	put_account(c, a);
 	ctl_answer(c, a->rec.rev, STR(""));

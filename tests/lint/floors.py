@@ -25,14 +25,14 @@ FLOORS = {
 # The storeys of relayd/, lowest first.  A new noun is added here; a file
 # "noun_more.c" stands with its noun.
 STOREYS = [
-    'daemon log conf place unit decimal price setting counters op vitals',
+    'daemon log conf field inert place unit decimal price setting counters op vitals',
     'loop sandbox sdnotify',
-    'listen conn curl upstream dial dialer wire way dns egress fetch',
-    'audit gate provider account apikey limit budget queue prices sticky keyring pool',
+    'listen conn curl upstream dial dialer wire way dns egress fetch mail',
+    'audit gate provider account apikey repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',
     'verdict sched sieve route sigv4 headers outbound openai_target',
     'relay admit attempt answer receipt outcome rollup dimension ledger models '
     'charge tally histogram',
-    'control peer ctl oauth renew notify expose metric metrics scrape',
+    'control peer ctl oauth renew notify lookout expose metric metrics scrape',
     'main',
 ]
 
@@ -40,6 +40,7 @@ STOREYS = [
 FAMILIES = {
     'proto/dialect': None,
     'relayd/provider': 5,
+    'relayd/channel': 5,
     'relayd/ctl': 7,
     'relay-tui/noun': None,
     'relay-tui/screen': None,
