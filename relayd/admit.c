@@ -21,8 +21,6 @@
 #include "relayd/price_table.h"
 #include "relayd/relay.h"
 
-/* Nobody is admitted when the journal is fuller than that. */
-#define JOURNAL_FULL 75
 /* The longest wait that is named to a client. */
 #define RETRY_MAX_S 3600
 
@@ -241,7 +239,7 @@ step_room(struct relay *r)
 	if (d->counters.body_bytes_now + h->length > d->conf->body_budget)
 		return refuse(r, FAULT_BUSY,
 		    "too many large requests at once; try again soon");
-	if (r->key && ledger_fill(d->ledger) > JOURNAL_FULL)
+	if (r->key && ledger_is_tight(d->ledger))
 		return refuse(r, FAULT_BUSY,
 		    "the disk cannot keep up with the accounting; try again "
 		    "soon");

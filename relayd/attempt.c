@@ -145,15 +145,17 @@ static enum err
 open_in_ledger(struct relay *r)
 {
 	struct receipt_rec rec;
+	enum err e;
 
 	if (r->opened)
 		return OK;
-	r->opened = true;
 	relay_receipt(r, &rec);
 	if (r->op == OP_GENERATE)
 		rec.input = (int64_t)(r->bytes_in / 4);
 	relay_price(r, &rec);
-	return ledger_open(r->d->ledger, &r->id, &rec);
+	e = ledger_open(r->d->ledger, &r->id, &rec);
+	r->opened = !e;
+	return e;
 }
 
 static void

@@ -4,7 +4,7 @@
  * Owns this run's ring.  The loop appends to it; all else here runs on the
  * store's writer thread, or before that is started.
  *
- *	entry	OPEN or DONE: ulid(16) receipt record
+ *	entry	OPEN, DONE or END (entry.h)
  *	meta	"ring" id(8): position(8), big-endian, of what is in the store
  *
  * A batch is folded in two looks: the first notes which requests are done,
@@ -23,21 +23,13 @@
 #include "store/journal.h"
 #include "store/store.h"
 
+#include "relayd/entry.h"
 #include "relayd/log.h"
 #include "relayd/receipt.h"
-
-enum entry_kind {
-	ENTRY_FOREIGN,
-	ENTRY_OPEN = 1,
-	ENTRY_DONE = 2,
-};
 
 /* In one transaction: some 0.1 s of the most that a machine can do. */
 #define BATCH_MAX 2048
 #define SLOTS	  (2 * BATCH_MAX)
-/* Texts of a receipt, and all its attempts, are cut to fit into an entry. */
-#define TEXT_MAX     256
-#define ATTEMPTS_MAX 4096
 
 struct entry {
 	struct ulid id;
@@ -50,6 +42,7 @@ struct batch {
 	struct entry entries[BATCH_MAX];
 	unsigned count;
 	uint16_t done[SLOTS]; /* 1 + index of a DONE, by ulid */
+	struct buf whole;     /* an END with what it was opened with */
 };
 
 struct ledger {
@@ -70,61 +63,21 @@ ledger_store(struct ledger *l)
 
 /* --- the loop's side ------------------------------------------------------- */
 
-/* Whole characters of UTF-8 stay whole. */
-static struct str
-text_cut(struct str s)
-{
-	size_t n = TEXT_MAX;
-
-	if (s.len <= TEXT_MAX)
-		return s;
-	while (n > 0 && ((uint8_t)s.at[n] & 0xc0) == 0x80)
-		n--;
-	return str_first(s, n);
-}
-
-static struct str
-attempts_cut(struct str s)
-{
-	struct str rest = str_first(s, ATTEMPTS_MAX), list = rest;
-	struct attempt_rec a;
-
-	if (s.len <= ATTEMPTS_MAX)
-		return s;
-	while (rec_attempts_next(&rest, &a))
-		continue;
-	return str_first(list, list.len - rest.len);
-}
-
-#define CUT_TEXT(name) cut.name = text_cut(cut.name);
-#define CUT_U64(name)
-#define CUT_I64(name)
-#define CUT_FLAG(name)
-
 static enum err
 append(struct ledger *l, enum entry_kind kind, const struct ulid *id,
     const struct receipt_rec *r)
 {
-	struct receipt_rec cut = *r;
 	enum err e;
 
-	cut.attempts = (struct str){ .at = NULL };
-#define X(type, name, since) CUT_##type(name)
-#include "store/rec/receipt.def"
-#undef X
-	cut.attempts = attempts_cut(r->attempts);
-	buf_clear(&l->encoded);
-	buf_must(&l->encoded, str_at((const char *)id->byte, 16));
-	e = receipt_rec_write(&cut, &l->encoded);
-	assert(e == OK);
+	entry_write(&l->encoded, id, r);
 	e = journal_append(l->ring, (uint8_t)kind, buf_str(&l->encoded));
 	if (!e)
 		store_poke(l->store);
 	return e;
 }
 
-static bool
-is_tight(const struct ledger *l)
+bool
+ledger_is_tight(const struct ledger *l)
 {
 	return journal_fill(l->ring) > LEDGER_FILL_MAX;
 }
@@ -133,7 +86,34 @@ enum err
 ledger_open(struct ledger *l, const struct ulid *id,
     const struct receipt_rec *r)
 {
-	return is_tight(l) ? ERR_FULL : append(l, ENTRY_OPEN, id, r);
+	enum err e = ledger_is_tight(l) ? ERR_FULL : journal_promise(l->ring);
+
+	if (e)
+		return e;
+	e = append(l, ENTRY_OPEN, id, r);
+	if (e)
+		journal_forgo(l->ring);
+	return e;
+}
+
+void
+ledger_end(struct ledger *l, const struct ulid *id, const struct receipt_rec *r)
+{
+	enum entry_kind kind = ENTRY_DONE;
+
+	entry_write(&l->encoded, id, r);
+	if (buf_len(&l->encoded) > JOURNAL_PROMISE_MAX) {
+		if (!journal_append(l->ring, ENTRY_DONE,
+			buf_str(&l->encoded))) {
+			journal_forgo(l->ring);
+			store_poke(l->store);
+			return;
+		}
+		kind = ENTRY_END;
+		entry_write_short(&l->encoded, id, r);
+	}
+	journal_redeem(l->ring, (uint8_t)kind, buf_str(&l->encoded));
+	store_poke(l->store);
 }
 
 enum err
@@ -142,7 +122,7 @@ ledger_done(struct ledger *l, const struct ulid *id,
 {
 	/* A client that is refused and asks again at once must not take the
 	 * room of answers that were paid for. */
-	if (r->outcome == OUTCOME_REFUSED && is_tight(l))
+	if (r->outcome == OUTCOME_REFUSED && ledger_is_tight(l))
 		return ERR_FULL;
 	return append(l, ENTRY_DONE, id, r);
 }
@@ -232,6 +212,32 @@ book(struct txn *t, const struct ulid *id, struct str encoded,
 	return txn_put(t, TABLE_receipt, id_key(id), encoded);
 }
 
+/* What it had no room for stands where it was opened: earlier in the ring, and
+ * so in flow by now.  Without that, which cannot be, the numbers count. */
+static enum err
+book_end(struct batch *b, const struct entry *n, struct txn *t,
+    struct sums *sums)
+{
+	struct receipt_rec end, opened;
+	struct str kept;
+	enum err e = receipt_rec_read(n->rec, &end);
+
+	if (e)
+		return e;
+	e = txn_get(t, TABLE_flow, id_key(&n->id), &kept);
+	if (e && e != ERR_UNKNOWN)
+		return e;
+	if (!e && !receipt_rec_read(kept, &opened))
+		entry_complete(&end, &opened);
+	buf_clear(&b->whole);
+	e = receipt_rec_write(&end, &b->whole);
+	if (!e)
+		e = txn_del(t, TABLE_flow, id_key(&n->id));
+	if (e && e != ERR_UNKNOWN)
+		return e;
+	return book(t, &n->id, buf_str(&b->whole), sums);
+}
+
 static enum err
 entry_fold(struct batch *b, const struct entry *n, struct txn *t,
     struct sums *sums)
@@ -251,6 +257,8 @@ entry_fold(struct batch *b, const struct entry *n, struct txn *t,
 		if (e && e != ERR_UNKNOWN)
 			return e;
 		return book(t, &n->id, n->rec, sums);
+	case ENTRY_END:
+		return book_end(b, n, t, sums);
 	case ENTRY_FOREIGN:
 		break;
 	}
@@ -613,6 +621,7 @@ ledger_new(struct store *s, const char *dir, struct ledger **out,
 
 	l->store = s;
 	buf_init(&l->encoded, JOURNAL_ENTRY_MAX);
+	buf_init(&l->batch.whole, (size_t)2 * JOURNAL_ENTRY_MAX);
 	e = take_over(l, dir, out_why);
 	if (!e)
 		e = journal_new(dir, JOURNAL_BYTES, &l->ring, out_why);
@@ -639,6 +648,7 @@ ledger_free(struct ledger *l)
 	else
 		journal_close(l->ring);
 	buf_fini(&l->encoded);
+	buf_fini(&l->batch.whole);
 	free(l);
 }
 

@@ -39,18 +39,21 @@ const struct ledger_found *ledger_found(const struct ledger *l);
 
 /* A request is sent to an account for the first time: r says what is known by
  * now.  Long texts are cut.  ERR_FULL: the disk does not keep up, and what is
- * left of the ring (above LEDGER_FILL_MAX) is for the ends of requests that
- * were let in before. */
+ * left of the ring (above LEDGER_FILL_MAX, or promised) is for the ends of
+ * requests that were let in before. */
 enum err ledger_open(struct ledger *l, const struct ulid *id,
     const struct receipt_rec *r) CHECKED;
-/* It has ended, opened before or not.  Before the client sees the end.
- * ERR_FULL: as above for what was refused anyway; for others only when there
- * is no room at all, and then one that was opened will be interrupted. */
+/* One that was opened has ended; before the client sees the end.  There is
+ * always room for that: it was promised. */
+void ledger_end(struct ledger *l, const struct ulid *id,
+    const struct receipt_rec *r);
+/* One has ended that never came to an account.  ERR_FULL. */
 enum err ledger_done(struct ledger *l, const struct ulid *id,
     const struct receipt_rec *r) CHECKED;
-/* How full the ring is, 0 to 100. */
+/* How full the ring is, 0 to 100; above LEDGER_FILL_MAX it is tight. */
 #define LEDGER_FILL_MAX 75
 unsigned ledger_fill(const struct ledger *l);
+bool ledger_is_tight(const struct ledger *l);
 
 /* Where its questions go. */
 struct store *ledger_store(struct ledger *l);

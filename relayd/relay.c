@@ -406,10 +406,10 @@ relay_settle(struct relay *r, enum outcome outcome)
 	/* Without a key there is nobody to account it to. */
 	if (!r->key)
 		return;
-	if (ledger_done(r->d->ledger, &r->id, &rec))
-		log_note(LOG_ERROR, "ledger",
-		    "the journal is full: the receipt of %s is lost",
-		    r->id_text);
+	if (r->opened)
+		ledger_end(r->d->ledger, &r->id, &rec);
+	else if (ledger_done(r->d->ledger, &r->id, &rec))
+		r->d->counters.unbooked_total++;
 	if (r->all->observer)
 		r->all->observer(r->all->observer_arg, &r->id, &rec);
 }

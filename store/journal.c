@@ -40,6 +40,10 @@
 #define ENTRY_HEAD   17
 #define GRAIN	     8
 #define CAPACITY_MIN (2 * (size_t)JOURNAL_ENTRY_MAX)
+/* What a promised entry takes at most, as entry_len() counts. */
+#define PROMISED                                                               \
+	((ENTRY_HEAD + (uint64_t)JOURNAL_PROMISE_MAX + GRAIN - 1) / GRAIN *    \
+	    GRAIN)
 /* Room for "journal-" 16 digits ".ring". */
 #define NAME_PATTERN "journal-%016" PRIx64 ".ring"
 
@@ -66,6 +70,7 @@ struct journal {
 	uint64_t id, capacity;
 	bool read_only;
 	_Alignas(64) _Atomic uint64_t head;
+	uint64_t promises; /* the loop's */
 };
 
 static uint32_t
@@ -373,29 +378,95 @@ entry_read(const struct journal *j, uint64_t at, struct entry_head *out_head,
 
 /* --- the loop's side ------------------------------------------------------- */
 
+/* Where an entry of that size goes: the next lap when this one has no room. */
+static uint64_t
+place(const struct journal *j, uint64_t head, size_t len)
+{
+	uint64_t room = room_in_lap(j, head);
+
+	return room < len ? head + room : head;
+}
+
+/* What `promises` entries can take behind `head` at the most.  The room there
+ * is spans the end of a lap once at the most, and what is lost there is less
+ * than one of them. */
+static uint64_t
+promised_bytes(const struct journal *j, uint64_t head, uint64_t promises)
+{
+	uint64_t bytes = promises * PROMISED;
+
+	return bytes > room_in_lap(j, head) ? bytes + PROMISED - GRAIN : bytes;
+}
+
+static bool
+fits(const struct journal *j, uint64_t head, uint64_t promises)
+{
+	uint64_t released =
+	    atomic_load_explicit(&j->released, memory_order_acquire);
+
+	return head + promised_bytes(j, head, promises) - released <=
+	    j->capacity;
+}
+
+static void
+entry_put(struct journal *j, uint64_t at, uint8_t kind, struct str payload)
+{
+	struct entry_head h = {
+		.len = (uint32_t)payload.len, .position = at, .kind = kind
+	};
+
+	h.crc = entry_crc(j, &h, payload);
+	entry_write(j->ring + at % j->capacity, &h, payload);
+	atomic_store_explicit(&j->head, at + entry_len(payload.len),
+	    memory_order_release);
+}
+
 enum err
 journal_append(struct journal *j, uint8_t kind, struct str payload)
 {
-	uint64_t head = atomic_load_explicit(&j->head, memory_order_relaxed);
-	uint64_t released =
-	    atomic_load_explicit(&j->released, memory_order_acquire);
-	struct entry_head h = { .kind = kind };
-	size_t len;
+	uint64_t at = atomic_load_explicit(&j->head, memory_order_relaxed);
+	size_t len = entry_len(payload.len);
 
 	assert(!j->read_only);
 	if (payload.len > JOURNAL_ENTRY_MAX)
 		return ERR_LIMIT;
-	len = entry_len(payload.len);
-	if (room_in_lap(j, head) < len)
-		head += room_in_lap(j, head);
-	if (head + len - released > j->capacity)
+	at = place(j, at, len);
+	if (!fits(j, at + len, j->promises))
 		return ERR_FULL;
-	h.len = (uint32_t)payload.len;
-	h.position = head;
-	h.crc = entry_crc(j, &h, payload);
-	entry_write(j->ring + head % j->capacity, &h, payload);
-	atomic_store_explicit(&j->head, head + len, memory_order_release);
+	entry_put(j, at, kind, payload);
 	return OK;
+}
+
+enum err
+journal_promise(struct journal *j)
+{
+	uint64_t head = atomic_load_explicit(&j->head, memory_order_relaxed);
+
+	assert(!j->read_only);
+	if (!fits(j, head, j->promises + 1))
+		return ERR_FULL;
+	j->promises++;
+	return OK;
+}
+
+void
+journal_redeem(struct journal *j, uint8_t kind, struct str payload)
+{
+	uint64_t head = atomic_load_explicit(&j->head, memory_order_relaxed);
+	size_t len = entry_len(payload.len);
+
+	assert(j->promises > 0 && payload.len <= JOURNAL_PROMISE_MAX);
+	head = place(j, head, len);
+	j->promises--;
+	assert(fits(j, head + len, j->promises));
+	entry_put(j, head, kind, payload);
+}
+
+void
+journal_forgo(struct journal *j)
+{
+	assert(j->promises > 0);
+	j->promises--;
 }
 
 unsigned

@@ -35,10 +35,18 @@ void journal_remove(struct journal *j);
 uint64_t journal_id(const struct journal *j);
 const char *journal_path(const struct journal *j);
 
-/* Loop: append. ERR_FULL: the reader is behind.  About 20 ns and no system
- * call. */
+/* Loop: append. ERR_FULL: the reader is behind, and what is left is promised.
+ * About 20 ns and no system call. */
 enum err
 journal_append(struct journal *j, uint8_t kind, struct str payload) CHECKED;
+/* Loop: promise room for one more entry of at most JOURNAL_PROMISE_MAX bytes,
+ * whatever else is appended and however far the reader is behind.  ERR_FULL. */
+#define JOURNAL_PROMISE_MAX 271
+enum err journal_promise(struct journal *j) CHECKED;
+/* Loop: append it; uses one promise up, and cannot fail. */
+void journal_redeem(struct journal *j, uint8_t kind, struct str payload);
+/* Loop: that one is not needed any more. */
+void journal_forgo(struct journal *j);
 /* How full it is, 0 to 100. */
 unsigned journal_fill(const struct journal *j);
 

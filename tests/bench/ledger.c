@@ -161,7 +161,7 @@ bench_writer(const char *dir, uint64_t rate, uint64_t seconds)
 			clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until,
 			    NULL);
 		}
-		must(ledger_done(l, &id, &r), &why);
+		ledger_end(l, &id, &r);
 	}
 	loop_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - loop_ns;
 	cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;

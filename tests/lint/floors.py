@@ -30,7 +30,7 @@ STOREYS = [
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
     'audit gate provider account apikey repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',
     'verdict sched sieve route sigv4 headers outbound openai_target',
-    'relay admit attempt answer receipt outcome rollup dimension ledger models '
+    'relay admit attempt answer receipt outcome rollup dimension entry ledger models '
     'charge tally histogram',
     'control peer ctl oauth renew notify lookout expose metric metrics scrape',
     'main',

@@ -2,6 +2,7 @@
 /* test_journal.c - what was acknowledged is there after a kill, and damage is
  * never taken for an entry. */
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -341,6 +342,124 @@ rings_are_listed_in_the_order_they_were_made(void **state)
 	free(stray);
 }
 
+/* --- promises -------------------------------------------------------------- */
+
+/* What a random life keeps of its ring. */
+struct life {
+	struct journal *j;
+	uint32_t made, read;	 /* entries appended, and read back */
+	uint64_t at;		 /* how far the reader is */
+	unsigned promises, full; /* open now; how often something was refused */
+};
+
+static void
+life_read(struct life *l, unsigned most)
+{
+	struct str got;
+	uint8_t kind;
+
+	while (most-- && journal_next(l->j, &l->at, &kind, &got)) {
+		assert_true(got.len >= 4);
+		assert_memory_equal(got.at, &l->read, 4);
+		l->read++;
+	}
+	journal_release(l->j, l->at);
+}
+
+/* An entry holds its number; the rest of it does not matter. */
+static struct str
+life_entry(struct life *l, char *bytes, size_t most)
+{
+	memcpy(bytes, &l->made, 4);
+	return str_at(bytes, 4 + (size_t)rand() % (most - 3));
+}
+
+static void
+life_step(struct life *l)
+{
+	char bytes[2000] = "";
+
+	switch (rand() % 4) {
+	case 0:
+		if (journal_promise(l->j))
+			l->full++;
+		else
+			l->promises++;
+		break;
+	case 1:
+		if (journal_append(l->j, 1,
+			life_entry(l, bytes, sizeof(bytes))))
+			l->full++;
+		else
+			l->made++;
+		break;
+	case 2:
+		if (!l->promises)
+			break;
+		journal_redeem(l->j, 2,
+		    life_entry(l, bytes, JOURNAL_PROMISE_MAX));
+		l->made++;
+		l->promises--;
+		break;
+	default:
+		if (rand() % 8 == 0 && l->promises) {
+			journal_forgo(l->j);
+			l->promises--;
+		}
+	}
+}
+
+static void
+a_promise_is_kept_however_full_the_ring_is(void **state)
+{
+	unsigned full = 0;
+
+	srand(23);
+	for (int round = 0; round < 200; round++) {
+		struct life l = { .j = ring(*state, SMALL) };
+		char bytes[JOURNAL_PROMISE_MAX] = "";
+
+		for (int i = 0; i < 400; i++) {
+			life_step(&l);
+			if (rand() % (1 + round % 40) == 0)
+				life_read(&l, (unsigned)rand() % 20);
+		}
+		/* The reader stands still, and all of them come at once, at
+		 * their longest. */
+		while (l.promises) {
+			memcpy(bytes, &l.made, 4);
+			journal_redeem(l.j, 2, str_at(bytes, sizeof(bytes)));
+			l.promises--;
+			l.made++;
+		}
+		life_read(&l, UINT_MAX);
+		assert_int_equal(l.read, l.made);
+		assert_int_equal(journal_fill(l.j), 0);
+		full += l.full;
+		journal_remove(l.j);
+	}
+	assert_true(full > 1000);
+}
+
+static void
+a_ring_promises_nearly_all_it_has(void **state)
+{
+	struct journal *j = ring(*state, JOURNAL_BYTES);
+	char bytes[JOURNAL_PROMISE_MAX] = "";
+	unsigned n = 0;
+
+	while (!journal_promise(j))
+		n++;
+	/* More than the streams that one daemon is made for. */
+	assert_in_range(n, 14000, 15000);
+	assert_int_equal(journal_append(j, 1, str_at(bytes, sizeof(bytes))),
+	    ERR_FULL);
+	journal_forgo(j);
+	assert_int_equal(journal_append(j, 1, str_at(bytes, sizeof(bytes))),
+	    OK);
+	journal_remove(j);
+}
+
 /* --- the kill -------------------------------------------------------------- */
 
 /* Said by the child after each entry: it is in, and reading begins there. */
@@ -455,6 +574,8 @@ main(void)
 		TEST(every_flipped_bit_ends_the_reading_before_it),
 		TEST(what_is_no_ring_is_refused),
 		TEST(rings_are_listed_in_the_order_they_were_made),
+		TEST(a_promise_is_kept_however_full_the_ring_is),
+		TEST(a_ring_promises_nearly_all_it_has),
 		TEST(a_kill_loses_nothing_that_was_acknowledged),
 	};
 

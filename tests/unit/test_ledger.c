@@ -118,6 +118,14 @@ open_(struct box *b, uint32_t n, const struct receipt_rec *r)
 	assert_int_equal(ledger_open(b->l, &id, r), OK);
 }
 
+static void
+end_(struct box *b, uint32_t n, const struct receipt_rec *r)
+{
+	struct ulid id = id_of(n);
+
+	ledger_end(b->l, &id, r);
+}
+
 /* --- asking ---------------------------------------------------------------- */
 
 struct answer {
@@ -311,7 +319,7 @@ a_request_is_a_receipt_and_sums(void **state)
 	box_init(&b, ops_of(state));
 	storebox_start(&b.store);
 	open_(&b, 1, &plain);
-	done(&b, 1, &plain);
+	end_(&b, 1, &plain);
 	wait_folded(&b);
 	a = ask_receipts(&b, &(struct receipts_query){ .limit = 0 });
 	assert_int_equal(a->count, 1);
@@ -357,7 +365,7 @@ a_request_open_at_a_kill_is_interrupted(void **state)
 	box_init(&b, ops_of(state));
 	open_(&b, 1, &sent);
 	open_(&b, 2, &sent);
-	done(&b, 1, &plain);
+	end_(&b, 1, &plain);
 	box_again(&b);
 	assert_int_equal(ledger_found(b.l)->interrupted, 1);
 	/* Once only. */
@@ -398,7 +406,9 @@ replaying_a_ring_twice_changes_nothing(void **state)
 	for (uint32_t n = 0; n < 3000; n++) {
 		if (n % 2)
 			open_(&b, n, &plain);
-		if (n % 5)
+		if (n % 2 && n % 5)
+			end_(&b, n, &plain);
+		else if (n % 5)
 			done(&b, n, &plain);
 	}
 	assert_int_equal(journal_each(b.store.dir, NULL, find_ring, path, NULL),
@@ -460,7 +470,7 @@ a_full_ring_refuses_until_it_is_drained(void **state)
 		id = id_of(n);
 		if (ledger_open(b.l, &id, &long_one))
 			break;
-		done(&b, n++, &long_one);
+		end_(&b, n++, &long_one);
 	}
 	/* The rest is for the ends of what was let in. */
 	assert_in_range(ledger_fill(b.l), 75, 77);
@@ -884,6 +894,140 @@ random_lives_are_each_counted_once(void **state)
 	free(is_known);
 }
 
+/* As long as a receipt can be: with tries and an error in words. */
+static void
+make_long(struct receipt_rec *r, struct buf *tries)
+{
+	static const char text[] = "the upstream said something very long "
+				   "about what it did not like in here";
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rec_attempts_add(tries,
+				     &(struct attempt_rec){
+					 .account = STR("north"),
+					 .status = 529,
+					 .error = str_of(text) }),
+		    OK);
+	r->attempts = buf_str(tries);
+	r->fault = r->upstream_model = str_of(text);
+}
+
+/* Everything that is open, and many refusals, while nothing is drained. */
+static uint32_t
+fill_ring(struct box *b, const struct receipt_rec *end, bool *is_open)
+{
+	uint32_t n = 0, ended = 0;
+	struct ulid id;
+
+	srand(31);
+	for (;; n++) {
+		id = id_of(n);
+		if (ledger_open(b->l, &id, &plain))
+			break;
+		is_open[n] = true;
+		if (rand() % 3)
+			continue;
+		end_(b, n, end);
+		is_open[n] = false;
+		ended++;
+	}
+	assert_in_range(ended, n / 5, n / 2);
+	return n;
+}
+
+static void
+an_end_has_room_in_a_ring_that_is_full(void **state)
+{
+	enum {
+		MOST = 60000
+	};
+	bool *is_open = xcalloc(MOST, sizeof(*is_open));
+	struct receipt_rec end = plain;
+	uint64_t shortened = 0;
+	struct answer *a;
+	struct buf tries;
+	uint32_t opened, more;
+	struct box b;
+
+	buf_init(&tries, 4096);
+	make_long(&end, &tries);
+	end.output = 700;
+	end.price_id = UINT64_MAX;
+	end.cost_micro = INT64_C(1) << 40;
+	box_init(&b, ops_of(state));
+	opened = fill_ring(&b, &end, is_open);
+	assert_in_range(ledger_fill(b.l), 20, 77);
+	/* What is not promised goes to others, to the last byte. */
+	for (more = 0;; more++) {
+		struct ulid id = id_of(opened + more);
+
+		if (ledger_done(b.l, &id, &plain))
+			break;
+	}
+	for (uint32_t n = 0; n < opened; n++)
+		if (is_open[n])
+			end_(&b, n, &end);
+	storebox_start(&b.store);
+	wait_folded(&b);
+	assert_int_equal(total(&b).requests, opened + more);
+	assert_int_equal(total(&b).output, opened * 700 + more * 3);
+	assert_sums_agree(&b, opened + more);
+	a = ask_receipts(&b,
+	    &(struct receipts_query){ .before = id_of(opened) });
+	assert_int_equal(a->count, LEDGER_RECEIPTS_MAX);
+	for (size_t i = 0; i < a->count; i++) {
+		const struct receipt_rec *r = &a->receipts[i].rec;
+		bool is_short = r->flags & RECEIPT_SHORTENED;
+
+		assert_true(str_eq(r->model, plain.model));
+		assert_true(str_eq(r->key_id, plain.key_id));
+		assert_int_equal(r->price_id, end.price_id);
+		assert_int_equal(r->cost_micro, end.cost_micro);
+		assert_int_equal(r->attempts.len,
+		    is_short ? 0 : end.attempts.len);
+		assert_int_equal(r->fault.len, is_short ? 24 : end.fault.len);
+		shortened += is_short;
+	}
+	assert_in_range(shortened, 50, LEDGER_RECEIPTS_MAX);
+	answer_free(a);
+	box_fini(&b);
+	buf_fini(&tries);
+	free(is_open);
+}
+
+/* The same, when the daemon is killed over it. */
+static void
+a_full_ring_is_replayed_whole(void **state)
+{
+	enum {
+		MOST = 60000
+	};
+	bool *is_open = xcalloc(MOST, sizeof(*is_open));
+	struct receipt_rec end = plain;
+	struct buf tries;
+	uint32_t opened, left = 0;
+	struct box b;
+
+	buf_init(&tries, 4096);
+	make_long(&end, &tries);
+	box_init(&b, ops_of(state));
+	opened = fill_ring(&b, &end, is_open);
+	for (uint32_t n = 0; n < opened; n++) {
+		if (is_open[n] && n % 7)
+			end_(&b, n, &end);
+		left += is_open[n] && n % 7 == 0;
+	}
+	box_again(&b);
+	assert_int_equal(ledger_found(b.l)->interrupted, left);
+	storebox_start(&b.store);
+	assert_int_equal(total(&b).requests, opened);
+	assert_int_equal(total(&b).errors, left);
+	assert_sums_agree(&b, opened);
+	box_fini(&b);
+	buf_fini(&tries);
+	free(is_open);
+}
+
 /* --- one backend each ------------------------------------------------------ */
 
 static void
@@ -939,9 +1083,12 @@ child_run(const char *dir, int to)
 		    ? &told.done
 		    : &told.opened;
 		struct ulid id = id_of(*n);
-		enum err e = n == &told.done ? ledger_done(l, &id, &plain)
-					     : ledger_open(l, &id, &plain);
+		enum err e = OK;
 
+		if (n == &told.done)
+			ledger_end(l, &id, &plain);
+		else
+			e = ledger_open(l, &id, &plain);
 		if (e == ERR_FULL)
 			continue;
 		++*n;
@@ -1097,6 +1244,8 @@ main(void)
 		BOTH(replaying_a_ring_twice_changes_nothing),
 		BOTH(a_request_said_to_be_done_twice_counts_once),
 		BOTH(a_full_ring_refuses_until_it_is_drained),
+		BOTH(an_end_has_room_in_a_ring_that_is_full),
+		BOTH(a_full_ring_is_replayed_whole),
 		BOTH(long_texts_are_cut_and_attempts_stay_whole),
 		BOTH(sums_are_kept_by_everything_one_asks_for),
 		BOTH(usage_is_told_by_day_and_name),
