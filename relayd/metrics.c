@@ -130,6 +130,35 @@ put_reasoning(const struct daemon *d, struct exposition *x)
 	}
 }
 
+static void
+put_money(const uint64_t micro[TALLY_DIALECTS], struct exposition *x)
+{
+	struct label label = { .name = "dialect" };
+
+	for (unsigned i = 0; i < TALLY_DIALECTS; i++) {
+		label.value = str_of(tally_dialect_name((enum tally_dialect)i));
+		sample_micro(x, &label, 1, micro[i]);
+	}
+}
+
+void
+put_cost(const struct daemon *d, struct exposition *x)
+{
+	put_money(d->tally->cost_micro, x);
+}
+
+void
+put_rated_cost(const struct daemon *d, struct exposition *x)
+{
+	put_money(d->tally->rated_micro, x);
+}
+
+void
+put_unpriced(const struct daemon *d, struct exposition *x)
+{
+	sample_u64(x, NULL, 0, d->tally->unpriced);
+}
+
 void
 put_estimated(const struct daemon *d, struct exposition *x)
 {
@@ -165,6 +194,12 @@ put_commits(const struct daemon *d, struct exposition *x)
 	struct store_stats s = stats(d);
 
 	sample_histogram(x, NULL, 0, &s.commit_took, 6, 24);
+}
+
+void
+put_jobs_now(const struct daemon *d, struct exposition *x)
+{
+	sample_u64(x, NULL, 0, stats(d).waiting);
 }
 
 void

@@ -92,6 +92,14 @@ add_time(struct tally *t, enum tally_histogram h, uint64_t us)
 		histogram_add(&t->took[h], (int64_t)us);
 }
 
+static void
+add_cost(struct tally *t, unsigned dialect, const struct receipt_rec *r)
+{
+	t->cost_micro[dialect] += known(r->cost_micro);
+	t->rated_micro[dialect] += known(r->rated_micro);
+	t->unpriced += (r->flags & RECEIPT_UNPRICED) != 0;
+}
+
 void
 tally_receipt(struct tally *t, const struct dialect *dialect,
     const struct receipt_rec *r, int64_t overhead_us)
@@ -99,6 +107,7 @@ tally_receipt(struct tally *t, const struct dialect *dialect,
 	bool stream = r->flags & RECEIPT_STREAM;
 
 	add_tokens(t, dialect_index(dialect), r);
+	add_cost(t, dialect_index(dialect), r);
 	histogram_add(&t->took[TALLY_H_wait], (int64_t)r->wait_us);
 	add_time(t, stream ? TALLY_H_head_stream : TALLY_H_head_whole,
 	    r->head_us);

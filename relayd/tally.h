@@ -58,6 +58,9 @@ struct tally {
 	uint64_t tokens[TALLY_DIALECTS][TALLY_CLASSES];
 	uint64_t reasoning[TALLY_DIALECTS];
 	uint64_t estimated; /* requests whose tokens are */
+	/* Micro-dollars, by the price list and at the rates. */
+	uint64_t cost_micro[TALLY_DIALECTS], rated_micro[TALLY_DIALECTS];
+	uint64_t unpriced; /* requests of which not all has a price */
 	struct histogram took[TALLY_HISTOGRAMS];
 };
 

@@ -53,6 +53,7 @@ struct store {
 	void *db;
 	struct statedir dir;
 	int event_fd;
+	uint64_t waiting; /* the loop's: posted and not yet collected */
 	struct seal *seal;
 	struct arena *arena;
 	struct worker workers[2]; /* by lane */
@@ -597,6 +598,7 @@ store_post(struct store *s, enum lane lane, struct job *take_job)
 
 	queue_init(&refused);
 	take_job->result = OK;
+	s->waiting++;
 	pthread_mutex_lock(&w->lock);
 	if (w->stop) {
 		take_job->result = why_set(&take_job->why, ERR_CLOSED, "store",
@@ -628,6 +630,7 @@ store_collect(struct store *s)
 	pthread_mutex_unlock(&s->done_lock);
 	while ((j = taken.first)) {
 		taken.first = j->next;
+		s->waiting--;
 		j->done(j);
 		count++;
 	}
@@ -654,6 +657,7 @@ store_get_stats(struct store *s, struct store_stats *out)
 	pthread_mutex_lock(&s->done_lock);
 	*out = s->stats;
 	pthread_mutex_unlock(&s->done_lock);
+	out->waiting = s->waiting;
 }
 
 /* --- closing --------------------------------------------------------------- */

@@ -157,6 +157,7 @@ void store_poke(struct store *s);
  * that fails by itself is none. */
 struct store_stats {
 	uint64_t commits, jobs, failures;
+	uint64_t waiting; /* jobs of both lanes that have not come back */
 	uint64_t commit_ns_last, commit_ns_max, busy_ns;
 	uint64_t used_bytes, map_bytes;
 	struct histogram commit_took;

@@ -227,6 +227,32 @@ class Metrics(Case):
             self.assertEqual(told, receipt[name], name)
             self.assertGreater(told, 0, name)
 
+    def test_costs_are_those_of_the_receipt(self):
+        self.relay.set(rate="1.5")
+        try:
+            before = self.scrape()
+            priced = ask(self.relay, ANTHROPIC, keys="usage=1000,100",
+                         body=ANTHROPIC.body(True, model="claude-opus-4-8"))
+            unpriced = ask(self.relay, CHAT, keys="usage=1000,100")
+            receipt = self.relay.receipt(priced)
+            self.relay.receipt(unpriced)
+            after = self.scrape()
+        finally:
+            self.relay.set(rate="1")
+        self.assertEqual(receipt["rated_micro"],
+                         receipt["cost_micro"] * 3 // 2)
+        for name, labels, rise in (
+                ("relayd_cost_usd_total", {"dialect": "anthropic"},
+                 receipt["cost_micro"] / 1e6),
+                ("relayd_cost_usd_total", {}, receipt["cost_micro"] / 1e6),
+                ("relayd_rated_cost_usd_total", {},
+                 receipt["rated_micro"] / 1e6),
+                ("relayd_unpriced_requests_total", {}, 1)):
+            self.assertGreater(rise, 0)
+            self.assertAlmostEqual(value(after, name, **labels) -
+                                   value(before, name, **labels), rise, 7,
+                                   (name, labels))
+
     def test_what_a_client_asks_makes_no_series(self):
         before = self.scrape()
         for i in range(5):

@@ -11,7 +11,7 @@ LABEL = re.compile(r'([a-z_][a-z0-9_]*)="((?:[^"\\]|\\["\\n])*)"(,|$)')
 SUFFIXES = ("_bucket", "_sum", "_count")
 # Units that have a base unit to be told in instead.
 POOR_UNITS = re.compile(
-    r"_(milliseconds|ms|us|micros|minutes|hours|kb|kib|mb|mib|percent)"
+    r"_(milliseconds|ms|us|micros?|minutes|hours|kb|kib|mb|mib|percent|cents)"
     r"(_total)?$")
 
 
