@@ -29,14 +29,14 @@ _relayctl()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        --socket | --url | --env) ((i++)) ;;
-        --json | --help | -h) ;;
+        --socket | --url | --env | --columns) ((i++)) ;;
+        --json | --csv | --help | -h) ;;
         *) words+=("$word") ;;
         esac
     done
     COMPREPLY=($(compgen \
         -W "$(relayctl --complete "${words[@]}" "${COMP_WORDS[COMP_CWORD]}" \
-            2>/dev/null)"$'\n--json\n--help' \
+            2>/dev/null)"$'\n--json\n--csv\n--help' \
         -- "${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -F _relayctl relayctl

@@ -359,6 +359,7 @@ follow(const struct command *c, struct ctl_client *client)
 	struct ctl_frame f;
 	enum err e;
 
+	show_events_begin(c->out);
 	while ((e = ctl_client_next(client, &f, &why)) == OK) {
 		show_event(c->out, &f);
 		ctl_frame_fini(&f);
@@ -409,7 +410,8 @@ ask_all(const struct command *c, struct ctl_client *client,
 	bool more = true;
 	struct show s;
 
-	show_begin(&s, c->out, p->method);
+	if (show_begin(&s, c->out, p->method, &why))
+		return command_fail(c->out, MISUSED, &why);
 	while (more && v == DONE) {
 		struct json_out *j = ctl_client_begin(client, p->method);
 		enum err e = put_params(j, r, &why);
@@ -515,7 +517,9 @@ show_one(const struct command *c, struct ctl_client *client,
 
 	if (e || out->kind == CTL_ERROR)
 		return e;
-	show_begin(&s, c->out, method);
+	e = show_begin(&s, c->out, method, out_why);
+	if (e)
+		return e;
 	show_page(&s, out->data);
 	show_end(&s);
 	return OK;

@@ -8,6 +8,7 @@
 
 /* In tables, and of one. */
 extern const struct column account_columns[], account_details[];
+extern const struct column kind_columns[];
 extern const struct column key_columns[], key_details[];
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column cost_columns[], price_columns[];

@@ -32,8 +32,12 @@ wants_colour(FILE *to)
 static int
 width_of(FILE *to)
 {
+	const char *said = getenv("COLUMNS");
 	struct winsize size;
+	uint64_t n;
 
+	if (said && str_u64(str_of(said), &n) == OK && n >= 20 && n <= 1000)
+		return (int)n;
 	if (!isatty(fileno(to)) || ioctl(fileno(to), TIOCGWINSZ, &size) ||
 	    size.ws_col < 20)
 		return 0;
@@ -51,6 +55,12 @@ output_init(struct output *o, FILE *to, bool json)
 		.colour = !json && wants_colour(to),
 		.width = width_of(to),
 		.now_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 };
+}
+
+int
+output_columns(const struct output *o)
+{
+	return o->width ? o->width : 80;
 }
 
 /* --- text ------------------------------------------------------------------ */
@@ -171,6 +181,25 @@ out_paint(struct output *o, enum paint p, struct str clean)
 		fwrite(clean.at, 1, clean.len, o->to);
 	if (painted)
 		fputs("\033[0m", o->to);
+}
+
+void
+out_lines(struct output *o, enum paint p, struct str clean)
+{
+	while (clean.len) {
+		struct str line = clean;
+
+		if (text_width(line) > output_columns(o)) {
+			line = text_fit(line, output_columns(o) + 1);
+			while (line.len && !str_ends(line, STR(" ")))
+				line.len--;
+		}
+		if (!line.len)
+			line = clean;
+		clean = str_skip(clean, line.len);
+		out_paint(o, p, str_trim(line));
+		fputc('\n', o->to);
+	}
 }
 
 void

@@ -24,14 +24,20 @@ enum paint {
 
 struct output {
 	FILE *to;
-	bool json;   /* for programs */
-	bool colour; /* a terminal that wants it */
-	int width;   /* of the terminal; 0: no limit */
+	bool json;	     /* for programs */
+	bool csv;	     /* for programs, lists only */
+	bool ascii;	     /* the locale has no UTF-8 to draw with */
+	bool colour;	     /* a terminal that wants it */
+	int width;	     /* of the terminal; 0: no limit */
+	const char *columns; /* the only ones wanted: "name,cost"; or NULL */
 	int64_t now_ms;
 };
 
-/* Terminal, NO_COLOR and TERM decide about colour and width. */
+/* Terminal, NO_COLOR and TERM decide about colour, COLUMNS or the terminal
+ * about width. */
 void output_init(struct output *o, FILE *to, bool json);
+/* What pictures may take: the width, or 80 columns where there is none. */
+int output_columns(const struct output *o);
 
 /* Append s without control bytes (C0, DEL, C1), without characters that turn
  * the direction of text, and with broken UTF-8 as U+FFFD; line breaks and tabs
@@ -44,6 +50,8 @@ struct str text_fit(struct str s, int columns);
 
 /* Clean text, painted. */
 void out_paint(struct output *o, enum paint p, struct str clean);
+/* Clean text of a sentence or two, in lines that fit. */
+void out_lines(struct output *o, enum paint p, struct str clean);
 /* Foreign text, cleaned. */
 void out_foreign(struct output *o, struct str s);
 /* A tree as one line of JSON. */

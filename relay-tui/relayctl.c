@@ -20,8 +20,8 @@
 struct line {
 	const char *words[WORDS_MAX];
 	int count;
-	bool json, help, version;
-	const char *socket, *url, *client;
+	bool json, csv, help, version;
+	const char *socket, *url, *client, *columns;
 };
 
 /* --- own options ----------------------------------------------------------- */
@@ -31,6 +31,10 @@ take_own(struct line *l, const struct own_option *own, const char *value)
 {
 	if (!strcmp(own->name, "json"))
 		l->json = true;
+	else if (!strcmp(own->name, "csv"))
+		l->csv = true;
+	else if (!strcmp(own->name, "columns"))
+		l->columns = value;
 	else if (!strcmp(own->name, "help"))
 		l->help = true;
 	else if (!strcmp(own->name, "version"))
@@ -216,14 +220,19 @@ run(struct command *c, const struct line *l)
 	return v;
 }
 
-static void
+/* True when the terminal can be drawn on with more than ASCII. */
+static bool
 set_up_language(void)
 {
+	bool utf8;
+
 	setlocale(LC_ALL, "");
+	utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	/* Widths of characters are only known in UTF-8. */
-	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+	if (!utf8)
 		setlocale(LC_CTYPE, "C.UTF-8");
 	textdomain("relayd");
+	return utf8;
 }
 
 int
@@ -235,7 +244,8 @@ main(int argc, char **argv)
 	struct why why;
 	enum verdict v;
 
-	set_up_language();
+	bool utf8 = set_up_language();
+
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && !strcmp(argv[1], "--complete")) {
 		const char *words[WORDS_MAX];
@@ -251,6 +261,15 @@ main(int argc, char **argv)
 		return command_fail(&out, MISUSED, &why);
 	}
 	output_init(&out, stdout, l.json);
+	out.csv = l.csv;
+	out.columns = l.columns;
+	out.ascii = !utf8;
+	out.colour = out.colour && !l.csv;
+	if (l.csv && l.json) {
+		(void)!why_set(&why, ERR_SYNTAX, "",
+		    _("--json or --csv, not both"));
+		return command_fail(&out, MISUSED, &why);
+	}
 	c.socket = l.socket;
 	c.url = l.url;
 	c.client = l.client;

@@ -3,9 +3,12 @@
 #include "relay-tui/show.h"
 
 #include <pwd.h>
+#include <stdlib.h>
 
+#include "proto/mem.h"
 #include "proto/version.h"
 
+#include "relay-tui/csv.h"
 #include "relay-tui/noun.h"
 #include "relay-tui/words.h"
 
@@ -58,10 +61,11 @@ print_config(struct output *o, const struct json *data)
 
 /* How an answer looks: a list of rows (in `rows`, when it is not the data
  * itself; in a table, or one after the other), one object, or something of its
- * own. */
-static const struct {
-	const struct column *table, *details;
-	const char *rows;
+ * own, of which `csv` are the rows for programs.  `empty` says what to do when
+ * there are no rows. */
+static const struct look {
+	const struct column *table, *details, *csv;
+	const char *rows, *empty;
 	void (*print)(struct output *o, const struct json *data);
 	void (*print_row)(struct output *o, const struct json *row);
 } looks[CTL_METHODS] = {
@@ -70,9 +74,12 @@ static const struct {
 	[CTL_M_whoami] = { .print = print_whoami },
 	[CTL_M_version] = { .print = print_version },
 	[CTL_M_routes] = { .table = route_columns },
-	[CTL_M_account_kinds] = { .print = print_kinds },
+	[CTL_M_account_kinds] = { .print = print_kinds, .csv = kind_columns },
 	[CTL_M_account_add] = { .print = print_account },
-	[CTL_M_account_list] = { .table = account_columns },
+	[CTL_M_account_list] = { .table = account_columns,
+	    .empty =
+		N_("There are none. `relayctl account kinds` lists what there "
+		   "can be, `relayctl account add KIND NAME` adds one.") },
 	[CTL_M_account_show] = { .print = print_account },
 	[CTL_M_account_set] = { .print = print_account },
 	[CTL_M_account_rm] = { .print = print_removed },
@@ -81,30 +88,43 @@ static const struct {
 	[CTL_M_account_reset] = { .print = print_account },
 	[CTL_M_account_test] = { .print = print_account_test },
 	[CTL_M_key_create] = { .print = print_new_key },
-	[CTL_M_key_list] = { .table = key_columns },
+	[CTL_M_key_list] = { .table = key_columns,
+	    .empty =
+		N_("There are none. `relayctl key create NAME` makes one.") },
 	[CTL_M_key_show] = { .details = key_details },
 	[CTL_M_key_set] = { .details = key_details },
 	[CTL_M_key_rm] = { .print = print_removed },
 	[CTL_M_key_disable] = { .details = key_details },
 	[CTL_M_key_enable] = { .details = key_details },
 	[CTL_M_key_find] = { .details = key_details },
-	[CTL_M_usage_show] = { .table = usage_columns, .rows = "rows" },
+	[CTL_M_usage_show] = { .table = usage_columns,
+	    .rows = "rows",
+	    .empty =
+		N_("Nothing was used then. `relayctl usage --since 30d` looks "
+		   "further back, `relayctl tail` waits for requests.") },
 	[CTL_M_usage_explain] = { .print = print_explained },
 	[CTL_M_usage_recompute] = { .print = print_recomputed },
 	[CTL_M_usage_verify] = { .print = print_verified },
 	[CTL_M_cost] = { .table = cost_columns },
-	[CTL_M_price_list] = { .table = price_columns },
+	[CTL_M_price_list] = { .table = price_columns,
+	    .empty = N_("There are none. `relayctl price override MODEL "
+			"input=... output=...` states one.") },
 	[CTL_M_price_show] = { .print = print_price },
 	[CTL_M_price_update] = { .print = print_price_changes },
 	[CTL_M_price_override] = { .print = print_price_changes },
 	[CTL_M_price_check] = { .print = print_price_check },
-	[CTL_M_receipt_list] = { .table = receipt_columns },
+	[CTL_M_receipt_list] = { .table = receipt_columns,
+	    .empty = N_("There are none. `relayctl tail` shows requests as "
+			"they end, `relayctl env CLIENT` how a client is "
+			"pointed here.") },
 	[CTL_M_setting_list] = { .table = setting_columns },
 	[CTL_M_setting_set] = { .print = print_setting },
 	[CTL_M_setting_unset] = { .print = print_setting },
 	[CTL_M_audit_list] = { .table = audit_columns },
 	[CTL_M_audit_verify] = { .details = audit_details },
-	[CTL_M_config_show] = { .print = print_config },
+	[CTL_M_config_show] = { .print = print_config,
+	    .csv = option_columns,
+	    .rows = "options" },
 	[CTL_M_config_check] = { .print = print_changes },
 	[CTL_M_reload] = { .print = print_changes },
 };
@@ -117,14 +137,137 @@ show_rows(enum ctl_method method, const struct json *data)
 	return looks[method].rows ? json_at(data, looks[method].rows) : data;
 }
 
-void
-show_begin(struct show *s, struct output *o, enum ctl_method method)
+/* --- columns --------------------------------------------------------------- */
+
+#define CHOSEN_MAX 32
+
+static const struct column *
+columns_of(enum ctl_method method)
 {
+	return looks[method].table ? looks[method].table : looks[method].csv;
+}
+
+/* By the name that programs use, or by the title of people, in any case. */
+static const struct column *
+find_column(const struct column *columns, struct str said)
+{
+	for (const struct column *c = columns; c->title; c++) {
+		struct buf name;
+		bool is;
+
+		buf_init(&name, 256);
+		is = (csv_name(c, &name) && str_ieq(buf_str(&name), said)) ||
+		    str_ieq(str_of(c->key), said) ||
+		    str_ieq(str_of(_(c->title)), said);
+		buf_fini(&name);
+		if (is)
+			return c;
+	}
+	return NULL;
+}
+
+static enum err
+refuse_column(const struct column *columns, struct str said,
+    struct why *out_why)
+{
+	struct buf names;
+	enum err e;
+
+	buf_init(&names, 4096);
+	for (const struct column *c = columns; c->title; c++) {
+		if (buf_len(&names))
+			buf_must(&names, STR(", "));
+		if (!csv_name(c, &names))
+			buf_chop(&names, buf_len(&names) ? 2 : 0);
+	}
+	e = why_set(out_why, ERR_VALUE, "columns",
+	    _("there is no column \"%.*s\"; there are %s"),
+	    STR_ARG(str_first(said, 40)), buf_cstr(&names));
+	buf_fini(&names);
+	return e;
+}
+
+static enum err
+choose_columns(struct show *s, const struct column *columns,
+    struct why *out_why)
+{
+	struct str rest = str_of(s->out->columns), said;
+	unsigned n = 0;
+
+	s->chosen = xcalloc(CHOSEN_MAX + 1, sizeof(*s->chosen));
+	while (str_list_next(&rest, &said) && n < CHOSEN_MAX) {
+		const struct column *c = find_column(columns, said);
+
+		if (!c)
+			return refuse_column(columns, said, out_why);
+		s->chosen[n] = *c;
+		/* What was asked for is shown. */
+		if (c->fit >= FIT_DROP)
+			s->chosen[n].fit = FIT_WHOLE;
+		n++;
+	}
+	return n ? OK
+		 : why_set(out_why, ERR_VALUE, "columns",
+		       _("which columns? say --columns name,name"));
+}
+
+static const struct column *
+shown_columns(const struct show *s)
+{
+	return s->chosen ? s->chosen : columns_of(s->method);
+}
+
+static void
+print_csv_head(struct output *o, const struct column *columns)
+{
+	struct buf line;
+
+	buf_init(&line, 16 * 1024);
+	csv_head(columns, &line);
+	fwrite(buf_cstr(&line), 1, buf_len(&line), o->to);
+	buf_fini(&line);
+}
+
+static void
+print_csv_row(struct output *o, const struct column *columns,
+    const struct json *row)
+{
+	struct buf line;
+
+	buf_init(&line, CTL_FRAME_MAX * 8);
+	csv_row(columns, row, &line);
+	fwrite(buf_cstr(&line), 1, buf_len(&line), o->to);
+	buf_fini(&line);
+}
+
+enum err
+show_begin(struct show *s, struct output *o, enum ctl_method method,
+    struct why *out_why)
+{
+	const struct column *columns = columns_of(method);
+	enum err e = OK;
+
 	*s = (struct show){ .out = o, .method = method };
 	buf_init(&s->text, JSON_MAX);
 	json_begin(&s->json, &s->text);
+	if (o->csv && !columns && method != CTL_M_receipt_tail)
+		return why_set(out_why, ERR_VALUE, "csv",
+		    _("this is no list: say --json"));
+	if (o->columns && !columns)
+		return why_set(out_why, ERR_VALUE, "columns",
+		    _("this is no list"));
+	if (o->columns)
+		e = choose_columns(s, columns, out_why);
+	if (e) {
+		free(s->chosen);
+		s->chosen = NULL;
+		return e;
+	}
 	if (looks[method].table)
-		table_init(&s->table, looks[method].table);
+		table_init(&s->table, shown_columns(s));
+	if (o->csv && columns)
+		print_csv_head(o, shown_columns(s));
+	return OK;
 }
 
 /* The members of the first page that stand around its rows. */
@@ -167,13 +310,14 @@ is_rehearsal(const struct json *data)
 static bool
 is_summed(const struct column *c)
 {
-	return c->kind == CELL_NUMBER || c->kind == CELL_MONEY;
+	return c->kind == CELL_NUMBER || c->kind == CELL_COUNT ||
+	    c->kind == CELL_MONEY || c->kind == CELL_CENTS;
 }
 
 static void
 add_sums(struct show *s, const struct json *row)
 {
-	const struct column *c = usage_columns;
+	const struct column *c = shown_columns(s);
 	int64_t most = INT64_C(1) << 53;
 
 	for (int i = 0; c[i].title && i < SHOW_SUMS_MAX; i++) {
@@ -190,7 +334,7 @@ static void
 add_total(struct show *s)
 {
 	static const char *const heads[] = { "day", "label", "name" };
-	const struct column *c = usage_columns;
+	const struct column *c = shown_columns(s);
 	struct json *row = NULL;
 	struct json_out j;
 	struct buf text;
@@ -205,7 +349,7 @@ add_total(struct show *s)
 	json_close(&j, '}');
 	if (json_end(&j) == OK &&
 	    json_parse(buf_str(&text), 4096, &row, NULL) == OK)
-		table_add(&s->table, s->out, row);
+		table_add_total(&s->table, s->out, row);
 	json_free(row);
 	buf_fini(&text);
 }
@@ -229,11 +373,25 @@ print_period(struct output *o, const struct json *data)
 	    STR_ARG(until));
 }
 
+static void
+show_csv_page(struct show *s, const struct json *data)
+{
+	const char *in = looks[s->method].rows;
+	const struct json *rows = in ? json_at(data, in) : data;
+
+	for (const struct json *r = json_first(rows); r; r = json_next(r))
+		print_csv_row(s->out, shown_columns(s), r);
+}
+
 void
 show_page(struct show *s, const struct json *data)
 {
 	const struct json *rows = show_rows(s->method, data);
 
+	if (s->out->csv) {
+		show_csv_page(s, data);
+		return;
+	}
 	if (!rows && s->out->json) {
 		out_json(s->out, data);
 		return;
@@ -276,26 +434,43 @@ show_end(struct show *s)
 			json_close(&s->json, '}');
 		if (json_end(&s->json) == OK)
 			fprintf(s->out->to, "%s\n", buf_cstr(&s->text));
-	} else if (looks[s->method].table) {
+	} else if (looks[s->method].table && !s->out->csv) {
 		if (s->method == CTL_M_usage_show && s->rows > 1)
 			add_total(s);
 		table_print(&s->table, s->out);
 		if (s->rows == 0)
-			fprintf(s->out->to, "%s\n", _("There are none."));
+			out_lines(s->out, PAINT_PLAIN,
+			    str_of(_(looks[s->method].empty
+				    ? looks[s->method].empty
+				    : N_("There are none."))));
 	}
 	if (looks[s->method].table)
 		table_fini(&s->table);
+	free(s->chosen);
 	buf_fini(&s->text);
+}
+
+void
+show_events_begin(struct output *o)
+{
+	if (o->csv)
+		print_csv_head(o, receipt_columns);
+	fflush(o->to);
 }
 
 void
 show_event(struct output *o, const struct ctl_frame *event)
 {
-	if (event->lost && !o->json)
+	if (event->lost && o->csv)
+		fprintf(stderr, _("(%lld lost: this terminal was too slow)\n"),
+		    (long long)event->lost);
+	if (event->lost && !o->json && !o->csv)
 		fprintf(o->to, _("(%lld lost: this terminal was too slow)\n"),
 		    (long long)event->lost);
 	if (o->json)
 		out_json(o, event->data);
+	else if (o->csv)
+		print_csv_row(o, receipt_columns, event->data);
 	else
 		print_receipt(o, event->data);
 	fflush(o->to);

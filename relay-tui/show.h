@@ -7,7 +7,7 @@
 
 #include "relay-tui/table.h"
 
-#define SHOW_SUMS_MAX 16
+#define SHOW_SUMS_MAX 32
 
 /* The pages of one answer. */
 struct show {
@@ -16,19 +16,23 @@ struct show {
 	struct table table; /* rows of all pages */
 	struct buf text;    /* the same as JSON */
 	struct json_out json;
+	struct column *chosen; /* those of output.columns; or NULL */
 	size_t rows, pages;
 	int head;		     /* of usage: what a row is called by */
 	int64_t sums[SHOW_SUMS_MAX]; /* of usage, by column */
 };
 
-void show_begin(struct show *s, struct output *o, enum ctl_method method);
+/* ERR_VALUE: rows as CSV, or single columns, are wanted of what has none. */
+enum err show_begin(struct show *s, struct output *o, enum ctl_method method,
+    struct why *out_why) CHECKED;
 /* May come more than once for lists; what is no list is printed at once. */
 void show_page(struct show *s, const struct json *data);
 void show_end(struct show *s);
 
 /* Rows of a page; of what is no list NULL. */
 const struct json *show_rows(enum ctl_method method, const struct json *data);
-/* An event of a subscription. */
+/* What stands in front of the events of a subscription, and one of them. */
+void show_events_begin(struct output *o);
 void show_event(struct output *o, const struct ctl_frame *event);
 
 #endif

@@ -7,12 +7,16 @@
 
 #include "proto/mem.h"
 
+#include "relay-tui/chart.h"
 #include "relay-tui/words.h"
 
 #define CELL_MAX    4096
 #define COLUMNS_MAX 24
-#define NARROWEST   8 /* a flexible column is not cut below this */
+#define NARROW	    16 /* columns are rather dropped than others cut more */
+#define NARROWEST   8  /* a column is not cut below this */
 #define GAP	    2
+#define BAR_LEAST   12
+#define BAR_MOST    40
 
 /* --- cells ----------------------------------------------------------------- */
 
@@ -94,9 +98,21 @@ write_ago(const struct output *o, int64_t wall_ms, struct buf *out)
 	buf_fini(&span);
 }
 
-/* Cents for amounts of dollars, more digits the less it is. */
-static void
-write_money(int64_t micro, struct buf *out)
+void
+cell_write_cents(int64_t micro, struct buf *out)
+{
+	int64_t amount = micro < 0 ? -micro : micro;
+	int64_t cents = (amount + 5000) / 10000;
+
+	if (amount && !cents)
+		buf_mustf(out, "%s<$0.01", micro < 0 ? "-" : "");
+	else
+		buf_mustf(out, "%s$%lld.%02lld", micro < 0 ? "-" : "",
+		    (long long)(cents / 100), (long long)(cents % 100));
+}
+
+void
+cell_write_money(int64_t micro, struct buf *out)
 {
 	int64_t amount = micro < 0 ? -micro : micro;
 	int64_t unit = amount >= 1000000 ? 10000 : amount >= 1000 ? 100 : 1;
@@ -130,13 +146,30 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 			write_moment(n, out);
 		break;
 	case CELL_MONEY:
-		write_money(n, out);
+		cell_write_money(n, out);
+		break;
+	case CELL_CENTS:
+		cell_write_cents(n, out);
+		break;
+	case CELL_EXACT:
+		buf_mustf(out, "%s$%lld.%06lld", n < 0 ? "-" : "",
+		    llabs((long long)n) / 1000000,
+		    llabs((long long)n) % 1000000);
+		break;
+	case CELL_COUNT:
+		if (n)
+			chart_count(out, n);
 		break;
 	case CELL_AGO:
 		if (n)
 			write_ago(o, n, out);
 		break;
+	case CELL_SHARE:
+	case CELL_BAR:
+		/* The table knows the others. */
+		break;
 	case CELL_TEXT:
+	case CELL_DECIMAL:
 	case CELL_NUMBER:
 	case CELL_FLAG:
 	case CELL_STATE:
@@ -205,7 +238,7 @@ cell_paint(const struct column *c, struct str text)
 	return PAINT_BAD;
 }
 
-/* --- tables ---------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------ */
 
 void
 table_init(struct table *t, const struct column *columns)
@@ -221,22 +254,46 @@ table_fini(struct table *t)
 	for (size_t i = 0; i < t->count; i++)
 		free(t->cells[i]);
 	free(t->cells);
+	free(t->amounts);
 	*t = (struct table){ .columns = t->columns, .width = t->width };
+}
+
+static bool
+is_drawn(const struct column *c)
+{
+	return c->kind == CELL_BAR || c->kind == CELL_SHARE;
+}
+
+static void
+grow(struct table *t)
+{
+	if (t->count + t->width <= t->room)
+		return;
+	t->room = t->room ? t->room * 2 : 16 * COLUMNS_MAX;
+	t->cells = xrealloc(t->cells, t->room * sizeof(char *));
+	t->amounts =
+	    xrealloc(t->amounts, t->room / t->width * sizeof(*t->amounts));
 }
 
 void
 table_add(struct table *t, const struct output *o, const struct json *row)
 {
-	if (t->count + t->width > t->room) {
-		t->room = t->room ? t->room * 2 : 16 * COLUMNS_MAX;
-		t->cells = xrealloc(t->cells, t->room * sizeof(char *));
-	}
+	size_t number = table_rows(t);
+
+	if (t->width == 0)
+		return;
+	grow(t);
+	t->amounts[number] = 0;
 	for (unsigned i = 0; i < t->width; i++) {
+		const struct column *c = &t->columns[i];
 		struct buf text;
 		size_t len;
 
 		buf_init(&text, CELL_MAX * 4);
-		cell_write(o, &t->columns[i], row, &text);
+		if (!is_drawn(c))
+			cell_write(o, c, row, &text);
+		else if (json_as_i64(json_at(row, c->key), &t->amounts[number]))
+			t->amounts[number] = 0;
 		(void)buf_cstr(&text);
 		t->cells[t->count++] = buf_take(&text, &len);
 	}
@@ -250,6 +307,13 @@ table_add_all(struct table *t, const struct output *o, const struct json *rows)
 		table_add(t, o, row);
 }
 
+void
+table_add_total(struct table *t, const struct output *o, const struct json *row)
+{
+	table_add(t, o, row);
+	t->has_total = t->width > 0;
+}
+
 size_t
 table_rows(const struct table *t)
 {
@@ -260,49 +324,186 @@ static bool
 is_right(const struct column *c)
 {
 	return c->kind == CELL_NUMBER || c->kind == CELL_BYTES ||
-	    c->kind == CELL_US;
+	    c->kind == CELL_US || c->kind == CELL_COUNT ||
+	    c->kind == CELL_MONEY || c->kind == CELL_CENTS ||
+	    c->kind == CELL_EXACT || c->kind == CELL_DECIMAL ||
+	    c->kind == CELL_SHARE;
 }
 
-/* Columns a table takes; a column in which nothing stands has width 0. */
+/* --- amounts --------------------------------------------------------------- */
+
+static size_t
+amounts_count(const struct table *t)
+{
+	return table_rows(t) - t->has_total;
+}
+
+static int64_t
+most_amount(const struct table *t)
+{
+	int64_t most = 0;
+
+	for (size_t i = 0; i < amounts_count(t); i++)
+		most = t->amounts[i] > most ? t->amounts[i] : most;
+	return most;
+}
+
+/* Shares can be told when all amounts are there. */
+static void
+fill_shares(struct table *t)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < amounts_count(t); i++)
+		sum += t->amounts[i];
+	for (size_t i = 0; i < t->count; i++) {
+		size_t row = i / t->width;
+
+		if (t->columns[i % t->width].kind != CELL_SHARE || sum <= 0 ||
+		    row >= amounts_count(t) || t->amounts[row] <= 0)
+			continue;
+		free(t->cells[i]);
+		t->cells[i] = xasprintf("%.0f%%",
+		    (double)t->amounts[row] * 100 / (double)sum);
+	}
+}
+
+/* --- decimals -------------------------------------------------------------- */
+
 static int
+fraction_of(const char *digits)
+{
+	const char *point = strchr(digits, '.');
+
+	return point ? (int)strlen(point) : 0;
+}
+
+/* Blanks behind short fractions put the points below each other. */
+static void
+align_decimals(struct table *t)
+{
+	for (unsigned c = 0; c < t->width; c++) {
+		int longest = 0;
+
+		if (t->columns[c].kind != CELL_DECIMAL)
+			continue;
+		for (size_t i = c; i < t->count; i += t->width) {
+			int is = fraction_of(t->cells[i]);
+
+			longest = is > longest ? is : longest;
+		}
+		for (size_t i = c; i < t->count; i += t->width) {
+			char *was = t->cells[i];
+
+			if (!was[0])
+				continue;
+			t->cells[i] = xasprintf("%s%*s", was,
+			    longest - fraction_of(was), "");
+			free(was);
+		}
+	}
+}
+
+/* --- widths ---------------------------------------------------------------- */
+
+/* What it would take; a column in which nothing stands has width 0. */
+static void
 measure(const struct table *t, int widths[COLUMNS_MAX])
 {
-	int total = -GAP;
-
 	for (unsigned c = 0; c < t->width; c++) {
+		int head = text_width(str_of(_(t->columns[c].title)));
+
 		widths[c] = 0;
 		for (size_t i = c; i < t->count; i += t->width) {
 			int width = text_width(str_of(t->cells[i]));
 
 			widths[c] = width > widths[c] ? width : widths[c];
 		}
-		if (widths[c]) {
-			int head = text_width(str_of(_(t->columns[c].title)));
-
+		if (t->columns[c].kind == CELL_BAR && most_amount(t))
+			widths[c] = BAR_LEAST;
+		if (widths[c])
 			widths[c] = head > widths[c] ? head : widths[c];
-			total += widths[c] + GAP;
-		}
 	}
+}
+
+static int
+total_of(const struct table *t, const int widths[COLUMNS_MAX])
+{
+	int total = -GAP;
+
+	for (unsigned c = 0; c < t->width; c++)
+		if (widths[c])
+			total += widths[c] + GAP;
 	return total;
 }
 
-/* Cut the widest flexible column, again and again, until it fits. */
-static void
-squeeze(const struct table *t, int widths[COLUMNS_MAX], int total, int room)
+/* Cut the widest column that may be cut, again and again, until all fits. */
+static bool
+squeeze(const struct table *t, int widths[COLUMNS_MAX], int room, int least)
 {
+	int total = total_of(t, widths);
+
 	while (total > room) {
 		int widest = -1;
 
 		for (unsigned c = 0; c < t->width; c++)
-			if (t->columns[c].flexible && widths[c] > NARROWEST &&
+			if (t->columns[c].fit == FIT_CUT && widths[c] > least &&
 			    (widest < 0 || widths[c] > widths[widest]))
 				widest = (int)c;
 		if (widest < 0)
-			return;
+			return false;
 		widths[widest]--;
 		total--;
 	}
+	return true;
 }
+
+/* The column to be dropped next, from the right, or -1. */
+static int
+least_wanted(const struct table *t, const int widths[COLUMNS_MAX])
+{
+	int found = -1;
+
+	for (unsigned c = 0; c < t->width; c++)
+		if (widths[c] && t->columns[c].fit >= FIT_DROP &&
+		    (found < 0 || t->columns[c].fit >= t->columns[found].fit))
+			found = (int)c;
+	return found;
+}
+
+static void
+fit(const struct table *t, int widths[COLUMNS_MAX], int room,
+    bool dropped[COLUMNS_MAX])
+{
+	int wanted[COLUMNS_MAX], drop;
+
+	memcpy(wanted, widths, sizeof(wanted));
+	while (!squeeze(t, widths, room, NARROW) &&
+	    (drop = least_wanted(t, widths)) >= 0) {
+		dropped[drop] = true;
+		memcpy(widths, wanted, sizeof(wanted));
+		for (unsigned c = 0; c < t->width; c++)
+			widths[c] = dropped[c] ? 0 : widths[c];
+	}
+	(void)squeeze(t, widths, room, NARROWEST);
+}
+
+/* Bars take what the others leave. */
+static void
+widen_bars(const struct table *t, int widths[COLUMNS_MAX], int room)
+{
+	int left = room - total_of(t, widths);
+
+	for (unsigned c = 0; c < t->width; c++)
+		if (t->columns[c].kind == CELL_BAR && widths[c]) {
+			while (left > 0 && widths[c] < BAR_MOST) {
+				widths[c]++;
+				left--;
+			}
+		}
+}
+
+/* --- printing -------------------------------------------------------------- */
 
 static void
 print_cell(struct output *o, const struct column *c, enum paint paint,
@@ -320,7 +521,7 @@ print_cell(struct output *o, const struct column *c, enum paint paint,
 		fprintf(o->to, "%*s", width - is, "");
 	out_paint(o, paint, shown);
 	if (cut)
-		fputs("\xe2\x80\xa6", o->to);
+		fputs(o->ascii ? "~" : "\xe2\x80\xa6", o->to);
 	if (!last && !is_right(c) && width > is)
 		fprintf(o->to, "%*s", width - is, "");
 	if (!last)
@@ -338,33 +539,109 @@ last_column(const struct table *t, const int widths[COLUMNS_MAX])
 	return last;
 }
 
+/* Over bars stands what their axis goes to. */
+static void
+write_head(const struct table *t, const struct column *c, int width,
+    struct buf *out)
+{
+	struct buf most;
+
+	if (c->kind != CELL_BAR) {
+		buf_must(out, str_of(_(c->title)));
+		return;
+	}
+	buf_init(&most, 64);
+	cell_write_money(chart_scale(most_amount(t)), &most);
+	chart_ends(out, STR("0"), buf_str(&most), width);
+	buf_fini(&most);
+}
+
+static void
+print_heads(const struct table *t, struct output *o,
+    const int widths[COLUMNS_MAX])
+{
+	unsigned last = last_column(t, widths);
+
+	for (unsigned c = 0; c < t->width; c++) {
+		struct buf text;
+
+		if (!widths[c])
+			continue;
+		buf_init(&text, CELL_MAX);
+		write_head(t, &t->columns[c], widths[c], &text);
+		print_cell(o, &t->columns[c], PAINT_HEAD, buf_str(&text),
+		    widths[c], c == last);
+		buf_fini(&text);
+	}
+	fputc('\n', o->to);
+}
+
+static void
+print_row(const struct table *t, struct output *o,
+    const int widths[COLUMNS_MAX], size_t row)
+{
+	unsigned last = last_column(t, widths);
+	bool total = row == amounts_count(t);
+
+	for (unsigned i = 0; i < t->width; i++) {
+		const struct column *c = &t->columns[i];
+		struct str text = str_of(t->cells[row * t->width + i]);
+		struct buf bar;
+
+		if (!widths[i])
+			continue;
+		buf_init(&bar, CELL_MAX);
+		if (c->kind == CELL_BAR && !total) {
+			chart_bar(&bar, t->amounts[row],
+			    chart_scale(most_amount(t)), widths[i], o->ascii);
+			text = buf_str(&bar);
+		}
+		print_cell(o, c, total ? PAINT_HEAD : cell_paint(c, text), text,
+		    widths[i], i == last);
+		buf_fini(&bar);
+	}
+	fputc('\n', o->to);
+}
+
+static void
+say_dropped(const struct table *t, struct output *o,
+    const bool dropped[COLUMNS_MAX])
+{
+	struct buf text;
+
+	buf_init(&text, CELL_MAX);
+	for (unsigned c = 0; c < t->width; c++)
+		if (dropped[c])
+			buf_mustf(&text, "%s%s",
+			    buf_len(&text) ? ", " : _("(no room for: "),
+			    t->columns[c].kind == CELL_BAR
+				? _("bars")
+				: _(t->columns[c].title));
+	if (buf_len(&text)) {
+		buf_must(&text, STR(")"));
+		out_lines(o, PAINT_DIM, buf_str(&text));
+	}
+	buf_fini(&text);
+}
+
 void
 table_print(struct table *t, struct output *o)
 {
-	int widths[COLUMNS_MAX];
-	int total = measure(t, widths);
-	unsigned last = last_column(t, widths);
+	bool dropped[COLUMNS_MAX] = { false };
+	int widths[COLUMNS_MAX] = { 0 };
 
 	if (t->count == 0 || t->width == 0)
 		return;
+	fill_shares(t);
+	align_decimals(t);
+	measure(t, widths);
 	if (o->width)
-		squeeze(t, widths, total, o->width);
-	for (unsigned c = 0; c < t->width; c++)
-		if (widths[c])
-			print_cell(o, &t->columns[c], PAINT_HEAD,
-			    str_of(_(t->columns[c].title)), widths[c],
-			    c == last);
-	fputc('\n', o->to);
-	for (size_t i = 0; i < t->count; i++) {
-		const struct column *c = &t->columns[i % t->width];
-		struct str text = str_of(t->cells[i]);
-
-		if (widths[i % t->width])
-			print_cell(o, c, cell_paint(c, text), text,
-			    widths[i % t->width], i % t->width == last);
-		if (i % t->width == t->width - 1)
-			fputc('\n', o->to);
-	}
+		fit(t, widths, o->width, dropped);
+	widen_bars(t, widths, output_columns(o));
+	print_heads(t, o, widths);
+	for (size_t row = 0; row < table_rows(t); row++)
+		print_row(t, o, widths, row);
+	say_dropped(t, o, dropped);
 }
 
 void

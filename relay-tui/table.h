@@ -10,27 +10,45 @@
 enum cell {
 	CELL_TEXT,
 	CELL_NUMBER,
-	CELL_FLAG,   /* yes, or nothing */
-	CELL_BYTES,  /* 12.3M */
-	CELL_US,     /* a span: 850ms, 12.3s */
-	CELL_MS,     /* a long span: 3d 4h */
-	CELL_MOMENT, /* wall ms: 2026-11-20 13:09 */
-	CELL_AGO,    /* wall ms: 3m ago */
-	CELL_MONEY,  /* micro-dollars: $1.25 */
-	CELL_STATE,  /* text, painted by what it says */
-	CELL_END,    /* the last characters of a secret: ...abcd */
+	CELL_FLAG,    /* yes, or nothing */
+	CELL_BYTES,   /* 12.3M */
+	CELL_US,      /* a span: 850ms, 12.3s */
+	CELL_MS,      /* a long span: 3d 4h */
+	CELL_MOMENT,  /* wall ms: 2026-11-20 13:09 */
+	CELL_AGO,     /* wall ms: 3m ago */
+	CELL_MONEY,   /* micro-dollars: $1.25, $0.0012 */
+	CELL_CENTS,   /* micro-dollars: $1.25, <$0.01 */
+	CELL_EXACT,   /* micro-dollars: $0.001234 */
+	CELL_DECIMAL, /* digits as text, their points below each other */
+	CELL_COUNT,   /* 34.1M; nothing for 0 */
+	CELL_SHARE,   /* of the sum of the column: 62% */
+	CELL_BAR,     /* a bar, as wide as there is room */
+	CELL_STATE,   /* text, painted by what it says */
+	CELL_END,     /* the last characters of a secret: ...abcd */
+};
+
+/* What becomes of a column when the terminal is narrow: FIT_DROP goes first
+ * where names would have to be cut too short, FIT_DROP + 1 before it. */
+enum fit {
+	FIT_WHOLE,
+	FIT_CUT,
+	FIT_DROP,
 };
 
 struct column {
 	const char *title; /* marked with N_(); NULL ends a list of columns */
 	const char *key;   /* member of the object */
 	enum cell kind;
-	bool flexible; /* may be cut when the terminal is narrow */
+	enum fit fit;
 };
 
 /* The member as text, cleaned; empty when it is absent or says nothing. */
 void cell_write(const struct output *o, const struct column *c,
     const struct json *row, struct buf *out);
+/* Micro-dollars to the cent; what is less but something is "<$0.01". */
+void cell_write_cents(int64_t micro, struct buf *out);
+/* Cents for amounts of dollars, more digits the less it is. */
+void cell_write_money(int64_t micro, struct buf *out);
 enum paint cell_paint(const struct column *c, struct str text);
 
 struct table {
@@ -38,6 +56,8 @@ struct table {
 	unsigned width; /* columns */
 	char **cells;
 	size_t count, room; /* cells */
+	int64_t *amounts;   /* of bars and shares, one for each row */
+	bool has_total;	    /* the last row is one */
 };
 
 void table_init(struct table *t, const struct column *columns);
@@ -46,8 +66,12 @@ void table_add(struct table *t, const struct output *o, const struct json *row);
 /* Rows of an array, or nothing. */
 void
 table_add_all(struct table *t, const struct output *o, const struct json *rows);
+/* A last row that is the sum of the others: no bar, no share. */
+void table_add_total(struct table *t, const struct output *o,
+    const struct json *row);
 size_t table_rows(const struct table *t);
-/* Heads and rows; columns in which no row says anything are left out. */
+/* Heads and rows; columns in which no row says anything are left out, and those
+ * for which there is no room are named below. */
 void table_print(struct table *t, struct output *o);
 
 /* "title   value" for each column that says something. */

@@ -57,7 +57,7 @@ static const struct column gate_columns[] = {
 	{ .title = NULL },
 };
 
-static const struct column kind_columns[] = {
+const struct column kind_columns[] = {
 	{ N_("KIND"), "name", CELL_TEXT, false },
 	{ N_("WHAT"), "label", CELL_TEXT, false },
 	{ N_("URL"), "url", CELL_TEXT, true },

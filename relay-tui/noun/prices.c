@@ -6,11 +6,11 @@
 /* Prices are dollars per million tokens. */
 const struct column price_columns[] = {
 	{ N_("MODEL"), "name", CELL_TEXT, true },
-	{ N_("INPUT"), "input", CELL_TEXT, false },
-	{ N_("CACHE READ"), "cache_read", CELL_TEXT, false },
-	{ N_("WRITE 5M"), "cache_write_5m", CELL_TEXT, false },
-	{ N_("WRITE 1H"), "cache_write_1h", CELL_TEXT, false },
-	{ N_("OUTPUT"), "output", CELL_TEXT, false },
+	{ N_("INPUT"), "input", CELL_DECIMAL, false },
+	{ N_("CACHE READ"), "cache_read", CELL_DECIMAL, false },
+	{ N_("WRITE 5M"), "cache_write_5m", CELL_DECIMAL, false },
+	{ N_("WRITE 1H"), "cache_write_1h", CELL_DECIMAL, false },
+	{ N_("OUTPUT"), "output", CELL_DECIMAL, false },
 	{ N_("LONG ABOVE"), "above", CELL_NUMBER, false },
 	{ N_("FROM"), "origin", CELL_TEXT, false },
 	{ .title = NULL },
@@ -38,14 +38,14 @@ static const struct column price_details[] = {
 
 static const struct column unit_columns[] = {
 	{ N_("OF"), "text", CELL_TEXT, true },
-	{ N_("STANDARD"), "standard", CELL_TEXT, false },
-	{ N_("LONG"), "standard_long", CELL_TEXT, false },
-	{ N_("PRIORITY"), "priority", CELL_TEXT, false },
-	{ N_("LONG"), "priority_long", CELL_TEXT, false },
-	{ N_("FLEX"), "flex", CELL_TEXT, false },
-	{ N_("LONG"), "flex_long", CELL_TEXT, false },
-	{ N_("BATCH"), "batch", CELL_TEXT, false },
-	{ N_("LONG"), "batch_long", CELL_TEXT, false },
+	{ N_("STANDARD"), "standard", CELL_DECIMAL, false },
+	{ N_("LONG"), "standard_long", CELL_DECIMAL, false },
+	{ N_("PRIORITY"), "priority", CELL_DECIMAL, false },
+	{ N_("LONG"), "priority_long", CELL_DECIMAL, false },
+	{ N_("FLEX"), "flex", CELL_DECIMAL, false },
+	{ N_("LONG"), "flex_long", CELL_DECIMAL, false },
+	{ N_("BATCH"), "batch", CELL_DECIMAL, false },
+	{ N_("LONG"), "batch_long", CELL_DECIMAL, false },
 	{ .title = NULL },
 };
 
@@ -214,18 +214,91 @@ static const struct column explained_details[] = {
 static const struct column line_columns[] = {
 	{ N_("OF"), "text", CELL_TEXT, true },
 	{ N_("COUNT"), "count", CELL_NUMBER, false },
-	{ N_("PRICE"), "price", CELL_TEXT, false },
-	{ N_("COST"), "cost", CELL_TEXT, false },
+	{ "", "times", CELL_TEXT, false },
+	{ N_("PRICE"), "price", CELL_DECIMAL, false },
+	{ "", "per", CELL_TEXT, false },
+	{ "", "is", CELL_TEXT, false },
+	{ N_("COST"), "cost", CELL_DECIMAL, false },
 	{ .title = NULL },
 };
 
 static const struct column total_details[] = {
-	{ N_("together"), "sum", CELL_TEXT, false },
-	{ N_("cost"), "cost_micro", CELL_MONEY, false },
-	{ N_("rate"), "rate", CELL_TEXT, false },
-	{ N_("rated"), "rated_micro", CELL_MONEY, false },
+	{ N_("stored cost"), "cost_micro", CELL_EXACT, false },
+	{ N_("times rate"), "rate", CELL_TEXT, false },
+	{ N_("rated cost"), "rated_micro", CELL_EXACT, false },
 	{ .title = NULL },
 };
+
+/* One class of tokens as a small sum: 9947 x 3 per million = 0.029841. */
+static void
+put_line(struct json_out *j, const struct json *line)
+{
+	struct str unit = STR(""), price = STR(""), text = STR(""), cost;
+	int64_t count = number(line, "count");
+
+	(void)!json_may_str(line, "unit", &unit, NULL);
+	(void)!json_may_str(line, "text", &text, NULL);
+	json_open(j, '{');
+	json_say(j, "text", text);
+	json_say_i64(j, "count", count);
+	if (json_may_str(line, "price", &price, NULL) == OK && price.len &&
+	    json_want_str(line, "cost", &cost, NULL) == OK) {
+		json_say(j, "times", STR("x"));
+		json_say(j, "price", price);
+		json_say(j, "per",
+		    str_of(str_eq(unit, STR("search")) ? _("each")
+						       : _("per million")));
+		json_say(j, "is", STR("="));
+		json_say(j, "cost", cost);
+	} else {
+		json_say(j, "times", str_of(_("no price")));
+	}
+	json_close(j, '}');
+}
+
+static void
+put_together(struct json_out *j, const struct json *data)
+{
+	struct str sum = STR("");
+
+	(void)!json_may_str(data, "sum", &sum, NULL);
+	json_open(j, '{');
+	json_say(j, "text", str_of(_("together")));
+	json_say(j, "is", STR("="));
+	json_say(j, "cost", sum);
+	json_close(j, '}');
+}
+
+static void
+print_lines(struct output *o, const struct json *data)
+{
+	const struct json *lines = json_at(data, "lines"), *row;
+	struct json *root = NULL;
+	struct json_out j;
+	struct buf text;
+	struct table t;
+
+	buf_init(&text, 64 * 1024);
+	table_init(&t, line_columns);
+	json_begin(&j, &text);
+	json_open(&j, '[');
+	for (row = json_first(lines); row; row = json_next(row))
+		put_line(&j, row);
+	put_together(&j, data);
+	json_close(&j, ']');
+	if (json_end(&j) == OK &&
+	    json_parse(buf_str(&text), 64 * 1024, &root, NULL) == OK) {
+		for (row = json_first(root); row; row = json_next(row))
+			if (json_next(row))
+				table_add(&t, o, row);
+			else
+				table_add_total(&t, o, row);
+		table_print(&t, o);
+	}
+	json_free(root);
+	table_fini(&t);
+	buf_fini(&text);
+}
 
 void
 print_explained(struct output *o, const struct json *data)
@@ -233,7 +306,7 @@ print_explained(struct output *o, const struct json *data)
 	record_print(o, explained_details, data);
 	if (json_count(json_at(data, "lines"))) {
 		fputc('\n', o->to);
-		print_rows(o, line_columns, json_at(data, "lines"));
+		print_lines(o, data);
 		fputc('\n', o->to);
 	}
 	record_print(o, total_details, data);

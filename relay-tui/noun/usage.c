@@ -6,40 +6,50 @@
 #include "relay-tui/words.h"
 
 const struct column usage_columns[] = {
-	{ N_("DAY"), "day", CELL_TEXT, false },
-	{ N_("NAME"), "label", CELL_TEXT, true },
-	{ N_("OF"), "name", CELL_TEXT, true },
-	{ N_("REQUESTS"), "requests", CELL_NUMBER, false },
-	{ N_("ERRORS"), "errors", CELL_NUMBER, false },
-	{ N_("INPUT"), "input", CELL_NUMBER, false },
-	{ N_("CACHE READ"), "cache_read", CELL_NUMBER, false },
-	{ N_("WRITE 5M"), "cache_write_5m", CELL_NUMBER, false },
-	{ N_("WRITE 1H"), "cache_write_1h", CELL_NUMBER, false },
-	{ N_("OUTPUT"), "output", CELL_NUMBER, false },
-	{ N_("THINKING"), "reasoning", CELL_NUMBER, false },
-	{ N_("ESTIMATED"), "estimated", CELL_NUMBER, false },
-	{ N_("UNPRICED"), "unpriced", CELL_NUMBER, false },
-	{ N_("COST"), "cost_micro", CELL_MONEY, false },
-	{ N_("RATED"), "rated_micro", CELL_MONEY, false },
+	{ N_("AT"), "at", CELL_TEXT, FIT_WHOLE },
+	{ N_("DAY"), "day", CELL_TEXT, FIT_WHOLE },
+	{ N_("NAME"), "label", CELL_TEXT, FIT_CUT },
+	{ N_("OF"), "name", CELL_TEXT, FIT_CUT },
+	{ N_("REQUESTS"), "requests", CELL_NUMBER, FIT_WHOLE },
+	{ N_("ERRORS"), "errors", CELL_COUNT, FIT_DROP + 3 },
+	{ N_("INPUT"), "input", CELL_COUNT, FIT_DROP + 1 },
+	{ N_("READ"), "cache_read", CELL_COUNT, FIT_DROP + 2 },
+	{ N_("WRITE 5M"), "cache_write_5m", CELL_COUNT, FIT_DROP + 3 },
+	{ N_("WRITE 1H"), "cache_write_1h", CELL_COUNT, FIT_DROP + 3 },
+	{ N_("OUTPUT"), "output", CELL_COUNT, FIT_DROP + 1 },
+	{ N_("THINKING"), "reasoning", CELL_COUNT, FIT_DROP + 4 },
+	{ N_("SEARCHES"), "searches", CELL_COUNT, FIT_DROP + 4 },
+	{ N_("ESTIMATED"), "estimated", CELL_COUNT, FIT_DROP + 5 },
+	{ N_("UNPRICED"), "unpriced", CELL_COUNT, FIT_DROP + 3 },
+	{ N_("RATED"), "rated_micro", CELL_CENTS, FIT_DROP + 6 },
+	{ N_("COST"), "cost_micro", CELL_CENTS, FIT_WHOLE },
+	{ N_("SHARE"), "cost_micro", CELL_SHARE, FIT_DROP },
+	{ N_("BAR"), "cost_micro", CELL_BAR, FIT_DROP },
 	{ .title = NULL },
 };
 
 const struct column receipt_columns[] = {
-	{ N_("AT"), "at", CELL_MOMENT, false },
-	{ N_("REQUEST"), "id", CELL_TEXT, false },
-	{ N_("KEY"), "key", CELL_TEXT, true },
-	{ N_("ACCOUNT"), "account", CELL_TEXT, true },
-	{ N_("MODEL"), "model", CELL_TEXT, true },
-	{ N_("OUTCOME"), "outcome", CELL_STATE, false },
-	{ N_("STATUS"), "status", CELL_NUMBER, false },
-	{ N_("FAULT"), "fault", CELL_TEXT, true },
-	{ N_("FIRST"), "first_us", CELL_US, false },
-	{ N_("TOTAL"), "total_us", CELL_US, false },
-	{ N_("INPUT"), "input", CELL_NUMBER, false },
-	{ N_("CACHED"), "cache_read", CELL_NUMBER, false },
-	{ N_("OUTPUT"), "output", CELL_NUMBER, false },
-	{ N_("COST"), "cost_micro", CELL_MONEY, false },
-	{ N_("CLIENT"), "client", CELL_TEXT, true },
+	{ N_("AT"), "at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("REQUEST"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("KEY"), "key", CELL_TEXT, FIT_CUT },
+	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_DROP },
+	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
+	{ N_("OUTCOME"), "outcome", CELL_STATE, FIT_DROP },
+	{ N_("STATUS"), "status", CELL_NUMBER, FIT_DROP + 1 },
+	{ N_("FAULT"), "fault", CELL_TEXT, FIT_DROP + 2 },
+	{ N_("FIRST"), "first_us", CELL_US, FIT_DROP + 3 },
+	{ N_("TOTAL"), "total_us", CELL_US, FIT_DROP + 2 },
+	{ N_("INPUT"), "input", CELL_COUNT, FIT_DROP },
+	{ N_("READ"), "cache_read", CELL_COUNT, FIT_DROP + 1 },
+	{ N_("WRITE 5M"), "cache_write_5m", CELL_COUNT, FIT_DROP + 4 },
+	{ N_("WRITE 1H"), "cache_write_1h", CELL_COUNT, FIT_DROP + 4 },
+	{ N_("OUTPUT"), "output", CELL_COUNT, FIT_DROP },
+	{ N_("THINKING"), "reasoning", CELL_COUNT, FIT_DROP + 5 },
+	{ N_("SEARCHES"), "searches", CELL_COUNT, FIT_DROP + 5 },
+	{ N_("COST"), "cost_micro", CELL_MONEY, FIT_WHOLE },
+	{ N_("RATED"), "rated_micro", CELL_MONEY, FIT_DROP + 6 },
+	{ N_("CLIENT"), "client", CELL_TEXT, FIT_DROP + 4 },
+	{ N_("FLAGS"), "flags", CELL_TEXT, FIT_DROP + 4 },
 	{ .title = NULL },
 };
 
@@ -63,7 +73,7 @@ static void
 print_word(struct output *o, const struct json *data, const char *before,
     const char *key, enum cell kind)
 {
-	const struct column c = { key, key, kind, false };
+	const struct column c = { key, key, kind, FIT_WHOLE };
 	struct buf text;
 
 	buf_init(&text, 16 * 1024);
@@ -88,7 +98,10 @@ print_receipt(struct output *o, const struct json *data)
 	print_word(o, data, " total=", "total_us", CELL_US);
 	print_word(o, data, " in=", "input", CELL_NUMBER);
 	print_word(o, data, " cached=", "cache_read", CELL_NUMBER);
+	print_word(o, data, " wrote5m=", "cache_write_5m", CELL_COUNT);
+	print_word(o, data, " wrote1h=", "cache_write_1h", CELL_COUNT);
 	print_word(o, data, " out=", "output", CELL_NUMBER);
+	print_word(o, data, " searches=", "searches", CELL_COUNT);
 	print_word(o, data, " cost=", "cost_micro", CELL_MONEY);
 	print_word(o, data, " fault=", "fault", CELL_TEXT);
 	print_word(o, data, " ", "client", CELL_TEXT);
