@@ -133,6 +133,11 @@ account_check(const struct account_rec *r, struct why *out_why)
 		if (e)
 			return e;
 	}
+	if (r->auth_url.len) {
+		e = check_url(r->auth_url, false, "auth-url", out_why);
+		if (e)
+			return e;
+	}
 	if (r->proxy.len) {
 		e = check_url(r->proxy, true, "proxy", out_why);
 		if (e)
@@ -146,7 +151,7 @@ account_check(const struct account_rec *r, struct why *out_why)
 		    "must be a factor above 0 and at most 1000, for example "
 		    "0.8");
 	if (!field_is_text(r->note) || !field_is_text(r->models) ||
-	    !field_is_text(r->user_agent))
+	    !field_is_text(r->user_agent) || !field_is_text(r->preamble))
 		return why_set(out_why, ERR_VALUE, "",
 		    "control characters are not allowed in text");
 	return OK;
@@ -158,6 +163,13 @@ account_field_set(struct account_rec *r, const struct provider *p,
 {
 	return field_set(&account_kind, r, account_field_find(p, name), p->name,
 	    name, value, io_text, out_why);
+}
+
+bool
+account_is_signed_out(const struct account_rec *r)
+{
+	return r->held && str_eq(r->held_by, STR("relayd")) &&
+	    str_starts(r->held_reason, STR("auth"));
 }
 
 /* --- this moment ---------------------------------------------------------------- */
@@ -185,6 +197,13 @@ account_has_model(const struct account *a, struct str model)
 		if (str_glob(model, glob))
 			return true;
 	return false;
+}
+
+bool
+account_serves_client(const struct account *a, const struct http1_head *head)
+{
+	return !a->provider->is_native || str_eq(a->rec.clients, STR("any")) ||
+	    a->provider->is_native(head);
 }
 
 /* --- the pool --------------------------------------------------------------------- */

@@ -14,8 +14,10 @@
 #include "relayd/provider.h"
 
 struct audit_who;
+struct seal_place;
 struct store;
 struct loop;
+struct txn;
 
 struct account {
 	TAILQ_ENTRY(account) link; /* by name */
@@ -31,6 +33,10 @@ struct account {
 	char *proxy; /* NULL: none */
 	/* Opened secrets, in the store's arena. */
 	struct str credential, proxy_password;
+	struct windows windows; /* as the provider told last */
+	/* Of the token's renewal. */
+	unsigned renew_failures;     /* in a row */
+	int64_t renew_after_wall_ms; /* not before, after a failure */
 
 	/* True at this moment. */
 	struct gates gates;
@@ -86,9 +92,17 @@ account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms);
 /* Does the account's list of globs (all when empty) name the model? */
 bool account_has_model(const struct account *a, struct str model);
 
-/* New secrets for account_save(); an str with .at NULL keeps what is sealed. */
+/* A subscription is for its provider's own client, unless the operator says
+ * otherwise. */
+bool
+account_serves_client(const struct account *a, const struct http1_head *head);
+
+/* New secrets for account_save(); an str with .at NULL keeps what is sealed.
+ * The times and texts of a sign-in are the store's unless `signed_in` says that
+ * the record's are newer: a renewal may have written them a moment ago. */
 struct account_secrets {
-	struct str credential, proxy_password;
+	struct str credential, proxy_password, refresh_token;
+	bool signed_in;
 };
 
 /* Called on the loop when the store has it (or refused it). a is the account
@@ -106,6 +120,38 @@ void account_save(struct pool *p, const struct account_rec *r,
 void account_delete(struct pool *p, struct str name, uint64_t if_rev,
     const struct audit_who *who, account_saved *done, void *arg);
 
+/* Held by relayd itself because its sign-in is no longer good? */
+bool account_is_signed_out(const struct account_rec *r);
+
+/* --- tokens (account_token.c) ------------------------------------------------ */
+
+/* What is needed to renew a token. */
+struct token_taken {
+	struct str refresh; /* opened; borrowed for the call, then wiped */
+	struct str sealed;  /* the same as stored, to be shown to token_put() */
+	int64_t begun_wall_ms; /* of an earlier renewal whose end is unknown */
+};
+typedef void token_taken_fn(void *arg, enum err e, const struct why *why,
+    const struct token_taken *t);
+typedef void token_done_fn(void *arg, enum err e, const struct why *why);
+
+/* Note on disk that a renewal begins, then open the refresh token.
+ * ERR_UNKNOWN: no such account, or it has none. */
+void account_token_take(struct pool *p, struct str name, int64_t now_wall_ms,
+    token_taken_fn *done, void *arg);
+/* Look again what is stored, without a note. */
+void account_token_peek(struct pool *p, struct str name, token_taken_fn *done,
+    void *arg);
+/* Write what came of it, and forget the note; on disk when `done` is called,
+ * and in the pool just before.  ERR_STALE: somebody signed in meanwhile, and
+ * that stands. */
+void account_token_put(struct pool *p, struct str name, struct str sealed,
+    const struct oauth_grant *g, int64_t now_wall_ms, token_done_fn *done,
+    void *arg);
+/* Nothing came of it: forget the note, and with a reason hold the account. */
+void account_token_fail(struct pool *p, struct str name, struct str sealed,
+    const char *reason, int64_t now_wall_ms, token_done_fn *done, void *arg);
+
 /* --- between account.c and account_save.c ---------------------------------- */
 
 /* Take the record's bytes and the opened secrets; what is derived from the
@@ -114,5 +160,12 @@ enum err account_adopt(struct pool *p, struct account *a, char *take_blob,
     size_t len, struct str credential, struct str proxy_password) CHECKED;
 void pool_insert(struct pool *p, struct account *take_a);
 void account_free(void *it);
+/* Open a sealed field of an account into the arena; nothing sealed is an empty
+ * str.  Only on the writer. */
+enum err account_open_field(struct txn *t, struct str name, const char *field,
+    struct str sealed, struct str *out) CHECKED;
+struct seal_place account_place(struct str name, const char *field);
+/* The most a record may take. */
+#define ACCOUNT_RECORD_MAX (32 * 1024)
 
 #endif

@@ -17,23 +17,21 @@
 #include "relayd/audit.h"
 #include "relayd/loop.h"
 
-/* The most a record may take. */
-#define RECORD_MAX (16 * 1024)
+#define RECORD_MAX ACCOUNT_RECORD_MAX
 
-static struct seal_place
-place_of(struct str name, const char *field)
+struct seal_place
+account_place(struct str name, const char *field)
 {
 	return (struct seal_place){
 		.table = STR("account"), .record = name, .field = str_of(field)
 	};
 }
 
-/* Open a sealed field into the arena; nothing sealed is an empty str. */
-static enum err
-open_into_arena(struct txn *t, struct str name, const char *field,
+enum err
+account_open_field(struct txn *t, struct str name, const char *field,
     struct str sealed, struct str *out)
 {
-	struct seal_place place = place_of(name, field);
+	struct seal_place place = account_place(name, field);
 	struct buf plain;
 	enum err e;
 
@@ -66,10 +64,10 @@ load_one(void *arg, struct str key, struct str value)
 
 	e = account_rec_read(value, &rec);
 	if (!e)
-		e = open_into_arena(l->txn, key, "credential", rec.credential,
-		    &credential);
+		e = account_open_field(l->txn, key, "credential",
+		    rec.credential, &credential);
 	if (!e)
-		e = open_into_arena(l->txn, key, "proxy_password",
+		e = account_open_field(l->txn, key, "proxy_password",
 		    rec.proxy_password, &password);
 	if (!e)
 		e = account_adopt(l->pool, a, xmemdup(value.at, value.len),
@@ -117,6 +115,8 @@ struct save {
 	size_t blob_len;
 	char *name;
 	char *credential, *proxy_password; /* NULL: keep */
+	char *refresh_token;
+	bool signed_in;
 	bool must_exist, remove;
 	uint64_t if_rev;
 	struct audit_who who;	   /* method NULL: nobody */
@@ -142,6 +142,7 @@ save_free(struct save *s)
 	free(s->name);
 	wipe(s->credential);
 	wipe(s->proxy_password);
+	wipe(s->refresh_token);
 	free(s);
 }
 
@@ -150,7 +151,7 @@ static enum err
 seal_field(struct txn *t, struct str name, const char *field, const char *plain,
     struct str old, struct buf *out, struct str *out_sealed)
 {
-	struct seal_place place = place_of(name, field);
+	struct seal_place place = account_place(name, field);
 	size_t before = buf_len(out);
 	enum err e = OK;
 
@@ -190,21 +191,41 @@ check_stored(struct save *s, struct txn *t, struct account_rec *out_old,
 	return e;
 }
 
+/* What a sign-in told belongs to the tokens: both are the store's, where a
+ * renewal may have been since the record was drafted, or both are new. */
+static void
+keep_signed_in(const struct save *s, const struct account_rec *old,
+    struct account_rec *r)
+{
+	if (s->signed_in)
+		return;
+#define X(name) r->name = old->name;
+#include "relayd/grant.def"
+#undef X
+	r->renewed_at = s->credential ? 0 : old->renewed_at;
+	r->expires_at = s->credential ? 0 : old->expires_at;
+}
+
 static enum err
 store_record(struct save *s, struct txn *t, const struct account_rec *old,
     struct account_rec *r)
 {
-	struct buf sealed[2], out;
+	struct buf sealed[3], out;
 	enum err e;
 
 	buf_init(&sealed[0], RECORD_MAX);
 	buf_init(&sealed[1], RECORD_MAX);
+	buf_init(&sealed[2], RECORD_MAX);
 	buf_init(&out, RECORD_MAX);
 	e = seal_field(t, r->name, "credential", s->credential, old->credential,
 	    &sealed[0], &r->credential);
 	if (!e)
 		e = seal_field(t, r->name, "proxy_password", s->proxy_password,
 		    old->proxy_password, &sealed[1], &r->proxy_password);
+	if (!e)
+		e = seal_field(t, r->name, "refresh_token", s->refresh_token,
+		    old->refresh_token, &sealed[2], &r->refresh_token);
+	keep_signed_in(s, old, r);
 	r->rev = old->rev + 1;
 	r->changed_at = (uint64_t)clock_wall_ms();
 	r->created_at = old->rev ? old->created_at : r->changed_at;
@@ -213,10 +234,10 @@ store_record(struct save *s, struct txn *t, const struct account_rec *old,
 	if (!e)
 		e = txn_put(t, TABLE_account, r->name, buf_str(&out));
 	if (!e)
-		e = open_into_arena(t, r->name, "credential", r->credential,
+		e = account_open_field(t, r->name, "credential", r->credential,
 		    &s->new_secrets[0]);
 	if (!e)
-		e = open_into_arena(t, r->name, "proxy_password",
+		e = account_open_field(t, r->name, "proxy_password",
 		    r->proxy_password, &s->new_secrets[1]);
 	if (!e) {
 		/* r pointed into what is freed here, and into `sealed`. */
@@ -226,6 +247,7 @@ store_record(struct save *s, struct txn *t, const struct account_rec *old,
 	}
 	buf_fini(&sealed[0]);
 	buf_fini(&sealed[1]);
+	buf_fini(&sealed[2]);
 	buf_fini(&out);
 	return e;
 }
@@ -238,7 +260,11 @@ remove_record(struct save *s, struct txn *t, const struct account_rec *old,
 
 	e = audit_write(t, s->who.method ? &s->who : NULL, "account",
 	    str_of(s->name), &account_kind, old, NULL, out_why);
-	return e ? e : txn_del(t, TABLE_account, str_of(s->name));
+	if (!e)
+		e = txn_del(t, TABLE_renewal, str_of(s->name));
+	if (!e || e == ERR_UNKNOWN)
+		e = txn_del(t, TABLE_account, str_of(s->name));
+	return e;
 }
 
 static enum err
@@ -414,6 +440,10 @@ account_save(struct pool *p, const struct account_rec *r,
 	if (secrets && secrets->proxy_password.at)
 		s->proxy_password = xmemdup(secrets->proxy_password.at,
 		    secrets->proxy_password.len);
+	if (secrets && secrets->refresh_token.at)
+		s->refresh_token = xmemdup(secrets->refresh_token.at,
+		    secrets->refresh_token.len);
+	s->signed_in = secrets && secrets->signed_in;
 	store_post(p->store, LANE_WRITE, &s->job);
 }
 

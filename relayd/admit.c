@@ -617,9 +617,10 @@ do_begin(struct relay *r)
 		relay_fault(r, FAULT_TOO_BIG, "the request body is too large");
 		return do_refuse(r);
 	}
-	r->ask = (struct sched_ask){
-		.dialect = r->dialect, .op = r->op, .model = buf_str(&r->model)
-	};
+	r->ask = (struct sched_ask){ .dialect = r->dialect,
+		.op = r->op,
+		.model = buf_str(&r->model),
+		.head = r->c->head };
 	r->tries_began_ms = loop_ms(r->d->loop);
 	return attempt_open(r);
 }

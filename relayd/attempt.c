@@ -87,7 +87,18 @@ nobody(struct relay *r, const struct sched_choice *c)
 		    r->dialect->label, op_name(r->op));
 		return do_refuse(r);
 	}
-	if (there == c->fell[SIEVE_KIND] + c->fell[SIEVE_MODEL]) {
+	if (there == c->fell[SIEVE_KIND] + c->fell[SIEVE_CLIENT]) {
+		relay_fault(r, FAULT_POLICY,
+		    "the accounts here that serve %s are subscriptions, for "
+		    "their provider's own client alone; use that client, or "
+		    "ask the operator of this relay for an account with an "
+		    "API key (or for clients = any: relayd-accounts(7))",
+		    r->dialect->label);
+		return do_refuse(r);
+	}
+	if (there ==
+	    c->fell[SIEVE_KIND] + c->fell[SIEVE_CLIENT] +
+		c->fell[SIEVE_MODEL]) {
 		relay_fault(r, FAULT_MODEL,
 		    "no account here has the model %.*s",
 		    STR_ARG(str_first(buf_str(&r->model), 100)));

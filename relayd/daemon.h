@@ -23,6 +23,8 @@ struct notices;
 struct pool;
 struct price_table;
 struct relays;
+struct renewals;
+struct signins;
 struct store;
 struct tally;
 struct upstreams;
@@ -45,6 +47,8 @@ struct daemon {
 	struct listeners *listeners;
 	struct listeners *scrape_listeners; /* NULL: not wanted */
 	struct relays *relays;
+	struct renewals *renewals;
+	struct signins *signins;
 	struct control *control;
 	struct vitals *vitals;
 	struct notices *notices;

@@ -30,6 +30,7 @@
 #include "relayd/notice.h"
 #include "relayd/prices.h"
 #include "relayd/relay.h"
+#include "relayd/renew.h"
 #include "relayd/sandbox.h"
 #include "relayd/scrape.h"
 #include "relayd/sdnotify.h"
@@ -380,10 +381,12 @@ bear(struct process *p, struct why *out_why)
 	d->lookout = lookout_new(d);
 	upstreams_new(d, &d->upstreams);
 	relays_new(d, &d->relays);
+	renewals_new(d, NULL, &d->renewals);
 	e = control_new(d, &d->control, out_why);
 	if (e)
 		return e;
 	watch_signals(p);
+	renewals_look(d->renewals);
 	listeners_begin(d->listeners, &relay_conn_user);
 	if (d->scrape_listeners)
 		listeners_begin(d->scrape_listeners, &scrape_conn_user);
@@ -406,6 +409,7 @@ bury(struct process *p)
 		conn_kill(c);
 	}
 	control_free(d->control);
+	renewals_stop(d->renewals);
 	upstreams_free(d->upstreams);
 	dialer_free(d->dialer);
 	dns_free(d->dns);
@@ -413,6 +417,7 @@ bury(struct process *p)
 	store_close(d->store);
 	lookout_free(d->lookout);
 	notices_free(d->notices);
+	renewals_free(d->renewals);
 	ledger_free(d->ledger);
 	price_table_unref(d->prices);
 	if (d->keys && d->keys->store)

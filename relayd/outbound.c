@@ -53,7 +53,7 @@ is_credential_field(struct str name)
 
 /* What of ours has been written already. */
 struct written {
-	bool host, credential, length, encoding, agent;
+	bool host, credential, length, encoding, agent, listed;
 };
 
 /* Twenty of these make a head: no format strings here. */
@@ -151,6 +151,37 @@ put_ours(const struct account *a, const struct ask *ask, struct str name,
 	return ask->encoding.len ? put(out, name, value) : OK;
 }
 
+/* A list of the client's, with the token that the account needs in it. */
+static enum err
+put_list(const struct account *a, const struct ask *ask, const struct header *f,
+    struct written *w, struct buf *out)
+{
+	struct str name = str_of(a->provider->list_name);
+	struct str token = str_of(a->provider->list_token);
+	enum err e;
+
+	if (w->listed || http1_has_token(ask->head, name, token)) {
+		w->listed = true;
+		return put(out, f->name, f->value);
+	}
+	w->listed = true;
+	e = buf_addf(out, "%.*s: ", STR_ARG(f->name));
+	if (!e)
+		e = buf_add(out, f->value);
+	if (!e && f->value.len)
+		e = buf_addc(out, ',');
+	if (!e)
+		e = buf_add(out, token);
+	return e ? e : buf_add(out, STR("\r\n"));
+}
+
+static bool
+is_list(const struct account *a, struct str name)
+{
+	return a->provider->list_name &&
+	    str_ieq(name, str_of(a->provider->list_name));
+}
+
 /* What the client did not send and we need. */
 static enum err
 put_missing(const struct account *a, const struct ask *ask,
@@ -162,6 +193,11 @@ put_missing(const struct account *a, const struct ask *ask,
 		e = put(out, STR("Host"), str_of(a->host_field));
 	if (!e && !w->credential)
 		e = put_credential(a, out);
+	if (!e && !w->listed && a->provider->list_name)
+		e = put(out, str_of(a->provider->list_name),
+		    str_of(a->provider->list_token));
+	if (!e && a->provider->own_fields)
+		e = a->provider->own_fields(a, ask, out);
 	if (!e && !w->encoding)
 		e = put(out, STR("Accept-Encoding"), str_of(encoding_for(ask)));
 	if (!e && !w->agent && a->rec.user_agent.len)
@@ -197,6 +233,8 @@ outbound_request(const struct account *a, const struct ask *ask,
 			continue;
 		if (r && r->up == OURS)
 			e = put_ours(a, ask, f->name, f->value, &w, out);
+		else if (is_list(a, f->name))
+			e = put_list(a, ask, f, &w, out);
 		else if (!named ||
 		    !http1_has_token(h, STR("connection"), f->name))
 			e = put(out, f->name, f->value);

@@ -9,6 +9,7 @@
 #include "proto/http1.h"
 
 #include "relayd/field.h"
+#include "relayd/oauth.h"
 
 struct account;
 
@@ -52,6 +53,23 @@ struct provider {
 	 * of the account's URL stands in front of it already. */
 	enum err (*target)(const struct account *a, const struct ask *ask,
 	    struct buf *out, struct why *out_why);
+	/* A token that must stand in a list header beside the client's own,
+	 * such as anthropic-beta; NULL: none. */
+	const char *list_name, *list_token;
+	/* Further header lines that the account has to say about itself (an
+	 * id, a project), appended to out.  NULL: none. */
+	enum err (*own_fields)(const struct account *a, const struct ask *ask,
+	    struct buf *out);
+	/* Does this head come from the provider's own client?  The account
+	 * then serves no others unless it says clients = any.  NULL: it
+	 * serves whoever has a key. */
+	bool (*is_native)(const struct http1_head *head);
+	const char *native; /* what that client is called */
+	/* What the head of an answer tells about limits; NULL: nothing. */
+	void (*read_limits)(const struct http1_head *answer,
+	    int64_t now_wall_ms, struct windows *io);
+	/* How one signs in; NULL: a key never grows old. */
+	const struct oauth *oauth;
 };
 
 #define X(symbol) extern const struct provider provider_##symbol;

@@ -46,6 +46,8 @@ sift(const struct account *a, const struct sched_ask *ask,
 
 	if (!a->provider->serves(ask->dialect, ask->op))
 		return SIEVE_KIND;
+	if (ask->head && !account_serves_client(a, ask->head))
+		return SIEVE_CLIENT;
 	if (!account_has_model(a, ask->model))
 		return SIEVE_MODEL;
 	if (a->rec.held)

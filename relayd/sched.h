@@ -19,6 +19,7 @@ struct sched_ask {
 	const struct dialect *dialect;
 	enum op op;
 	struct str model;
+	const struct http1_head *head; /* the client's; NULL: none asks */
 	int64_t now_ms;
 	const struct account *tried[SCHED_TRIED_MAX];
 	unsigned tried_count;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "relayd/account.h"
+#include "relayd/conf.h"
 #include "relayd/control.h"
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
@@ -296,6 +297,29 @@ answer_rehearsal(struct ctl_call *c, const struct account_rec *from,
 	ctl_answer(c, rev, STR(""));
 }
 
+/* Subscriptions are the owner of the host's to allow; and who signs in has no
+ * credential to type. */
+static enum err
+check_oauth(const struct ctl_call *c, const struct provider *p,
+    struct why *out_why)
+{
+	if (!p->oauth)
+		return OK;
+	if (!c->daemon->conf->oauth_accounts)
+		return why_set(out_why, ERR_DENIED, "kind",
+		    "accounts of the kind %s are subscriptions, which are not "
+		    "allowed here: oauth_accounts in relayd.conf; see "
+		    "relayd-accounts(7)",
+		    p->name);
+	if (!account_field_find(p, STR("credential")) ||
+	    !ctl_text(c, "credential").len)
+		return why_set(out_why, ERR_UNSUPPORTED, "kind",
+		    "accounts of the kind %s are added by signing in: relayctl "
+		    "account login %s NAME",
+		    p->name, p->name);
+	return OK;
+}
+
 static enum err
 check_required(const struct draft *d, const struct provider *p,
     struct why *out_why)
@@ -326,7 +350,10 @@ ctl_account_add(struct ctl_call *c)
 	account_rec_init(&d.rec);
 	d.rec.name = ctl_text(c, "name");
 	d.rec.kind = str_of(p->name);
-	e = draft_take_fields(&d, p, json_at(c->params, "fields"), &why);
+	e = check_oauth(c, p, &why);
+	if (!e)
+		e = draft_take_fields(&d, p, json_at(c->params, "fields"),
+		    &why);
 	if (!e)
 		e = draft_take_secrets(&d, c, &why);
 	if (!e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* common.h - what the kinds that speak OpenAI's dialects share. */
+/* common.h - what kinds of one provider, or of one family of dialects, share. */
 #ifndef RELAYD_PROVIDER_COMMON_H
 #define RELAYD_PROVIDER_COMMON_H
 
@@ -23,5 +23,18 @@ openai_target(struct str base, const struct ask *ask, struct buf *out)
 		    STR_ARG(ask->query));
 	return buf_addf(out, "%s%s", version, path);
 }
+
+/* Of both kinds that are signed in to at claude.ai (claude_oauth.c). */
+bool claude_serves(const struct dialect *dialect, enum op op);
+enum err claude_target(const struct account *a, const struct ask *ask,
+    struct buf *out, struct why *out_why);
+bool claude_is_native(const struct http1_head *head);
+void claude_read_limits(const struct http1_head *answer, int64_t now_wall_ms,
+    struct windows *io);
+enum err claude_read(const struct json *answer, struct oauth_grant *io);
+extern const char *const claude_models[];
+extern const char claude_notice[];
+#define CLAUDE_OAUTH_BETA "oauth-2025-04-20"
+#define CLAUDE_REDIRECT	  "https://platform.claude.com/oauth/code/callback"
 
 #endif

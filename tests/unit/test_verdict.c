@@ -31,6 +31,11 @@ static const struct golden {
 	    "OAuth authentication is currently not allowed for this "
 	    "organization.",
 	    NEXT_OTHER, GATE_AUTH, 1800, 1800, false },
+	{ "client_only", 400,
+	    "This credential is only authorized for use with Claude Code",
+	    NEXT_RETURN, NO_GATE, 0, 0, true },
+	{ "client_other", 403, "it cannot be used for other API requests",
+	    NEXT_RETURN, NO_GATE, 0, 0, true },
 	{ "low_credit", 400, "Your credit balance is too low to access",
 	    NEXT_OTHER, GATE_CREDIT, 3600, 3600, false },
 	{ "google_key", 400, "\"reason\": \"API_KEY_INVALID\"", NEXT_OTHER,
