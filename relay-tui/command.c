@@ -3,13 +3,13 @@
  * printed.  Long lists are asked for page by page. */
 #include "relay-tui/command.h"
 
-#include <pwd.h>
 #include <stdlib.h>
 
 #include "relay-tui/client.h"
 #include "relay-tui/content.h"
 #include "relay-tui/ctl_client.h"
 #include "relay-tui/noun.h"
+#include "relay-tui/owner.h"
 #include "relay-tui/secret.h"
 #include "relay-tui/setup.h"
 #include "relay-tui/show.h"
@@ -165,26 +165,17 @@ put_number(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
 	return OK;
 }
 
-/* The owner "@alice" is whoever that is on this machine: the daemon knows
- * people by number, and never asks a directory. */
+/* Only where an owner is given to a key must there be such a person. */
 static enum err
-put_owner(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
+put_owner(struct json_out *j, const struct ctl_arg *a, bool chooses,
+    struct why *out_why)
 {
-	char name[64], own[32];
-	const struct passwd *pw;
+	char own[OWNER_TEXT];
+	enum err e = owner_read(a->value, chooses, own, out_why);
 
-	if (!str_starts(a->value, STR("@"))) {
-		json_say(j, a->name, a->value);
-		return OK;
-	}
-	snprintf(name, sizeof(name), "%.*s", STR_ARG(str_skip(a->value, 1)));
-	pw = getpwnam(name);
-	if (!pw)
-		return why_set(out_why, ERR_UNKNOWN, "owner",
-		    _("there is no user %s on this machine"), name);
-	snprintf(own, sizeof(own), "uid:%ld", (long)pw->pw_uid);
-	json_say(j, a->name, str_of(own));
-	return OK;
+	if (!e)
+		json_say(j, a->name, str_of(own));
+	return e;
 }
 
 static enum err
@@ -202,8 +193,11 @@ put_content(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
 }
 
 static enum err
-put_arg(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
+put_arg(struct json_out *j, enum ctl_method method, const struct ctl_arg *a,
+    struct why *out_why)
 {
+	bool gives = method == CTL_M_key_create || method == CTL_M_key_set;
+
 	switch (a->type) {
 	case CTL_FLAG:
 		json_say_bool(j, a->name, true);
@@ -211,8 +205,8 @@ put_arg(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
 	case CTL_NUMBER:
 		return put_number(j, a, out_why);
 	case CTL_TEXT:
-		if (!strcmp(a->name, "owner"))
-			return put_owner(j, a, out_why);
+		if (!strcmp(a->name, "owner") || !strcmp(a->name, "user"))
+			return put_owner(j, a, !gives, out_why);
 		json_say(j, a->name, a->value);
 		return OK;
 	case CTL_WHEN:
@@ -237,7 +231,8 @@ put_params(struct json_out *j, const struct ready *r, struct why *out_why)
 	for (unsigned i = 0; !e && i < m->count; i++)
 		if (strcmp(m->args[i].name, "cursor") != 0 &&
 		    strcmp(m->args[i].name, "limit") != 0)
-			e = put_arg(j, &m->args[i], out_why);
+			e = put_arg(j, (enum ctl_method)(m->row - ctl_row(0)),
+			    &m->args[i], out_why);
 	for (unsigned i = 0; i < r->secrets_count; i++)
 		json_say(j, r->secrets[i].name, buf_str(&r->secrets[i].text));
 	put_fields(j, m);
@@ -332,6 +327,13 @@ command_env(const struct command *c, struct str name)
 	return e ? fail_local(c->out, e, &why) : DONE;
 }
 
+static bool
+makes_value(enum ctl_method method)
+{
+	return method == CTL_M_key_create || method == CTL_M_key_rotate ||
+	    method == CTL_M_my_key_create || method == CTL_M_my_key_rotate;
+}
+
 /* The new key inside of the settings of its client. */
 static enum err
 print_key_env(const struct command *c, struct ctl_client *client,
@@ -383,7 +385,7 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 		return fail_answer(c->out, f);
 	if (p->method == CTL_M_receipt_tail)
 		return follow(c, client);
-	if (p->method == CTL_M_key_create && c->client && !c->out->json) {
+	if (makes_value(p->method) && c->client && !c->out->json) {
 		enum err e = print_key_env(c, client, f, &why);
 
 		return e ? fail_local(c->out, e, &why) : DONE;
@@ -427,7 +429,7 @@ ask_all(const struct command *c, struct ctl_client *client,
 		ctl_frame_fini(&f);
 	}
 	if (v == DONE && p->method != CTL_M_receipt_tail &&
-	    !(p->method == CTL_M_key_create && c->client))
+	    !(makes_value(p->method) && c->client))
 		show_end(&s);
 	return v;
 }

@@ -11,8 +11,8 @@ static const struct own_option own_options[] = {
 	{ "socket", "PATH", N_("the control socket to ask at") },
 	{ "url", "URL", N_("the relay's address in what `env` prints") },
 	{ "env", "CLIENT",
-	    N_("after `key create`: print settings with the "
-	       "new key in them") },
+	    N_("after `key create` or `rotate`: print settings "
+	       "with the new value in them") },
 	{ "help", NULL, N_("explain the command instead of running it") },
 	{ "version", NULL, N_("print relayctl's version") },
 };

@@ -9,7 +9,8 @@
 /* In tables, and of one. */
 extern const struct column account_columns[], account_details[];
 extern const struct column kind_columns[];
-extern const struct column key_columns[], key_details[];
+extern const struct column key_columns[], my_key_columns[], key_details[];
+extern const struct column user_columns[];
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column cost_columns[], price_columns[];
 extern const struct column setting_columns[], option_columns[];
@@ -22,6 +23,8 @@ void print_status(struct output *o, const struct json *data);
 void print_kinds(struct output *o, const struct json *data);
 void print_account(struct output *o, const struct json *data);
 void print_account_test(struct output *o, const struct json *data);
+void print_user(struct output *o, const struct json *data);
+void print_my(struct output *o, const struct json *data);
 void print_new_key(struct output *o, const struct json *data);
 void print_changes(struct output *o, const struct json *data);
 /* One family, as Prometheus reads it. */

@@ -96,7 +96,29 @@ static const struct look {
 	[CTL_M_key_rm] = { .print = print_removed },
 	[CTL_M_key_disable] = { .details = key_details },
 	[CTL_M_key_enable] = { .details = key_details },
+	[CTL_M_key_rotate] = { .print = print_new_key },
 	[CTL_M_key_find] = { .details = key_details },
+	[CTL_M_my_overview] = { .print = print_my },
+	[CTL_M_my_keys] = { .table = my_key_columns,
+	    .empty = N_("You have none. `relayctl my` tells whether you can "
+			"make one.") },
+	[CTL_M_my_usage] = { .table = usage_columns,
+	    .rows = "rows",
+	    .empty =
+		N_("Your keys were not used then. `relayctl my usage --since "
+		   "30d` looks further back.") },
+	[CTL_M_my_key_create] = { .print = print_new_key },
+	[CTL_M_my_key_show] = { .details = key_details },
+	[CTL_M_my_key_rm] = { .print = print_removed },
+	[CTL_M_my_key_rotate] = { .print = print_new_key },
+	[CTL_M_my_key_disable] = { .details = key_details },
+	[CTL_M_my_key_enable] = { .details = key_details },
+	[CTL_M_user_list] = { .table = user_columns,
+	    .empty = N_("No key has an owner. `relayctl key create NAME "
+			"--owner USER` makes one that has.") },
+	[CTL_M_user_show] = { .print = print_user },
+	[CTL_M_user_disable] = { .print = print_user },
+	[CTL_M_user_enable] = { .print = print_user },
 	[CTL_M_usage_show] = { .table = usage_columns,
 	    .rows = "rows",
 	    .empty =
@@ -305,6 +327,12 @@ is_rehearsal(const struct json *data)
 	return json_may_bool(data, "dry_run", &dry, NULL) == OK && dry;
 }
 
+static bool
+is_usage(enum ctl_method method)
+{
+	return method == CTL_M_usage_show || method == CTL_M_my_usage;
+}
+
 /* --- sums under a table of usage ------------------------------------------- */
 
 static bool
@@ -409,7 +437,7 @@ show_page(struct show *s, const struct json *data)
 	if (s->pages++ == 0) {
 		if (s->out->json)
 			begin_list(s, data);
-		else if (s->method == CTL_M_usage_show)
+		else if (is_usage(s->method))
 			print_period(s->out, data);
 	}
 	for (const struct json *r = json_first(rows); r; r = json_next(r)) {
@@ -419,7 +447,7 @@ show_page(struct show *s, const struct json *data)
 			looks[s->method].print_row(s->out, r);
 		else
 			table_add(&s->table, s->out, r);
-		if (s->method == CTL_M_usage_show)
+		if (is_usage(s->method))
 			take_usage_row(s, r);
 		s->rows++;
 	}
@@ -435,7 +463,7 @@ show_end(struct show *s)
 		if (json_end(&s->json) == OK)
 			fprintf(s->out->to, "%s\n", buf_cstr(&s->text));
 	} else if (looks[s->method].table && !s->out->csv) {
-		if (s->method == CTL_M_usage_show && s->rows > 1)
+		if (is_usage(s->method) && s->rows > 1)
 			add_total(s);
 		table_print(&s->table, s->out);
 		if (s->rows == 0)

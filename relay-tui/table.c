@@ -8,6 +8,7 @@
 #include "proto/mem.h"
 
 #include "relay-tui/chart.h"
+#include "relay-tui/owner.h"
 #include "relay-tui/words.h"
 
 #define CELL_MAX    4096
@@ -164,12 +165,16 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 		if (n)
 			write_ago(o, n, out);
 		break;
+	case CELL_UID:
+		uid_write(n, out);
+		break;
 	case CELL_SHARE:
 	case CELL_BAR:
 		/* The table knows the others. */
 		break;
 	case CELL_TEXT:
 	case CELL_DECIMAL:
+	case CELL_OWNER:
 	case CELL_NUMBER:
 	case CELL_FLAG:
 	case CELL_STATE:
@@ -210,7 +215,10 @@ cell_write(const struct output *o, const struct column *c,
 	if (json_as_str(v, &s) == OK) {
 		if (c->kind == CELL_END && s.len)
 			buf_must(out, STR("..."));
-		text_clean(str_first(s, CELL_MAX - 16), out);
+		if (c->kind == CELL_OWNER)
+			owner_write(str_first(s, CELL_MAX - 16), out);
+		else
+			text_clean(str_first(s, CELL_MAX - 16), out);
 	} else if (json_as_i64(v, &n) == OK) {
 		write_number(o, c->kind, n, out);
 	} else if (json_as_bool(v, &b) == OK) {
@@ -224,8 +232,8 @@ enum paint
 cell_paint(const struct column *c, struct str text)
 {
 	static const char *const good[] = { "ready", "active", "ok" };
-	static const char *const warn[] = { "held", "disabled", "gone", "rate",
-		"overload", "refused" };
+	static const char *const warn[] = { "held", "disabled",
+		"owner-disabled", "gone", "rate", "overload", "refused" };
 
 	if (c->kind != CELL_STATE || !text.len)
 		return PAINT_PLAIN;

@@ -219,6 +219,10 @@ step_key(struct relay *r)
 	k->used_wall_ms = wall_ms;
 	if (!strcmp(state, "active"))
 		return FAULT_NONE;
+	if (!strcmp(state, "owner-disabled"))
+		return refuse(r, FAULT_KEY,
+		    "the owner of this API key is disabled here; ask whoever "
+		    "runs this relay");
 	relay_fault(r, FAULT_KEY, "this API key is %s", state);
 	return FAULT_KEY;
 }

@@ -7,7 +7,6 @@
 
 #include <sodium.h>
 
-#include "proto/enc.h"
 #include "proto/mem.h"
 
 #include "store/store.h"
@@ -16,71 +15,6 @@
 #include "relayd/loop.h"
 
 #define RECORD_MAX (8 * 1024)
-#define RANDOM_LEN 32
-#define DIGITS_LEN 43 /* of 32 bytes in base 62 */
-#define CHECK_LEN  6
-
-static const char digits[] =
-    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/* --- values -------------------------------------------------------------------- */
-
-/* Six digits over what stands before them: tells a typing error from a key
- * that is not known.  It protects nothing, so an unkeyed hash is right. */
-static void
-put_check(const char *value, size_t len, char out[CHECK_LEN])
-{
-	uint8_t hash[16];
-	uint64_t n = 0;
-
-	crypto_generichash(hash, sizeof(hash), (const uint8_t *)value, len,
-	    (const uint8_t *)"relayd-key-check", 16);
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | hash[i];
-	for (int i = CHECK_LEN - 1; i >= 0; i--) {
-		out[i] = digits[n % 62];
-		n /= 62;
-	}
-}
-
-void
-apikey_make_value(char out[APIKEY_VALUE_LEN + 1])
-{
-	uint8_t random[RANDOM_LEN];
-	struct buf text;
-	enum err e;
-
-	randombytes_buf(random, sizeof(random));
-	buf_init(&text, DIGITS_LEN);
-	e = enc_base62(&text, str_at((const char *)random, sizeof(random)));
-	assert(e == OK && buf_len(&text) == DIGITS_LEN);
-	memcpy(out, "cr_", 3);
-	memcpy(out + 3, buf_str(&text).at, DIGITS_LEN);
-	buf_wipe(&text);
-	put_check(out, 3 + DIGITS_LEN, out + 3 + DIGITS_LEN);
-	out[APIKEY_VALUE_LEN] = '\0';
-	sodium_memzero(random, sizeof(random));
-}
-
-void
-apikey_make_id(char out[10])
-{
-	out[0] = 'k';
-	for (int i = 1; i < 9; i++)
-		out[i] = digits[10 + 26 + randombytes_uniform(26)];
-	out[9] = '\0';
-}
-
-bool
-apikey_well_formed(struct str value)
-{
-	char check[CHECK_LEN];
-
-	if (value.len != APIKEY_VALUE_LEN || !str_starts(value, STR("cr_")))
-		return false;
-	put_check(value.at, 3 + DIGITS_LEN, check);
-	return !memcmp(value.at + 3 + DIGITS_LEN, check, CHECK_LEN);
-}
 
 /* --- the ring ------------------------------------------------------------------- */
 
@@ -91,9 +25,11 @@ keyring_init(struct keyring *k, struct loop *l, struct store *s)
 
 	*k = (struct keyring){ .loop = l, .store = s };
 	TAILQ_INIT(&k->keys);
+	TAILQ_INIT(&k->making);
 	randombytes_buf(seed, sizeof(seed));
 	map_init(&k->by_hash, seed);
 	map_init(&k->by_id, seed);
+	users_init(&k->users, seed);
 	return OK;
 }
 
@@ -117,12 +53,19 @@ keyring_fini(struct keyring *k)
 	}
 	map_fini(&k->by_hash);
 	map_fini(&k->by_id);
+	users_fini(&k->users);
 }
 
 static struct str
 hash_str(const struct apikey *k)
 {
 	return str_at((const char *)k->rec.hash, sizeof(k->rec.hash));
+}
+
+static struct str
+old_hash_str(const struct apikey *k)
+{
+	return str_at((const char *)k->rec.old_hash, sizeof(k->rec.old_hash));
 }
 
 struct apikey *
@@ -135,9 +78,14 @@ keyring_match(const struct keyring *k, struct str value)
 		return NULL;
 	key_index_of(&k->index, value, hash);
 	found = map_get(&k->by_hash, str_at((const char *)hash, sizeof(hash)));
-	if (!found || sodium_memcmp(found->rec.hash, hash, sizeof(hash)))
+	if (!found)
 		return NULL;
-	return found;
+	if (!sodium_memcmp(found->rec.hash, hash, sizeof(hash)))
+		return found;
+	if (apikey_in_grace(&found->rec, clock_wall_ms()) &&
+	    !sodium_memcmp(found->rec.old_hash, hash, sizeof(hash)))
+		return found;
+	return NULL;
 }
 
 struct apikey *
@@ -149,18 +97,94 @@ keyring_id(const struct keyring *k, struct str id)
 struct apikey *
 keyring_find(const struct keyring *k, struct str id_or_name)
 {
-	struct apikey *key = keyring_id(k, id_or_name), *found = NULL;
+	struct apikey *key = keyring_id(k, id_or_name);
+	struct apikey *found[2] = { NULL, NULL };
+	unsigned count[2] = { 0, 0 };
 
 	if (key)
 		return key;
 	TAILQ_FOREACH (key, &k->keys, link) {
 		if (!str_eq(key->rec.name, id_or_name))
 			continue;
+		found[key->rec.self_made] = key;
+		count[key->rec.self_made]++;
+	}
+	if (count[false])
+		return count[false] == 1 ? found[false] : NULL;
+	return count[true] == 1 ? found[true] : NULL;
+}
+
+struct apikey *
+keyring_find_own(const struct keyring *k, struct str owner,
+    struct str id_or_name)
+{
+	struct apikey *key = keyring_id(k, id_or_name), *found = NULL;
+
+	if (key && str_eq(key->rec.owner, owner))
+		return key;
+	TAILQ_FOREACH (key, &k->keys, link) {
+		if (!str_eq(key->rec.owner, owner) ||
+		    !str_eq(key->rec.name, id_or_name))
+			continue;
 		if (found)
 			return NULL;
 		found = key;
 	}
 	return found;
+}
+
+/* What must be known of a key before the store has it. */
+struct apikey_making {
+	TAILQ_ENTRY(apikey_making) link;
+	struct apikey_rec rec; /* its strs point into blob */
+	char *blob;
+};
+
+unsigned
+keyring_owned(const struct keyring *k, struct str owner)
+{
+	const struct apikey_making *m;
+	const struct apikey *key;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (key, &k->keys, link)
+		n += str_eq(key->rec.owner, owner);
+	TAILQ_FOREACH (m, &k->making, link)
+		n += str_eq(m->rec.owner, owner);
+	return n;
+}
+
+static bool
+is_same_name(const struct apikey_rec *a, const struct apikey_rec *b)
+{
+	return str_eq(a->name, b->name) && !str_eq(a->id, b->id) &&
+	    (str_eq(a->owner, b->owner) || (!a->self_made && !b->self_made));
+}
+
+bool
+keyring_has_name(const struct keyring *k, const struct apikey_rec *r)
+{
+	const struct apikey_making *m;
+	const struct apikey *key;
+
+	TAILQ_FOREACH (key, &k->keys, link)
+		if (is_same_name(&key->rec, r))
+			return true;
+	TAILQ_FOREACH (m, &k->making, link)
+		if (is_same_name(&m->rec, r))
+			return true;
+	return false;
+}
+
+void
+keyring_obey(struct keyring *k, struct str owner)
+{
+	bool disabled = user_is_disabled(&k->users, owner);
+	struct apikey *key;
+
+	TAILQ_FOREACH (key, &k->keys, link)
+		if (str_eq(key->rec.owner, owner))
+			key->owner_disabled = disabled;
 }
 
 const char *
@@ -170,7 +194,13 @@ apikey_state(const struct apikey *k, int64_t wall_ms)
 		return "disabled";
 	if (k->rec.expires_at && (int64_t)k->rec.expires_at <= wall_ms)
 		return "expired";
-	return "active";
+	return k->owner_disabled ? "owner-disabled" : "active";
+}
+
+bool
+apikey_in_grace(const struct apikey_rec *r, int64_t wall_ms)
+{
+	return (int64_t)r->old_until > wall_ms;
 }
 
 void
@@ -188,13 +218,22 @@ apikey_unref(struct keyring *ring, struct apikey *k)
 		loop_bury(ring->loop, apikey_free, k);
 }
 
+static bool
+is_before(const struct apikey_rec *a, const struct apikey_rec *b)
+{
+	if (a->created_at != b->created_at)
+		return a->created_at < b->created_at;
+	return str_cmp(a->id, b->id) < 0;
+}
+
 static void
 ring_insert(struct keyring *k, struct apikey *key)
 {
 	struct apikey *next;
 
+	key->owner_disabled = user_is_disabled(&k->users, key->rec.owner);
 	TAILQ_FOREACH (next, &k->keys, link)
-		if (next->rec.created_at > key->rec.created_at)
+		if (is_before(&key->rec, &next->rec))
 			break;
 	if (next)
 		TAILQ_INSERT_BEFORE(next, key, link);
@@ -202,6 +241,8 @@ ring_insert(struct keyring *k, struct apikey *key)
 		TAILQ_INSERT_TAIL(&k->keys, key, link);
 	k->count++;
 	map_set(&k->by_hash, hash_str(key), key);
+	if (apikey_in_grace(&key->rec, clock_wall_ms()))
+		map_set(&k->by_hash, old_hash_str(key), key);
 	map_set(&k->by_id, key->rec.id, key);
 }
 
@@ -209,6 +250,8 @@ static void
 ring_remove(struct keyring *k, struct apikey *key)
 {
 	map_del(&k->by_hash, hash_str(key));
+	if (key->rec.old_until)
+		map_del(&k->by_hash, old_hash_str(key));
 	map_del(&k->by_id, key->rec.id);
 	TAILQ_REMOVE(&k->keys, key, link);
 	k->count--;
@@ -266,6 +309,10 @@ load_work(struct job *j, struct txn *t, struct why *out_why)
 
 	l->why = out_why;
 	seal_key_index(txn_seal(t), &l->ring->index);
+	/* First the people, whom the keys ask as they come. */
+	e = users_load(&l->ring->users, t, out_why);
+	if (e)
+		return e;
 	e = txn_scan(t, TABLE_apikey, STR(""), false, load_one, l);
 	return e ? e : l->job.result;
 }
@@ -293,7 +340,32 @@ struct save {
 	struct audit_who who; /* method NULL: nobody */
 	apikey_saved *done;
 	void *arg;
+	/* Of a new one.  The blob above is the writer's to replace. */
+	struct apikey_making making;
 };
+
+static void
+making_begin(struct save *s)
+{
+	struct apikey_making *m = &s->making;
+	enum err e;
+
+	m->blob = xmemdup(s->blob, s->blob_len);
+	e = apikey_rec_read(str_at(m->blob, s->blob_len), &m->rec);
+	/* It has just been encoded. */
+	assert(e == OK);
+	TAILQ_INSERT_TAIL(&s->ring->making, m, link);
+}
+
+static void
+making_end(struct save *s)
+{
+	if (!s->making.blob)
+		return;
+	TAILQ_REMOVE(&s->ring->making, &s->making, link);
+	free(s->making.blob);
+	s->making.blob = NULL;
+}
 
 static void
 save_free(struct save *s)
@@ -406,6 +478,7 @@ save_done(struct job *j)
 	struct apikey *k = keyring_id(ring, str_of(s->id));
 	enum err e = j->result;
 
+	making_end(s);
 	if (e) {
 		s->done(s->arg, e, &j->why, NULL);
 		save_free(s);
@@ -477,6 +550,8 @@ apikey_save(struct keyring *k, const struct apikey_rec *r, struct str value,
 		return;
 	}
 	s->blob = buf_take(&blob, &s->blob_len);
+	if (!must_exist)
+		making_begin(s);
 	store_post(k->store, LANE_WRITE, &s->job);
 }
 

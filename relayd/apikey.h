@@ -14,6 +14,8 @@
 #include "store/rec.h"
 #include "store/seal.h"
 
+#include "relayd/user.h"
+
 #define APIKEY_VALUE_LEN 52 /* "cr_" + 43 + 6 */
 
 struct audit_who;
@@ -21,10 +23,11 @@ struct store;
 struct loop;
 
 struct apikey {
-	TAILQ_ENTRY(apikey) link; /* by id */
+	TAILQ_ENTRY(apikey) link; /* oldest first; of one moment by id */
 	struct apikey_rec rec;	  /* its strs point into blob */
 	char *blob;
-	unsigned in_flight; /* requests whose client is still there */
+	bool owner_disabled; /* as their record says */
+	unsigned in_flight;  /* requests whose client is still there */
 	int64_t used_wall_ms;
 	uint64_t requests; /* since start */
 	/* Requests hold on to the key they came with; a key that was deleted
@@ -34,12 +37,15 @@ struct apikey {
 };
 
 TAILQ_HEAD(apikey_list, apikey);
+TAILQ_HEAD(apikey_making_list, apikey_making);
 
 struct keyring {
 	struct apikey_list keys;
 	unsigned count;
-	struct map by_hash; /* 32 bytes -> struct apikey */
+	struct map by_hash; /* 32 bytes -> struct apikey; old ones too */
 	struct map by_id;
+	struct users users;
+	struct apikey_making_list making; /* on their way to the store */
 	struct key_index index;
 	struct store *store;
 	struct loop *loop;
@@ -50,15 +56,36 @@ keyring_init(struct keyring *k, struct loop *l, struct store *s) CHECKED;
 void keyring_fini(struct keyring *k);
 enum err keyring_load(struct keyring *k, struct why *out_why) CHECKED;
 
-/* By the value a client sent; NULL when it is none of ours. */
+/* By the value a client sent, or the one before it while its grace lasts; NULL
+ * when it is none of ours. */
 struct apikey *keyring_match(const struct keyring *k, struct str value);
-/* By id; by id or unique name (NULL also when two have that name). */
+/* By id; by id or unique name (NULL also when two have that name).  The name
+ * of a key that an operator made is never hidden by what people call theirs. */
 struct apikey *keyring_id(const struct keyring *k, struct str id);
 struct apikey *keyring_find(const struct keyring *k, struct str id_or_name);
+/* The same among the keys of one owner: the others are not there. */
+struct apikey *keyring_find_own(const struct keyring *k, struct str owner,
+    struct str id_or_name);
+/* Of these two also those count that are on their way to the store. */
+unsigned keyring_owned(const struct keyring *k, struct str owner);
+/* Is there another key of that name?  An owner's names differ, and so do those
+ * that operators give; what other people call their keys is nobody's
+ * business. */
+bool keyring_has_name(const struct keyring *k, const struct apikey_rec *r);
+/* Something was said of that owner. */
+void keyring_obey(struct keyring *k, struct str owner);
 /* Is it well-formed and is its checksum right? */
 bool apikey_well_formed(struct str value);
-/* "active", "disabled", "expired". */
+/* "active", "disabled", "expired", "owner-disabled". */
 const char *apikey_state(const struct apikey *k, int64_t wall_ms);
+/* Does the value before the last rotation still work? */
+bool apikey_in_grace(const struct apikey_rec *r, int64_t wall_ms);
+
+/* Take over from another key whatever is not that key's alone. */
+void apikey_like(struct apikey_rec *io, const struct apikey_rec *model);
+/* The value becomes the old one, and works until then; the one that was old
+ * works no more.  A moment of 0 ends both. */
+void apikey_retire(struct apikey_rec *io, int64_t until_wall_ms);
 
 void apikey_ref(struct apikey *k);
 void apikey_unref(struct keyring *ring, struct apikey *k);

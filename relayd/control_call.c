@@ -233,9 +233,14 @@ log_change(const struct ctl_call *c)
 {
 	static const char *const names[] = { "name", "key" };
 	const struct ctl_row *row = ctl_row(c->method);
+	struct ctl_param rehearsed;
 	struct log_line l;
 
-	if (row->role < CTL_OPS || c->dry_run)
+	if (c->dry_run)
+		return;
+	/* What can be rehearsed is a change, whoever may make it. */
+	if (row->role < CTL_OPS &&
+	    !ctl_param_find(row, STR("dry_run"), &rehearsed))
 		return;
 	log_begin(&l, LOG_INFO, "control");
 	log_cstr(&l, "method", row->method);

@@ -163,13 +163,14 @@ void
 put_keys(const struct daemon *d, struct exposition *x)
 {
 	struct state_count all[] = { { .name = "active" },
-		{ .name = "disabled" }, { .name = "expired" } };
+		{ .name = "disabled" }, { .name = "expired" },
+		{ .name = "owner-disabled" } };
 	int64_t wall_ms = clock_wall_ms();
 	const struct apikey *k;
 
 	TAILQ_FOREACH (k, &d->keys->keys, link)
-		count_state(all, 3, apikey_state(k, wall_ms));
-	put_states(x, all, 3);
+		count_state(all, 4, apikey_state(k, wall_ms));
+	put_states(x, all, 4);
 }
 
 void

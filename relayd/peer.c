@@ -139,11 +139,18 @@ peer_read(int fd, const struct peer_groups *groups, struct peer *out,
 	return OK;
 }
 
+struct str
+peer_owner(const struct peer *peer, char out[PEER_OWNER])
+{
+	int len = snprintf(out, PEER_OWNER, "uid:%ld", (long)peer->uid);
+
+	return str_at(out, (size_t)len);
+}
+
 bool
 peer_owns(const struct peer *peer, struct str owner)
 {
-	char own[32];
+	char own[PEER_OWNER];
 
-	snprintf(own, sizeof(own), "uid:%ld", (long)peer->uid);
-	return str_eq(owner, str_of(own));
+	return str_eq(owner, peer_owner(peer, own));
 }

@@ -42,7 +42,10 @@ enum ctl_role peer_role(const struct peer_groups *groups, uid_t own, uid_t uid,
 enum err peer_read(int fd, const struct peer_groups *groups, struct peer *out,
     struct why *out_why) CHECKED;
 
-/* Is it theirs?  An owner "uid:1000" is that user. */
+/* What stands as owner in their keys: "uid:1000". */
+#define PEER_OWNER 32
+struct str peer_owner(const struct peer *peer, char out[PEER_OWNER]);
+/* Is it theirs? */
 bool peer_owns(const struct peer *peer, struct str owner);
 
 #endif

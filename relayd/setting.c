@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "relayd/price.h"
 
@@ -13,7 +14,8 @@ enum kind {
 	BYTES,
 	COUNT,
 	RATE,
-	CHOICE
+	CHOICE,
+	TEXT
 };
 
 static const struct setting_row rows[] = {
@@ -34,6 +36,7 @@ static const enum kind kinds[] = {
 #define MEMBER_COUNT(name)  offsetof(struct settings, name)
 #define MEMBER_RATE(name)   offsetof(struct settings, name##_ppm)
 #define MEMBER_CHOICE(name) offsetof(struct settings, name)
+#define MEMBER_TEXT(name)   offsetof(struct settings, name)
 
 static const size_t offsets[] = {
 #define X(kind, name, value, least, most, unit, help) MEMBER_##kind(name),
@@ -41,8 +44,8 @@ static const size_t offsets[] = {
 #undef X
 };
 
-/* All kinds are 64 bits wide and never negative, so that one reader and one
- * writer serve them. */
+/* All kinds but TEXT are 64 bits wide and never negative, so that one reader
+ * and one writer serve them. */
 static uint64_t
 member_get(const struct settings *s, enum setting nr)
 {
@@ -56,6 +59,23 @@ static void
 member_put(struct settings *s, enum setting nr, uint64_t v)
 {
 	memcpy((char *)s + offsets[nr], &v, sizeof(v));
+}
+
+static const char *
+member_text(const struct settings *s, enum setting nr)
+{
+	return (const char *)s + offsets[nr];
+}
+
+/* It fits, by its bounds. */
+static void
+member_put_text(struct settings *s, enum setting nr, struct str text)
+{
+	char *at = (char *)s + offsets[nr];
+
+	memset(at, 0, SETTING_VALUE);
+	assert(text.len < SETTING_VALUE);
+	memcpy(at, text.at, text.len);
 }
 
 static enum err
@@ -99,6 +119,8 @@ read_value(enum setting nr, struct str text, uint64_t *out, struct why *out_why)
 		return OK;
 	case CHOICE:
 		return read_choice(nr, text, out, out_why);
+	case TEXT:
+		break;
 	}
 	assert(!"a kind without a reader");
 	return ERR_VALUE;
@@ -162,8 +184,35 @@ settings_default(struct settings *out)
 {
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < SETTING_NR; i++)
-		member_put(out, (enum setting)i,
-		    own_value((enum setting)i, rows[i].value));
+		if (kinds[i] == TEXT)
+			member_put_text(out, (enum setting)i,
+			    str_of(rows[i].value));
+		else
+			member_put(out, (enum setting)i,
+			    own_value((enum setting)i, rows[i].value));
+}
+
+/* The bounds of a text are those of its length. */
+static enum err
+set_text(struct settings *s, enum setting nr, struct str text,
+    struct why *out_why)
+{
+	uint64_t least = 0, most = 0;
+
+	text = str_trim(text);
+	if (str_u64(str_of(rows[nr].least), &least) ||
+	    str_u64(str_of(rows[nr].most), &most))
+		abort();
+	if (text.len < least || text.len > most)
+		return why_set(out_why, ERR_VALUE, rows[nr].name,
+		    "must have from %s to %s bytes", rows[nr].least,
+		    rows[nr].most);
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f)
+			return why_set(out_why, ERR_VALUE, rows[nr].name,
+			    "must be one line without control characters");
+	member_put_text(s, nr, text);
+	return OK;
 }
 
 enum err
@@ -178,6 +227,8 @@ settings_set(struct settings *s, struct str name, struct str value,
 	e = setting_find(name, &nr, out_why);
 	if (e)
 		return e;
+	if (kinds[nr] == TEXT)
+		return set_text(s, nr, value, out_why);
 	e = read_value(nr, value, &v, &why);
 	if (e)
 		return why_set(out_why, e, rows[nr].name, "%s", why.text);
@@ -191,13 +242,15 @@ settings_set(struct settings *s, struct str name, struct str value,
 }
 
 void
-settings_text(const struct settings *s, enum setting nr, char out[UNIT_TEXT])
+settings_text(const struct settings *s, enum setting nr,
+    char out[SETTING_VALUE])
 {
 	char text[DECIMAL_TEXT];
-	uint64_t v;
+	uint64_t v = 0;
 
 	assert(nr < SETTING_NR);
-	v = member_get(s, nr);
+	if (kinds[nr] != TEXT)
+		v = member_get(s, nr);
 	switch (kinds[nr]) {
 	case TIME:
 		unit_write_ms((int64_t)v, out);
@@ -206,15 +259,18 @@ settings_text(const struct settings *s, enum setting nr, char out[UNIT_TEXT])
 		unit_write_bytes(v, out);
 		break;
 	case COUNT:
-		snprintf(out, UNIT_TEXT, "%" PRIu64, v);
+		snprintf(out, SETTING_VALUE, "%" PRIu64, v);
 		break;
 	case RATE:
 		decimal_write((int64_t)v, PRICE_RATE_DIGITS, 2, text);
-		snprintf(out, UNIT_TEXT, "%.*s", UNIT_TEXT - 1, text);
+		snprintf(out, SETTING_VALUE, "%.*s", SETTING_VALUE - 1, text);
 		break;
 	case CHOICE:
-		snprintf(out, UNIT_TEXT, "%s",
+		snprintf(out, SETTING_VALUE, "%s",
 		    v ? rows[nr].most : rows[nr].least);
+		break;
+	case TEXT:
+		snprintf(out, SETTING_VALUE, "%s", member_text(s, nr));
 		break;
 	}
 }
@@ -223,5 +279,7 @@ bool
 settings_is_default(const struct settings *s, enum setting nr)
 {
 	assert(nr < SETTING_NR);
+	if (kinds[nr] == TEXT)
+		return !strcmp(member_text(s, nr), rows[nr].value);
 	return member_get(s, nr) == own_value(nr, rows[nr].value);
 }

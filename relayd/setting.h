@@ -18,6 +18,11 @@
 #define SETTING_RATE(name) uint64_t name##_ppm
 /* 0 is the word in `least`, 1 the one in `most`. */
 #define SETTING_CHOICE(name) uint64_t name
+/* A line of as many bytes as `least` to `most` say. */
+#define SETTING_TEXT(name) char name[SETTING_VALUE]
+
+/* Any value as text, with its NUL. */
+#define SETTING_VALUE 72
 
 struct settings {
 #define X(kind, name, value, least, most, unit, help) SETTING_##kind(name);
@@ -48,8 +53,8 @@ void settings_default(struct settings *out);
 enum err settings_set(struct settings *s, struct str name, struct str value,
     struct why *out_why) CHECKED;
 /* In the shortest form that reads back the same: "2m", "64K", "3". */
-void
-settings_text(const struct settings *s, enum setting nr, char out[UNIT_TEXT]);
+void settings_text(const struct settings *s, enum setting nr,
+    char out[SETTING_VALUE]);
 bool settings_is_default(const struct settings *s, enum setting nr);
 
 #endif

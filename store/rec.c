@@ -59,6 +59,11 @@ static const struct rec_field audit_fields[] = {
 #include "store/rec/audit.def"
 };
 #undef X
+#define X(type, name, since) FIELD(user_rec, type, name, since)
+static const struct rec_field user_fields[] = {
+#include "store/rec/user.def"
+};
+#undef X
 
 #define X(type, name, since) char name[since];
 union account_newest {
@@ -79,6 +84,9 @@ union rollup_newest {
 union audit_newest {
 #include "store/rec/audit.def"
 };
+union user_newest {
+#include "store/rec/user.def"
+};
 #undef X
 
 KIND(account);
@@ -87,6 +95,7 @@ KIND(receipt);
 KIND(attempt);
 KIND(rollup);
 KIND(audit);
+KIND(user);
 
 /* --- numbers --------------------------------------------------------------- */
 
@@ -351,6 +360,7 @@ TYPED(receipt)
 TYPED(attempt)
 TYPED(rollup)
 TYPED(audit)
+TYPED(user)
 
 /* --- attempts inside a receipt: length(2, big-endian) record ... ----------- */
 

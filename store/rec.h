@@ -49,6 +49,9 @@ struct rollup_rec {
 struct audit_rec {
 #include "store/rec/audit.def"
 };
+struct user_rec {
+#include "store/rec/user.def"
+};
 #undef X
 
 /* Append the encoding; ERR_LIMIT at the buffer's ceiling. */
@@ -69,6 +72,8 @@ enum err attempt_rec_read(struct str from, struct attempt_rec *out) CHECKED;
 enum err rollup_rec_read(struct str from, struct rollup_rec *out) CHECKED;
 enum err audit_rec_write(const struct audit_rec *r, struct buf *out) CHECKED;
 enum err audit_rec_read(struct str from, struct audit_rec *out) CHECKED;
+enum err user_rec_write(const struct user_rec *r, struct buf *out) CHECKED;
+enum err user_rec_read(struct str from, struct user_rec *out) CHECKED;
 
 /* Lists of attempts inside a receipt. */
 enum err rec_attempts_add(struct buf *out, const struct attempt_rec *r) CHECKED;
@@ -98,7 +103,7 @@ struct rec_kind {
 	size_t count, size;
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
-    attempt_kind, rollup_kind, audit_kind;
+    attempt_kind, rollup_kind, audit_kind, user_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

@@ -25,7 +25,7 @@ const struct column account_details[] = {
 	{ N_("state"), "state", CELL_STATE, false },
 	{ N_("until"), "until_at", CELL_MOMENT, false },
 	{ N_("held because"), "held_reason", CELL_TEXT, false },
-	{ N_("held by"), "held_by", CELL_TEXT, false },
+	{ N_("held by"), "held_by", CELL_OWNER, false },
 	{ N_("held since"), "held_at", CELL_MOMENT, false },
 	{ N_("url"), "url", CELL_TEXT, false },
 	{ N_("auth"), "auth", CELL_TEXT, false },

@@ -6,7 +6,7 @@
 const struct column audit_columns[] = {
 	{ N_("NUMBER"), "number", CELL_NUMBER, false },
 	{ N_("AT"), "at", CELL_MOMENT, false },
-	{ N_("UID"), "uid", CELL_NUMBER, false },
+	{ N_("WHO"), "uid", CELL_UID, false },
 	{ N_("PID"), "pid", CELL_NUMBER, false },
 	{ N_("METHOD"), "method", CELL_TEXT, false },
 	{ N_("OF"), "type", CELL_TEXT, false },

@@ -78,7 +78,7 @@ put_accounts(struct json_out *j, const struct daemon *d)
 static void
 put_keys(struct json_out *j, const struct daemon *d)
 {
-	unsigned active = 0, disabled = 0, expired = 0;
+	unsigned active = 0, disabled = 0, expired = 0, owner = 0;
 	const struct apikey *k;
 
 	TAILQ_FOREACH (k, &d->keys->keys, link) {
@@ -87,6 +87,7 @@ put_keys(struct json_out *j, const struct daemon *d)
 		active += !strcmp(state, "active");
 		disabled += !strcmp(state, "disabled");
 		expired += !strcmp(state, "expired");
+		owner += !strcmp(state, "owner-disabled");
 	}
 	json_put_key(j, "keys");
 	json_open(j, '{');
@@ -94,6 +95,7 @@ put_keys(struct json_out *j, const struct daemon *d)
 	json_say_i64(j, "active", active);
 	json_say_i64(j, "disabled", disabled);
 	json_say_i64(j, "expired", expired);
+	json_say_i64(j, "owner_disabled", owner);
 	json_close(j, '}');
 }
 

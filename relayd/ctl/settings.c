@@ -17,7 +17,7 @@ static void
 put_setting(struct json_out *j, const struct settings *s, enum setting nr)
 {
 	const struct setting_row *row = setting_row(nr);
-	char value[UNIT_TEXT];
+	char value[SETTING_VALUE];
 
 	settings_text(s, nr, value);
 	json_open(j, '{');
@@ -49,7 +49,7 @@ struct change {
 	struct ctl_call *call;
 	struct audit_who who;
 	enum setting nr;
-	char value[64], before[UNIT_TEXT];
+	char value[SETTING_VALUE], before[SETTING_VALUE];
 	bool unset;
 };
 
@@ -57,7 +57,7 @@ static enum err
 note_change(const struct change *ch, struct txn *t, struct str name,
     struct why *out_why)
 {
-	char text[sizeof(ch->value) + UNIT_TEXT + 16];
+	char text[sizeof(ch->value) + SETTING_VALUE + 16];
 	int n = snprintf(text, sizeof(text), "value: %s -> %s", ch->before,
 	    ch->unset ? setting_row(ch->nr)->value : ch->value);
 
@@ -126,8 +126,10 @@ change(struct ctl_call *c, bool unset)
 	ch->job.work = change_work;
 	ch->job.done = change_done;
 	snprintf(ch->value, sizeof(ch->value), "%.*s",
-	    STR_ARG(str_first(ctl_text(c, "value"), 63)));
+	    STR_ARG(str_first(ctl_text(c, "value"), SETTING_VALUE - 1)));
 	e = setting_find(ctl_text(c, "name"), &ch->nr, &why);
+	if (!e && ctl_text(c, "value").len >= sizeof(ch->value))
+		e = why_set(&why, ERR_LIMIT, "value", "the value is too long");
 	if (!e)
 		e = apply(ch, &rehearsal, &why);
 	if (!e && !c->dry_run) {

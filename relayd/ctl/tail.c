@@ -4,6 +4,7 @@
 
 #include "relayd/apikey.h"
 #include "relayd/control.h"
+#include "relayd/ctl_key.h"
 #include "relayd/ctl_receipt.h"
 #include "relayd/daemon.h"
 #include "relayd/relay.h"
@@ -57,8 +58,8 @@ ctl_receipt_tail(struct ctl_call *c)
 	const struct apikey *k = NULL;
 
 	if (key.len)
-		k = keyring_find(c->daemon->keys, key);
-	if (key.len && (!k || !ctl_may_see(c, k->rec.owner))) {
+		k = ctl_find_key(c, key);
+	if (key.len && !k) {
 		ctl_refusef(c, ERR_UNKNOWN, "key", "there is no key \"%.*s\"",
 		    STR_ARG(str_first(key, 60)));
 		return;

@@ -8,6 +8,7 @@
 
 #include "relayd/apikey.h"
 #include "relayd/control.h"
+#include "relayd/ctl_key.h"
 #include "relayd/ctl_rec.h"
 #include "relayd/ctl_receipt.h"
 #include "relayd/daemon.h"
@@ -32,14 +33,13 @@ static enum err
 find_key_id(const struct ctl_call *c, struct str said, struct str *out_id,
     struct why *out_why)
 {
-	const struct apikey *k = keyring_find(c->daemon->keys, said);
+	const struct apikey *k = ctl_find_key(c, said);
 
-	if (k && ctl_may_see(c, k->rec.owner)) {
+	if (k) {
 		*out_id = k->rec.id;
 		return OK;
 	}
-	if (!k && c->peer.role > CTL_SELF && said.len == 9 &&
-	    said.at[0] == 'k') {
+	if (c->peer.role > CTL_SELF && said.len == 9 && said.at[0] == 'k') {
 		*out_id = said;
 		return OK;
 	}
@@ -102,6 +102,7 @@ on_usage(void *arg, enum err e, const struct why *why,
 	struct question *q = arg;
 	struct ctl_call *c = q->call;
 	char next[24] = "";
+	uint64_t seen = 0;
 	unsigned n = 0;
 
 	if (e) {
@@ -115,11 +116,14 @@ on_usage(void *arg, enum err e, const struct why *why,
 	put_day(&c->out, "until", q->q.until_day);
 	json_put_key(&c->out, "rows");
 	json_open(&c->out, '[');
-	for (size_t i = q->skip; i < count; i++) {
-		if (!may_see_row(q, &rows[i]))
+	for (size_t i = 0; i < count; i++) {
+		/* Only what is seen is counted: a number of rows would tell
+		 * how many others there are. */
+		if (!may_see_row(q, &rows[i]) || seen++ < q->skip)
 			continue;
 		if (!ctl_has_room(c, n)) {
-			snprintf(next, sizeof(next), "%zu", i);
+			snprintf(next, sizeof(next), "%llu",
+			    (unsigned long long)seen - 1);
 			break;
 		}
 		put_usage(q, &rows[i]);

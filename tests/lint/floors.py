@@ -28,7 +28,7 @@ STOREYS = [
     'daemon log conf field inert place unit decimal price setting counters op vitals',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
-    'audit gate window oauth grant provider account apikey repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',
+    'audit gate window oauth grant provider account apikey user repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',
     'verdict sched sieve route sigv4 headers outbound openai_target',
     'relay admit attempt answer receipt outcome rollup dimension entry ledger models '
     'charge tally histogram renew',

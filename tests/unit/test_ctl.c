@@ -28,7 +28,7 @@ a_method_is_named_with_a_dot_on_the_wire(void **state)
 }
 
 static void
-whatever_changes_something_needs_more_than_a_look(void **state)
+whatever_changes_more_than_ones_own_needs_more_than_a_look(void **state)
 {
 	struct ctl_param p;
 	const struct ctl_row *row;
@@ -37,7 +37,8 @@ whatever_changes_something_needs_more_than_a_look(void **state)
 	for (unsigned i = 0; (row = ctl_row(i)) && row->method; i++) {
 		if (ctl_param_find(row, STR("if_rev"), &p) ||
 		    ctl_param_find(row, STR("dry_run"), &p))
-			assert_true(row->role >= CTL_OPS);
+			assert_true(row->role >= CTL_OPS ||
+			    !strncmp(row->method, "my_", 3));
 		assert_true(row->help[0] >= 'a' && row->help[0] <= 'z');
 	}
 }
@@ -497,7 +498,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_method_is_named_with_a_dot_on_the_wire),
 		cmocka_unit_test(
-		    whatever_changes_something_needs_more_than_a_look),
+		    whatever_changes_more_than_ones_own_needs_more_than_a_look),
 		cmocka_unit_test(a_row_tells_its_parameters_in_order),
 		cmocka_unit_test(every_type_in_the_table_is_known),
 		cmocka_unit_test(every_cut_gives_the_same_frames),

@@ -118,7 +118,7 @@ every_default_is_within_its_bounds_and_reads_back(void **state)
 	for (unsigned i = 0; i < SETTING_NR; i++) {
 		const struct setting_row *row = setting_row((enum setting)i);
 		struct settings other = s;
-		char text[UNIT_TEXT];
+		char text[SETTING_VALUE];
 		struct why why;
 
 		assert_true(settings_is_default(&s, (enum setting)i));

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* ctl_key.c - what the handlers of the control socket share about keys. */
+#include "relayd/ctl_key.h"
+
+#include "relayd/apikey.h"
+#include "relayd/ctl_rec.h"
+#include "relayd/daemon.h"
+#include "relayd/loop.h"
+#include "relayd/price.h"
+
+#define NAME_MAX_BYTES	64
+#define OWNER_MAX_BYTES 64
+#define NOTE_MAX_BYTES	500
+#define TAGS_MAX_BYTES	200
+#define RATE_MAX_BYTES	24
+
+/* --- telling --------------------------------------------------------------- */
+
+void
+ctl_put_key(struct ctl_call *c, const struct apikey *k)
+{
+	int64_t now = clock_wall_ms();
+	struct apikey_rec r = k->rec;
+	struct json_out *j = &c->out;
+
+	/* A grace that is over is no news any more. */
+	if (!apikey_in_grace(&r, now))
+		apikey_retire(&r, 0);
+	json_open(j, '{');
+	ctl_put_rec(j, &apikey_kind, &r);
+	json_say(j, "state", str_of(apikey_state(k, now)));
+	json_say_i64(j, "in_flight", k->in_flight);
+	json_say_i64(j, "requests", (int64_t)k->requests);
+	json_say_i64(j, "used_at", k->used_wall_ms);
+	json_close(j, '}');
+}
+
+void
+ctl_rehearse_key(struct ctl_call *c, const struct apikey_rec *from,
+    const struct apikey_rec *to)
+{
+	struct json_out *j = &c->out;
+
+	json_open(j, '{');
+	json_say(j, "id", from->id);
+	json_say(j, "name", to->name);
+	json_put_key(j, "changes");
+	json_open(j, '[');
+	ctl_put_changes(j, &apikey_kind, from, to);
+	json_close(j, ']');
+	json_say_bool(j, "dry_run", true);
+	json_close(j, '}');
+	ctl_answer(c, from->rev, STR(""));
+}
+
+/* --- finding --------------------------------------------------------------- */
+
+struct apikey *
+ctl_find_key(const struct ctl_call *c, struct str said)
+{
+	char own[PEER_OWNER];
+
+	if (c->peer.role > CTL_SELF)
+		return keyring_find(c->daemon->keys, said);
+	return keyring_find_own(c->daemon->keys, peer_owner(&c->peer, own),
+	    said);
+}
+
+struct apikey *
+ctl_want_key(struct ctl_call *c)
+{
+	struct apikey *k = ctl_find_key(c, ctl_text(c, "key"));
+
+	if (!k)
+		ctl_refusef(c, ERR_UNKNOWN, "key",
+		    "there is no key \"%.*s\", or more than one of that name "
+		    "(say its id)",
+		    STR_ARG(str_first(ctl_text(c, "key"), 60)));
+	return k;
+}
+
+/* --- taking ---------------------------------------------------------------- */
+
+static enum err
+take_text(const struct ctl_call *c, const char *name, size_t max,
+    struct str *io, struct why *out_why)
+{
+	if (!ctl_has(c, name))
+		return OK;
+	*io = str_trim(ctl_text(c, name));
+	return ctl_check_text(*io, max, name, out_why);
+}
+
+static enum err
+take_expiry(const struct ctl_call *c, uint64_t *io_expires_at,
+    struct why *out_why)
+{
+	struct str when = ctl_text(c, "expires");
+	int64_t now = clock_wall_ms(), at;
+	enum err e;
+
+	if (!ctl_has(c, "expires"))
+		return OK;
+	if (str_eq(when, STR("never"))) {
+		*io_expires_at = 0;
+		return OK;
+	}
+	e = ctl_read_when(when, now, true, "expires", &at, out_why);
+	if (e)
+		return e;
+	if (at <= now)
+		return why_set(out_why, ERR_VALUE, "expires",
+		    "that is in the past; `key disable` ends a key now");
+	*io_expires_at = (uint64_t)at;
+	return OK;
+}
+
+/* Names are how people tell keys apart. */
+static enum err
+check_name(const struct ctl_call *c, const struct apikey_rec *r,
+    struct why *out_why)
+{
+	if (!r->name.len)
+		return why_set(out_why, ERR_VALUE, "name", "a key has a name");
+	if (keyring_has_name(c->daemon->keys, r))
+		return why_set(out_why, ERR_EXISTS, "name",
+		    "there is a key \"%.*s\" already", STR_ARG(r->name));
+	return OK;
+}
+
+enum err
+ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
+    struct why *out_why)
+{
+	enum err e = take_text(c, "name", NAME_MAX_BYTES, &io->name, out_why);
+	int64_t rate;
+
+	if (!e)
+		e = take_text(c, "owner", OWNER_MAX_BYTES, &io->owner, out_why);
+	if (!e && (ctl_has(c, "name") || ctl_has(c, "owner")))
+		e = check_name(c, io, out_why);
+	if (!e)
+		e = take_text(c, "note", NOTE_MAX_BYTES, &io->note, out_why);
+	if (!e)
+		e = take_text(c, "tags", TAGS_MAX_BYTES, &io->tags, out_why);
+	if (!e)
+		e = take_text(c, "rate", RATE_MAX_BYTES, &io->rate, out_why);
+	if (!e && price_rate_read(io->rate, &rate))
+		e = why_set(out_why, ERR_VALUE, "rate",
+		    "a rate is a factor above 0 and at most 1000, for example "
+		    "1.25");
+	if (!e)
+		e = take_expiry(c, &io->expires_at, out_why);
+	return e;
+}

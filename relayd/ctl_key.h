@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* ctl_key.h - what the handlers of the control socket share about keys: which
+ * of them may be seen, how one is told, and its fields as parameters. */
+#ifndef RELAYD_CTL_KEY_H
+#define RELAYD_CTL_KEY_H
+
+#include "store/rec.h"
+
+#include "relayd/control.h"
+
+struct apikey;
+
+/* As an object. */
+void ctl_put_key(struct ctl_call *c, const struct apikey *k);
+
+/* By id or name; a key that may not be seen is not there, and nor is its
+ * name. */
+struct apikey *ctl_find_key(const struct ctl_call *c, struct str said);
+/* The one that the parameter `key` says; without one the call was refused, in
+ * the same words for one that is not there and for one that is not theirs. */
+struct apikey *ctl_want_key(struct ctl_call *c);
+
+/* The parameters name, owner, note, tags, rate and expires, of those that are
+ * given. */
+enum err ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
+    struct why *out_why) CHECKED;
+
+/* Answer what would change. */
+void ctl_rehearse_key(struct ctl_call *take_c, const struct apikey_rec *from,
+    const struct apikey_rec *to);
+
+#endif
