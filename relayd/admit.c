@@ -14,6 +14,7 @@
 #include "relayd/apikey.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
+#include "relayd/holder.h"
 #include "relayd/ledger.h"
 #include "relayd/log.h"
 #include "relayd/models.h"
@@ -90,15 +91,15 @@ do_refuse(struct relay *r)
 	return do_settle(r);
 }
 
-static void
+void
 relay_answer(struct relay *r, unsigned status, const char *type,
-    struct str body)
+    const char *more, struct str body)
 {
 	struct buf *out = conn_out(r->c);
 
 	r->status = status;
 	put_answer_head(r, status, type, body.len, out);
-	buf_must(out, STR("\r\n"));
+	buf_mustf(out, "%s\r\n", more);
 	if (!str_eq(r->c->head->method, STR("HEAD")))
 		buf_must(out, body);
 }
@@ -206,6 +207,8 @@ step_key(struct relay *r)
 	if (r->routed.route->open)
 		return FAULT_NONE;
 	k = find_key(r, &any);
+	if (!k && r->routed.route->in_body)
+		return FAULT_NONE;
 	if (!k)
 		return refuse(r, FAULT_KEY,
 		    any ? "this API key is not known here"
@@ -214,6 +217,9 @@ step_key(struct relay *r)
 	state = apikey_state(k, wall_ms);
 	r->key = k;
 	apikey_ref(k);
+	/* Its holder may look whatever its state, and that is no use of it. */
+	if (holder_serves(r->op))
+		return FAULT_NONE;
 	k->in_flight++;
 	k->requests++;
 	k->used_wall_ms = wall_ms;
@@ -331,11 +337,19 @@ static bool
 is_local(enum op op)
 {
 	return op == OP_PROBE || op == OP_HEALTH || op == OP_SINK ||
-	    op == OP_LIST_MODELS || op == OP_SHOW_MODEL;
+	    op == OP_LIST_MODELS || op == OP_SHOW_MODEL || holder_serves(op);
 }
 
 /* Bodies of requests that relayd answers itself are read and forgotten. */
 #define LOCAL_BODY_MAX (1024 * 1024)
+
+static uint64_t
+body_max(const struct relay *r)
+{
+	if (r->routed.route->in_body)
+		return HOLDER_BODY_MAX;
+	return is_local(r->op) ? LOCAL_BODY_MAX : r->d->conf->max_body;
+}
 
 static void
 on_head(struct conn *c)
@@ -358,8 +372,8 @@ on_head(struct conn *c)
 			return;
 		}
 	scan_init(&r->scan, r->dialect->wants, WANT_COUNT);
-	c->forgets = is_local(r->op);
-	conn_accept(c, is_local(r->op) ? LOCAL_BODY_MAX : r->d->conf->max_body);
+	c->forgets = is_local(r->op) && !r->routed.route->in_body;
+	conn_accept(c, body_max(r));
 }
 
 /* The JSON is scanned while it arrives; what is wrong with it is said when it
@@ -486,10 +500,18 @@ answer_locally(struct relay *r)
 	case OP_COUNT_TOKENS:
 	case OP_COMPACT:
 	case OP_EMBED:
+	case OP_ME:
+	case OP_KEY_INFO:
+	case OP_KEY_USAGE:
+	case OP_KEY_CREDIT:
+	case OP_STATS:
+	case OP_STATS_ID:
+	case OP_STATS_KEY:
+	case OP_STATS_BATCH:
 		break;
 	}
 	relay_tally(r, OUTCOME_OK);
-	relay_answer(r, 200, "application/json", buf_str(&body));
+	relay_answer(r, 200, "application/json", "", buf_str(&body));
 	buf_fini(&body);
 	return do_settle(r);
 }
@@ -611,6 +633,8 @@ do_begin(struct relay *r)
 {
 	if (r->is_options)
 		return answer_options(r);
+	if (holder_serves(r->op))
+		return holder_begin(r);
 	if (is_local(r->op))
 		return answer_locally(r);
 	for (size_t i = 0; i < sizeof(whole_steps) / sizeof(whole_steps[0]);

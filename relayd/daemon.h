@@ -14,6 +14,7 @@ struct conn;
 struct control;
 struct dialer;
 struct dns;
+struct figures_desk;
 struct keyring;
 struct ledger;
 struct listeners;
@@ -38,6 +39,7 @@ struct daemon {
 	struct tally *tally;
 	struct store *store;
 	struct ledger *ledger;
+	struct figures_desk *figures;
 	struct price_table *prices; /* never changes; replaced as a whole */
 	struct dns *dns;
 	struct dialer *dialer;

@@ -23,6 +23,7 @@
 #include "relayd/daemon.h"
 #include "relayd/dial.h"
 #include "relayd/dns.h"
+#include "relayd/figures.h"
 #include "relayd/ledger.h"
 #include "relayd/listen.h"
 #include "relayd/log.h"
@@ -380,6 +381,7 @@ bear(struct process *p, struct why *out_why)
 	d->notices = notices_new(d->loop, &d->settings);
 	d->lookout = lookout_new(d);
 	upstreams_new(d, &d->upstreams);
+	figures_new(d, &d->figures);
 	relays_new(d, &d->relays);
 	renewals_new(d, NULL, &d->renewals);
 	e = control_new(d, &d->control, out_why);
@@ -418,6 +420,7 @@ bury(struct process *p)
 	lookout_free(d->lookout);
 	notices_free(d->notices);
 	renewals_free(d->renewals);
+	figures_free(d->figures);
 	ledger_free(d->ledger);
 	price_table_unref(d->prices);
 	if (d->keys && d->keys->store)

@@ -14,6 +14,7 @@
 #include "relayd/charge.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
+#include "relayd/holder.h"
 #include "relayd/ledger.h"
 #include "relayd/log.h"
 #include "relayd/notice.h"
@@ -133,11 +134,13 @@ relay_end(struct relay *r)
 	if (r->up_open)
 		attempt_end(r, ATTEMPT_GONE, 0, "");
 	answer_forget_seal(r);
+	holder_forget(r);
 	relay_tally(r, OUTCOME_INTERRUPTED);
 	timer_clear(d->loop, &r->timer);
 	loop_unready(d->loop, &r->task);
 	if (r->key) {
-		r->key->in_flight--;
+		if (!holder_serves(r->op))
+			r->key->in_flight--;
 		apikey_unref(d->keys, r->key);
 	}
 	TAILQ_REMOVE(&r->all->live, r, link);
@@ -403,8 +406,9 @@ relay_settle(struct relay *r, enum outcome outcome)
 	r->d->counters.bytes_in_total += r->bytes_in;
 	r->d->counters.bytes_out_total += r->bytes_out;
 	log_receipt(r, &rec);
-	/* Without a key there is nobody to account it to. */
-	if (!r->key)
+	/* Without a key there is nobody to account it to; to ask about a key
+	 * is no use of it. */
+	if (!r->key || holder_serves(r->op))
 		return;
 	if (r->opened)
 		ledger_end(r->d->ledger, &r->id, &rec);

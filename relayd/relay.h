@@ -25,6 +25,7 @@
 
 struct apikey;
 struct daemon;
+struct holder;
 struct seal_job;
 
 enum relay_state {
@@ -70,10 +71,11 @@ struct relay {
 	struct decoder *decoder; /* of a compressed request body */
 	struct buf decoded;
 	struct buf model;
-	struct str body;    /* decoded */
-	struct buf spliced; /* with the usage asked for; empty: no need */
-	size_t charged;	    /* of both, in the daemon's budget for bodies */
-	struct str up_body; /* the one that goes to the account */
+	struct str body;       /* decoded */
+	struct buf spliced;    /* with the usage asked for; empty: no need */
+	size_t charged;	       /* of both, in the daemon's budget for bodies */
+	struct str up_body;    /* the one that goes to the account */
+	struct holder *holder; /* of a question about the key */
 	bool is_options;
 	char client[48];  /* product of the User-Agent */
 	enum fault fault; /* why it is refused, when it is */
@@ -173,6 +175,16 @@ void relay_fault(struct relay *r, enum fault f, const char *fmt, ...)
 /* admit.c */
 enum relay_state do_begin(struct relay *r);
 enum relay_state do_refuse(struct relay *r);
+/* An answer of our own; `more` are whole header lines. */
+void relay_answer(struct relay *r, unsigned status, const char *type,
+    const char *more, struct str body);
+
+/* holder.c */
+enum relay_state holder_begin(struct relay *r);
+enum relay_state do_tell(struct relay *r);
+enum relay_state do_late(struct relay *r);
+/* The relay ends. */
+void holder_forget(struct relay *r);
 
 /* attempt.c */
 enum relay_state attempt_open(struct relay *r);

@@ -7,16 +7,18 @@
 
 #define GET_HEAD "GET|HEAD"
 #define POST	 "POST"
-#define OPEN	 true
-#define KEY	 false
+/* The credential column. */
+#define OPEN .open = true
+#define KEY  .open = false
+#define BODY .in_body = true
 
 static const struct route rows[] = {
-#define X(methods_, pattern_, dia_, op_, open_)                                \
+#define X(methods_, pattern_, dia_, op_, credential_)                          \
 	{ .methods = methods_,                                                 \
 		.pattern = (pattern_),                                         \
 		.dialect = &dialect_##dia_,                                    \
 		.op = OP_##op_,                                                \
-		.open = (open_) },
+		credential_ },
 #include "relayd/route.def"
 #undef X
 };
@@ -97,6 +99,19 @@ has_dots(struct str path)
 	return false;
 }
 
+/* A name of the path that is not looked at: one segment, in place of ID. */
+static bool
+skip_id(const char **pattern, struct str *path)
+{
+	struct str rest = *path, id = str_cut(&rest, '/');
+
+	if (!id.len)
+		return false;
+	*path = str_skip(*path, id.len);
+	*pattern += strlen("ID");
+	return true;
+}
+
 /* Does the path fit the row's pattern? */
 static bool
 fits(const struct route *r, struct str path, struct routed *out)
@@ -104,8 +119,12 @@ fits(const struct route *r, struct str path, struct routed *out)
 	const char *pattern = r->pattern;
 	struct str name = path;
 
-	/* MODEL is the only thing in capitals. */
-	while (name.len && *pattern == name.at[0] && *pattern != 'M') {
+	/* No path of ours has an M or an I of its own. */
+	while (name.len && *pattern != 'M') {
+		if (*pattern == 'I' && skip_id(&pattern, &name))
+			continue;
+		if (*pattern != name.at[0])
+			break;
 		pattern++;
 		name = str_skip(name, 1);
 	}

@@ -11,7 +11,8 @@ struct route {
 	const char *pattern;
 	const struct dialect *dialect;
 	enum op op;
-	bool open; /* needs no key */
+	bool open;    /* needs no key */
+	bool in_body; /* the key may be in the JSON body */
 };
 
 /* i counts from 0; NULL ends. */

@@ -31,7 +31,7 @@ STOREYS = [
     'audit gate window oauth grant provider account apikey user repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',
     'verdict sched sieve route sigv4 headers outbound openai_target',
     'relay admit attempt answer receipt outcome rollup dimension entry ledger models '
-    'charge tally histogram renew',
+    'charge tally histogram renew figures holder',
     'control peer ctl signin notify lookout expose metric metrics scrape',
     'main',
 ]

@@ -15,6 +15,7 @@
 #include "relayd/conf.h"
 #include "relayd/dial.h"
 #include "relayd/dns.h"
+#include "relayd/figures.h"
 #include "relayd/ledger.h"
 #include "relayd/log.h"
 #include "relayd/tally.h"
@@ -281,6 +282,7 @@ relaybox_new(const char *conf)
 	must(!dialer_new(d->loop, d->dns, &dialer, &d->dialer, NULL),
 	    "no dialer");
 	upstreams_new(d, &d->upstreams);
+	figures_new(d, &d->figures);
 	relays_new(d, &d->relays);
 	relays_observe(d->relays, on_receipt, b);
 	b->player = player_new(d->loop, next_act, b);
@@ -306,6 +308,7 @@ relaybox_free(struct relaybox *b)
 	dialer_free(d->dialer);
 	dns_free(d->dns);
 	storebox_close(&b->box);
+	figures_free(d->figures);
 	ledger_free(d->ledger);
 	keyring_fini(&b->keys);
 	pool_fini(&b->pool);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* holder.h - what a key's holder is told about it over HTTP.
+ *
+ * Only of the key that was sent, and never the name of an account, of another
+ * key, or a note of the operator's.  A key that is disabled or has expired may
+ * still be asked about; its state is part of the answer.  What is answered is
+ * no use: it has no receipt and does not count as the key's last.
+ *
+ * The writers are pure: everything they say stands in struct holder_view. */
+#ifndef RELAYD_HOLDER_H
+#define RELAYD_HOLDER_H
+
+#include "proto/json.h"
+
+#include "relayd/figures.h"
+#include "relayd/provider.h"
+
+struct relay;
+
+/* Bodies of such requests are this long at most, and name as many ids. */
+#define HOLDER_BODY_MAX (16 * 1024)
+#define HOLDER_IDS_MAX	30
+
+/* Is it one of the operations that are answered here? */
+bool holder_serves(enum op op);
+
+/* --- what a body may say ----------------------------------------------------- */
+
+struct holder_ask {
+	struct json *root;
+	struct str api_key;	/* empty: the header's */
+	struct str api_id;	/* empty: not said */
+	bool monthly;		/* "period" */
+	const struct json *ids; /* an array of strings, or NULL */
+};
+
+/* {"apiKey", "apiId", "apiIds", "period"}, all optional, others ignored; an
+ * empty body says nothing.  What is read is good until holder_ask_fini(). */
+enum err holder_ask_read(struct str body, struct holder_ask *out,
+    struct why *out_why) CHECKED;
+void holder_ask_fini(struct holder_ask *a);
+
+/* --- what is said ------------------------------------------------------------ */
+
+struct holder_view {
+	const struct apikey_rec *key;
+	const char *state;	       /* apikey_state() */
+	int64_t now_ms;		       /* wall */
+	const char *zone;	       /* of the days */
+	const struct figures *figures; /* NULL where none are needed */
+	const struct holder_ask *ask;
+	bool is_ascii;
+};
+
+typedef void holder_write(const struct holder_view *v, struct buf *out);
+
+/* holder_json.c: for programs that show what is left. */
+holder_write holder_write_me, holder_write_key_info, holder_write_usage,
+    holder_write_credit;
+/* holder_compat.c: the documents below /apiStats. */
+holder_write holder_write_id, holder_write_stats, holder_write_models,
+    holder_write_batch, holder_write_batch_models;
+/* holder_text.c: for people, in 80 columns. */
+holder_write holder_write_text;
+
+/* Into an open object: all of a sum, in the words of each kind of client. */
+void holder_put_sum(struct json_out *j, const struct rollup_rec *sum);
+/* What limits the key: list of objects into an open array. */
+void holder_put_limits(struct json_out *j, const struct holder_view *v);
+/* "2026-11-20T13:09:15.123Z"; never (0) is null.  Micro-dollars as dollars. */
+void holder_say_time(struct json_out *j, const char *key, int64_t wall_ms);
+void holder_say_money(struct json_out *j, const char *key, int64_t micro);
+/* Input and output, and those with what the cache took and gave. */
+int64_t holder_tokens(const struct rollup_rec *sum);
+int64_t holder_all_tokens(const struct rollup_rec *sum);
+
+#endif
