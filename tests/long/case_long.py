@@ -4,6 +4,7 @@ import case_bytes
 import case_fault
 import case_leave
 import case_life
+import case_oracle
 import case_slow
 from house import Case
 from speech import ALL, ANTHROPIC, ask
@@ -20,6 +21,13 @@ class Crowd(case_leave.Crowd):
 
 class Killed(case_life.Killed):
     kills = 100
+
+
+class Oracle(case_oracle.Oracle):
+    count = 100000
+    clients = 100
+    kills = 40
+    tells = True
 
 
 class Powered(case_life.Powered):

@@ -7,17 +7,35 @@
 #include "tests/upstream/json.h"
 
 static void
-add_usage(struct buf *b, const struct tokens *t, int64_t out)
+add_usage(struct buf *b, const struct ask *q, int64_t out)
 {
+	const struct script *s = q->script;
+	const struct tokens *t = &q->tokens;
+
 	buf_mustf(b,
 	    "{\"input_tokens\":%" PRId64
 	    ",\"cache_creation_input_tokens\":%" PRId64
 	    ",\"cache_read_input_tokens\":%" PRId64
 	    ",\"cache_creation\":{\"ephemeral_5m_input_tokens\":%" PRId64
 	    ",\"ephemeral_1h_input_tokens\":%" PRId64
-	    "},\"output_tokens\":%" PRId64 ",\"service_tier\":\"standard\"}",
+	    "},\"output_tokens\":%" PRId64 ",\"service_tier\":",
 	    t->in, t->cache_5m + t->cache_1h, t->cache_read, t->cache_5m,
 	    t->cache_1h, out);
+	json_add_c(b, s->tier ? s->tier : "standard");
+	if (s->speed) {
+		buf_must(b, STR(",\"speed\":"));
+		json_add_c(b, s->speed);
+	}
+	if (s->geo) {
+		buf_must(b, STR(",\"inference_geo\":"));
+		json_add_c(b, s->geo);
+	}
+	if (s->searches != NONE)
+		buf_mustf(b,
+		    ",\"server_tool_use\":{\"web_search_requests\":%" PRId64
+		    "}",
+		    s->searches);
+	buf_must(b, STR("}"));
 }
 
 /* The members of a message up to `content`. */
@@ -82,7 +100,7 @@ stream_start(const struct ask *q, struct answer *a)
 	buf_must(&a->body,
 	    STR(",\"content\":[],\"stop_reason\":null,"
 		"\"stop_sequence\":null,\"usage\":"));
-	add_usage(&a->body, &q->tokens, 1);
+	add_usage(&a->body, q, 1);
 	buf_must(&a->body, STR("}"));
 	event_end(a, 0);
 }
@@ -240,7 +258,7 @@ anthropic_message(const struct ask *q, struct answer *a)
 	buf_mustf(&a->body,
 	    ",\"stop_reason\":\"%s\",\"stop_sequence\":null,\"usage\":",
 	    q->call_tool ? "tool_use" : "end_turn");
-	add_usage(&a->body, &q->tokens, q->tokens.out);
+	add_usage(&a->body, q, q->tokens.out);
 	buf_must(&a->body, STR("}"));
 }
 

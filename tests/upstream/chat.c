@@ -12,9 +12,11 @@ add_usage(struct buf *b, const struct tokens *t)
 	    "{\"prompt_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64
 	    ",\"total_tokens\":%" PRId64
 	    ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRId64
+	    ",\"cache_write_tokens\":%" PRId64
 	    ",\"audio_tokens\":0},\"completion_tokens_details\":"
 	    "{\"reasoning_tokens\":%" PRId64 ",\"audio_tokens\":0}}",
-	    t->in, t->out, t->in + t->out, t->cache_read, t->reasoning);
+	    t->in, t->out, t->in + t->out, t->cache_read, t->cache_5m,
+	    t->reasoning);
 }
 
 static void
@@ -25,6 +27,10 @@ add_start(struct buf *b, const struct ask *q, const char *object)
 	    "\",\"object\":\"%s\",\"created\":1767225600,\"model\":",
 	    q->seq, object);
 	json_add_c(b, q->model);
+	if (q->script->tier) {
+		buf_must(b, STR(",\"service_tier\":"));
+		json_add_c(b, q->script->tier);
+	}
 }
 
 static void

@@ -12,10 +12,11 @@ add_usage(struct buf *b, const struct tokens *t)
 	buf_mustf(b,
 	    "{\"input_tokens\":%" PRId64
 	    ",\"input_tokens_details\":{\"cached_tokens\":%" PRId64
-	    "},\"output_tokens\":%" PRId64
+	    ",\"cache_write_tokens\":%" PRId64 "},\"output_tokens\":%" PRId64
 	    ",\"output_tokens_details\":{\"reasoning_tokens\":%" PRId64
 	    "},\"total_tokens\":%" PRId64 "}",
-	    t->in, t->cache_read, t->out, t->reasoning, t->in + t->out);
+	    t->in, t->cache_read, t->cache_5m, t->out, t->reasoning,
+	    t->in + t->out);
 }
 
 enum item {
@@ -111,9 +112,10 @@ add_response(struct buf *b, const struct ask *q, bool whole)
 	    "\",\"object\":\"response\",\"created_at\":1767225600,"
 	    "\"status\":\"%s\",\"error\":null,\"incomplete_details\":null,"
 	    "\"instructions\":null,\"metadata\":{},\"parallel_tool_calls\":"
-	    "true,\"tool_choice\":\"auto\",\"tools\":[],\"service_tier\":"
-	    "\"default\",\"model\":",
+	    "true,\"tool_choice\":\"auto\",\"tools\":[],\"service_tier\":",
 	    q->seq, whole ? "completed" : "in_progress");
+	json_add_c(b, whole && q->script->tier ? q->script->tier : "default");
+	buf_must(b, STR(",\"model\":"));
 	json_add_c(b, q->model);
 	buf_must(b, STR(",\"output\":["));
 	if (whole && script_num(q->script->thinking, 0)) {

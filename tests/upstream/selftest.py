@@ -100,6 +100,21 @@ class Anthropic(Case):
         self.assertIsNone(a.broken)
         self.assertEqual(len(a.pieces), 9)
 
+    def test_usage_tells_how_it_was_served(self):
+        for stream in (True, False):
+            a = self.claude("tier=priority;speed=fast;geo=us;searches=3",
+                            stream=stream)
+            usage = a.events()[0][1]["message"]["usage"] if stream \
+                else a.json()["usage"]
+            self.assertEqual(usage["service_tier"], "priority")
+            self.assertEqual(usage["speed"], "fast")
+            self.assertEqual(usage["inference_geo"], "us")
+            self.assertEqual(usage["server_tool_use"],
+                             {"web_search_requests": 3})
+        plain = self.claude("", stream=False).json()["usage"]
+        self.assertEqual(plain["service_tier"], "standard")
+        self.assertNotIn("speed", plain)
+
     def test_a_whole_answer_says_the_same(self):
         a = self.claude("usage=1,2;text=hi", stream=False)
         self.assertEqual(a.json()["content"], [{"type": "text", "text": "hi"}])
@@ -202,7 +217,8 @@ class OpenAI(Case):
         done = a.events()[-1][1]["response"]
         self.assertEqual(done["usage"], {
             "input_tokens": 10,
-            "input_tokens_details": {"cached_tokens": 3},
+            "input_tokens_details": {"cached_tokens": 3,
+                                     "cache_write_tokens": 0},
             "output_tokens": 20,
             "output_tokens_details": {"reasoning_tokens": 7},
             "total_tokens": 30})
@@ -299,6 +315,21 @@ class OpenAI(Case):
         self.assertEqual(
             values[-1]["usage"]["prompt_tokens_details"]["cached_tokens"], 4)
         self.assertTrue(all(v["usage"] is None for v in values[:-1]))
+
+    def test_chat_names_its_tier(self):
+        self.assertNotIn("service_tier", self.chat("", False).json())
+        a = self.chat("tier=flex;usage=9,6,4,2", False).json()
+        self.assertEqual(a["service_tier"], "flex")
+        self.assertEqual(a["usage"]["prompt_tokens_details"],
+                         {"cached_tokens": 4, "cache_write_tokens": 2,
+                          "audio_tokens": 0})
+        values = [v for _, v in self.chat("tier=flex").events()[:-1]]
+        self.assertTrue(all(v["service_tier"] == "flex" for v in values))
+
+    def test_responses_name_their_tier_at_the_end(self):
+        a = [v for _, v in self.responses("tier=priority").events()]
+        self.assertEqual(a[0]["response"]["service_tier"], "default")
+        self.assertEqual(a[-1]["response"]["service_tier"], "priority")
 
     def test_chat_calls_tools(self):
         tools = [{"type": "function", "function": {"name": "ls"}}]
