@@ -378,7 +378,10 @@ void
 relay_settle(struct relay *r, enum outcome outcome)
 {
 	struct receipt_rec rec;
-	bool whole = outcome == OUTCOME_OK;
+	/* What a terminal event told is the whole of it, even if the connection
+	 * broke behind it (Gemini's callers see no difference then). */
+	bool told = r->watch.usage.known &&
+	    (outcome == OUTCOME_OK || r->watch.terminal);
 
 	if (r->settled)
 		return;
@@ -389,7 +392,7 @@ relay_settle(struct relay *r, enum outcome outcome)
 		r->flags |= RECEIPT_DISCONNECTED;
 	if (outcome != OUTCOME_REFUSED && outcome != OUTCOME_FAILED &&
 	    (outcome != OUTCOME_UPSTREAM || r->watch.content) &&
-	    (!whole || !r->watch.usage.known))
+	    !told)
 		estimate(r);
 	relay_receipt(r, &rec);
 	rec.outcome = outcome;
