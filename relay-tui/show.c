@@ -361,7 +361,7 @@ add_sums(struct show *s, const struct json *row)
 static void
 add_total(struct show *s)
 {
-	static const char *const heads[] = { "day", "label", "name" };
+	static const char *const heads[] = { "at", "label", "name" };
 	const struct column *c = shown_columns(s);
 	struct json *row = NULL;
 	struct json_out j;
@@ -385,20 +385,21 @@ add_total(struct show *s)
 static void
 take_usage_row(struct show *s, const struct json *row)
 {
-	s->head = json_at(row, "day") ? 0 : json_at(row, "label") ? 1 : 2;
+	s->head = json_at(row, "at") ? 0 : json_at(row, "label") ? 1 : 2;
 	add_sums(s, row);
 }
 
 static void
 print_period(struct output *o, const struct json *data)
 {
-	struct str since = STR(""), until = STR("");
+	struct str since = STR(""), until = STR(""), zone = STR("");
 
 	if (json_may_str(data, "since", &since, NULL) ||
-	    json_may_str(data, "until", &until, NULL))
+	    json_may_str(data, "until", &until, NULL) ||
+	    json_may_str(data, "zone", &zone, NULL))
 		return;
-	fprintf(o->to, _("%.*s to %.*s, days of UTC\n"), STR_ARG(since),
-	    STR_ARG(until));
+	fprintf(o->to, _("%.*s to %.*s, %.*s\n"), STR_ARG(since),
+	    STR_ARG(until), STR_ARG(zone));
 }
 
 static void

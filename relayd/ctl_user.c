@@ -3,7 +3,6 @@
 #include "relayd/ctl_user.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include <sodium.h>
 
@@ -15,15 +14,12 @@
 #include "relayd/ledger.h"
 #include "relayd/loop.h"
 
-#define DAY_MS INT64_C(86400000)
-
 /* --- gathering ------------------------------------------------------------- */
 
 struct gathering {
 	struct ctl_call *call;
 	struct map by_owner; /* -> struct ctl_user */
-	uint32_t today, month;
-	bool is_month; /* this one is asked for; then today */
+	bool is_month;	     /* this one is asked for; then today */
 	ctl_users_done *done;
 };
 
@@ -108,19 +104,19 @@ static void ask_sums(struct gathering *g);
 
 static void
 on_sums(void *arg, enum err e, const struct why *why,
-    const struct usage_row *rows, size_t count)
+    const struct usage_answer *a)
 {
 	struct gathering *g = arg;
 
-	for (size_t i = 0; !e && i < count; i++) {
+	for (size_t i = 0; !e && i < a->count; i++) {
 		const struct apikey *k =
-		    keyring_id(g->call->daemon->keys, rows[i].name);
+		    keyring_id(g->call->daemon->keys, a->rows[i].name);
 		struct ctl_user *u =
 		    k ? map_get(&g->by_owner, k->rec.owner) : NULL;
 
 		if (u)
 			rollup_add(g->is_month ? &u->month : &u->today,
-			    &rows[i].sum);
+			    &a->rows[i].sum);
 	}
 	if (e || !g->is_month) {
 		gathered(g, e, why);
@@ -133,9 +129,11 @@ on_sums(void *arg, enum err e, const struct why *why,
 static void
 ask_sums(struct gathering *g)
 {
+	const struct zone *z = ledger_zone(g->call->daemon->ledger);
+	uint32_t begin = zone_begin(z, g->is_month ? PERIOD_MONTH : PERIOD_DAY,
+	    minute_of_ms(clock_wall_ms()));
 	const struct usage_query q = { .by = DIMENSION_KEY,
-		.since_day = g->is_month ? g->month : g->today,
-		.until_day = g->today };
+		.since_ms = (int64_t)begin * 60000 };
 
 	ledger_usage(g->call->daemon->ledger, &q, on_sums, g);
 }
@@ -144,17 +142,11 @@ void
 ctl_users(struct ctl_call *c, struct str only, ctl_users_done *done)
 {
 	struct gathering *g = xcalloc(1, sizeof(*g));
-	int64_t now = clock_wall_ms();
-	time_t t = (time_t)(now / 1000);
 	uint8_t seed[MAP_SEED];
-	struct tm tm;
 
 	randombytes_buf(seed, sizeof(seed));
 	map_init(&g->by_owner, seed);
-	gmtime_r(&t, &tm);
 	g->call = c;
-	g->today = (uint32_t)(now / DAY_MS);
-	g->month = g->today - (uint32_t)(tm.tm_mday - 1);
 	g->is_month = true;
 	g->done = done;
 	add_people(g, only);

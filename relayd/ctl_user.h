@@ -15,7 +15,7 @@ struct ctl_user {
 	const struct user *said; /* by an operator; NULL: nothing */
 	unsigned keys, active;
 	int64_t used_wall_ms;
-	struct rollup_rec today, month; /* of the keys there are, in UTC */
+	struct rollup_rec today, month; /* of the keys there are */
 };
 
 /* By owner; they last for the call, which is to be ended there. */

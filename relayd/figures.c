@@ -17,8 +17,6 @@
 #include "relayd/log.h"
 #include "relayd/loop.h"
 
-#define DAY_MS INT64_C(86400000)
-
 TAILQ_HEAD(figures_waits, figures_wait);
 
 /* What is asked of the ledger, one after the other. */
@@ -77,7 +75,8 @@ first_of_month(uint32_t day)
 static void
 choose_days(struct figures_entry *e)
 {
-	uint32_t today = (uint32_t)(clock_wall_ms() / DAY_MS);
+	uint32_t today = zone_day(ledger_zone(e->desk->d->ledger),
+	    minute_of_ms(clock_wall_ms()));
 
 	e->next = (struct figures){ .today = today };
 	e->month_day = first_of_month(today);
@@ -89,13 +88,14 @@ choose_days(struct figures_entry *e)
 static void
 take_day(struct figures_entry *e, const struct usage_row *row)
 {
+	uint32_t day = zone_day(ledger_zone(e->desk->d->ledger), row->minute);
 	struct figures *f = &e->next;
 
 	rollup_add(&f->total, &row->sum);
-	if (row->day >= e->month_day)
+	if (day >= e->month_day)
 		rollup_add(&f->month, &row->sum);
-	if (row->day + FIGURES_DAYS > f->today && row->day <= f->today)
-		rollup_add(&f->days[row->day + FIGURES_DAYS - 1 - f->today],
+	if (day + FIGURES_DAYS > f->today && day <= f->today)
+		rollup_add(&f->days[day + FIGURES_DAYS - 1 - f->today],
 		    &row->sum);
 }
 
@@ -137,22 +137,29 @@ end_asking(struct figures_entry *e, enum err err)
 }
 
 static void on_rows(void *arg, enum err e, const struct why *why,
-    const struct usage_row *rows, size_t count);
+    const struct usage_answer *a);
+
+static int64_t
+day_ms(const struct figures_entry *e, uint32_t day)
+{
+	return (int64_t)zone_day_begin(ledger_zone(e->desk->d->ledger), day) *
+	    60000;
+}
 
 static void
 ask_next(struct figures_entry *e)
 {
 	struct usage_query q = { .by = DIMENSION_KEY,
-		.name = str_of(e->key_id) };
+		.key = str_of(e->key_id) };
 
 	switch (e->asks) {
 	case ASK_DAYS:
-		q.per_day = true;
-		q.since_day = e->since_day;
-		q.until_day = e->next.today;
+		q.per = PERIOD_DAY;
+		q.since_ms = day_ms(e, e->since_day);
+		q.until_ms = day_ms(e, e->next.today + 1);
 		break;
 	case ASK_BEFORE:
-		q.until_day = e->since_day - 1;
+		q.until_ms = day_ms(e, e->since_day);
 		break;
 	case QUESTIONS:
 		end_asking(e, OK);
@@ -164,7 +171,7 @@ ask_next(struct figures_entry *e)
 
 static void
 on_rows(void *arg, enum err err, const struct why *why,
-    const struct usage_row *rows, size_t count)
+    const struct usage_answer *a)
 {
 	struct figures_entry *e = arg;
 
@@ -174,11 +181,11 @@ on_rows(void *arg, enum err err, const struct why *why,
 		end_asking(e, err);
 		return;
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < a->count; i++) {
 		if (e->asks == ASK_DAYS)
-			take_day(e, &rows[i]);
+			take_day(e, &a->rows[i]);
 		else
-			rollup_add(&e->next.total, &rows[i].sum);
+			rollup_add(&e->next.total, &a->rows[i].sum);
 	}
 	e->asks++;
 	ask_next(e);

@@ -47,6 +47,7 @@ struct batch {
 
 struct ledger {
 	struct store *store;
+	struct zone *zone;
 	struct journal *ring;
 	struct buf encoded; /* the loop's: an entry on its way */
 	/* The writer's. */
@@ -59,6 +60,12 @@ struct store *
 ledger_store(struct ledger *l)
 {
 	return l->store;
+}
+
+const struct zone *
+ledger_zone(const struct ledger *l)
+{
+	return l->zone;
 }
 
 /* --- the loop's side ------------------------------------------------------- */
@@ -314,13 +321,14 @@ position_get(struct txn *t, uint64_t ring_id, uint64_t *out)
 }
 
 static enum err
-batch_fold(struct batch *b, const struct journal *ring, uint64_t at,
+batch_fold(struct ledger *l, const struct journal *ring, uint64_t at,
     struct txn *t, struct why *out_why)
 {
+	struct batch *b = &l->batch;
 	struct sums sums;
 	enum err e = OK;
 
-	sums_init(&sums);
+	sums_init(&sums, l->zone);
 	for (unsigned i = 0; !e && i < b->count; i++)
 		e = entry_fold(b, &b->entries[i], t, &sums);
 	if (!e)
@@ -355,7 +363,7 @@ feed_fold(void *arg, struct txn *t, struct why *out_why)
 
 	l->folded_at = l->settled_at;
 	batch_read(&l->batch, l->ring, &l->folded_at);
-	return batch_fold(&l->batch, l->ring, l->folded_at, t, out_why);
+	return batch_fold(l, l->ring, l->folded_at, t, out_why);
 }
 
 static void
@@ -395,7 +403,7 @@ replay_work(struct job *j, struct txn *t, struct why *out_why)
 	batch_read(&r->l->batch, r->ring, &r->at);
 	if (r->l->batch.count == 0)
 		return OK;
-	return batch_fold(&r->l->batch, r->ring, r->at, t, out_why);
+	return batch_fold(r->l, r->ring, r->at, t, out_why);
 }
 
 /* A ring that cannot be read must not keep the daemon from starting, and is
@@ -540,7 +548,7 @@ interrupt_work(struct job *j, struct txn *t, struct why *out_why)
 	enum err e;
 
 	(void)out_why;
-	sums_init(&sums);
+	sums_init(&sums, c->l->zone);
 	e = txn_scan(t, TABLE_flow, STR(""), false, rows_add, &rows);
 	for (unsigned i = 0; !e && i < rows.count; i++)
 		e = interrupt_one(c, t,
@@ -620,6 +628,7 @@ ledger_new(struct store *s, const char *dir, struct ledger **out,
 	enum err e;
 
 	l->store = s;
+	l->zone = zone_new(STR("UTC"));
 	buf_init(&l->encoded, JOURNAL_ENTRY_MAX);
 	buf_init(&l->batch.whole, (size_t)2 * JOURNAL_ENTRY_MAX);
 	e = take_over(l, dir, out_why);
@@ -649,6 +658,7 @@ ledger_free(struct ledger *l)
 		journal_close(l->ring);
 	buf_fini(&l->encoded);
 	buf_fini(&l->batch.whole);
+	zone_free(l->zone);
 	free(l);
 }
 

@@ -55,27 +55,56 @@ enum err ledger_done(struct ledger *l, const struct ulid *id,
 unsigned ledger_fill(const struct ledger *l);
 bool ledger_is_tight(const struct ledger *l);
 
-/* Where its questions go. */
+/* Where its questions go, and whose days it keeps. */
 struct store *ledger_store(struct ledger *l);
+const struct zone *ledger_zone(const struct ledger *l);
 
 /* --- questions: asked on the loop, answered there, never at once ----------- */
 
+/* What was used, from the sums.  Of zeros it is all there ever was, in one
+ * row:  { .by = DIMENSION_KEY, .key = id, .per = PERIOD_DAY, .since_ms = t } */
 struct usage_query {
 	enum dimension by;
-	bool per_day;	 /* a row for each day; else one for all */
-	struct str name; /* only of this one; .at NULL: of all */
-	uint32_t since_day, until_day; /* both included; until 0: no end */
+	enum period per; /* a row for each of them */
+	/* since <= moment < until, on the wall clock, widened to whole periods
+	 * of `per`; of a total, to minutes or hours, whichever are kept.  until
+	 * 0: no end. */
+	int64_t since_ms, until_ms;
+	/* Only of these; .at NULL: of all.  A key is its id. */
+	struct str key, account, model, client, user, tag;
+	/* Only of keys with one of these ids, when keys is not NULL. */
+	const struct str *keys;
+	size_t key_count;
+	/* The largest by cost of the whole time; 0: all. */
+	unsigned top;
+	/* A page: rows of that moment and later, without so many of the first,
+	 * and at most so many; 0: no such bound. */
+	int64_t page_ms;
+	size_t skip, limit;
+	bool want_total; /* in the answer, over all pages */
 };
 struct usage_row {
-	struct str name;
-	uint32_t day; /* 0 unless per_day */
+	struct str name, model; /* the model is that of a pair */
+	uint32_t minute; /* its period's beginning since 1970; 0 of a total */
 	struct rollup_rec sum;
 };
-/* Rows in order of day, if by day, and name; they last for the call. */
+/* Rows in order of time and name, or, with `top` in a total, of cost. */
+struct usage_answer {
+	const struct usage_row *rows;
+	size_t count;
+	uint32_t since, until;	 /* as widened; ZONE_NEVER: no end */
+	struct rollup_rec total; /* if it was wanted */
+	bool is_moving;		 /* sums are being rebuilt: it is not final */
+};
+/* The answer lasts for the call; of an error it is empty. */
 typedef void ledger_usage_done(void *arg, enum err e, const struct why *why,
-    const struct usage_row *rows, size_t count);
+    const struct usage_answer *answer);
 void ledger_usage(struct ledger *l, const struct usage_query *q,
     ledger_usage_done *done, void *arg);
+/* Can it be answered from sums?  What asks for more than a pair of names, or
+ * for shorter periods than are kept, is refused with the reason. */
+enum err
+usage_query_check(const struct usage_query *q, struct why *out_why) CHECKED;
 
 #define LEDGER_RECEIPTS_MAX 200
 
@@ -110,8 +139,8 @@ typedef void ledger_verify_done(void *arg, enum err e, const struct why *why,
     const struct ledger_check *check);
 void ledger_verify(struct ledger *l, ledger_verify_done *done, void *arg);
 
-/* Price the receipts of that day and later ones again, at the rates of their
- * time; with `apply` they and their sums become so.  `prices` must last until
+/* Price the receipts of that moment and later ones again, at the rates of
+ * their time; with `apply` they and their sums become so.  `prices` must last until
  * it is done. */
 struct ledger_recompute {
 	uint64_t receipts, changed, unpriced_before, unpriced_after;
@@ -121,10 +150,10 @@ struct ledger_recompute {
 typedef void ledger_recompute_done(void *arg, enum err e, const struct why *why,
     const struct ledger_recompute *sum);
 void ledger_recompute(struct ledger *l, const struct price_table *prices,
-    uint32_t from_day, bool apply, ledger_recompute_done *done, void *arg);
+    int64_t from_ms, bool apply, ledger_recompute_done *done, void *arg);
 
 /* All requests since a moment (wall clock): requests, costs and unpriced of
- * the sum are right to the millisecond, what else is in it is of whole days. */
+ * the sum are right to the millisecond, what else is in it is of whole hours. */
 typedef void ledger_spent_done(void *arg, enum err e, const struct why *why,
     const struct rollup_rec *sum);
 void ledger_spent(struct ledger *l, int64_t since_ms, ledger_spent_done *done,

@@ -18,7 +18,6 @@
 
 #define ROWS_MAX  16384
 #define WRITE_MAX 1024 /* receipts that change in one transaction */
-#define DAY_MS	  (24 * 60 * 60 * INT64_C(1000))
 
 static const uint8_t zeros[10];
 
@@ -39,6 +38,7 @@ struct changed {
 struct recompute_job {
 	struct job job;
 	struct store *store;
+	const struct zone *zone;
 	const struct price_table *prices; /* the caller holds it */
 	bool apply;
 	ledger_recompute_done *done;
@@ -146,7 +146,7 @@ write_changes(struct recompute_job *j, struct txn *t)
 	struct sums sums;
 	enum err e = OK;
 
-	sums_init(&sums);
+	sums_init(&sums, j->zone);
 	for (unsigned i = 0; !e && i < j->count; i++)
 		e = write_one(&j->changed[i],
 		    str_at(all.at + j->changed[i].at, j->changed[i].len), t,
@@ -192,24 +192,26 @@ recompute_done(struct job *job)
 
 void
 ledger_recompute(struct ledger *l, const struct price_table *prices,
-    uint32_t from_day, bool apply, ledger_recompute_done *done, void *arg)
+    int64_t from_ms, bool apply, ledger_recompute_done *done, void *arg)
 {
 	struct recompute_job *j = xcalloc(1, sizeof(*j));
 
 	j->job.work = recompute_work;
 	j->job.done = recompute_done;
 	j->store = ledger_store(l);
+	j->zone = ledger_zone(l);
 	j->prices = prices;
 	j->apply = apply;
 	j->done = done;
 	j->arg = arg;
-	j->from = ulid_make((int64_t)from_day * DAY_MS, zeros);
+	j->from = ulid_make(from_ms, zeros);
 	buf_init(&j->bytes, WRITE_MAX * (size_t)(2 * JOURNAL_ENTRY_MAX));
 	store_post(j->store, apply ? LANE_WRITE : LANE_READ, &j->job);
 }
 
 /* --- what was spent since a moment ----------------------------------------- */
 
+/* From the next hour on it is in the sums; before that there are receipts. */
 struct spent_job {
 	struct job job;
 	struct store *store;
@@ -217,14 +219,13 @@ struct spent_job {
 	void *arg;
 
 	struct rollup_rec sum;
-	struct ulid from;
-	uint32_t day; /* the first one whose sums are taken whole */
+	struct ulid from, until;
 	unsigned looked_at;
-	bool more, summed;
+	bool more;
 	enum err bad;
 };
 
-/* Of the day whose beginning does not count. */
+/* Of the hour whose beginning does not count. */
 static bool
 spent_receipt(void *arg, struct str key, struct str value)
 {
@@ -237,7 +238,7 @@ spent_receipt(void *arg, struct str key, struct str value)
 		return false;
 	}
 	memcpy(id.byte, key.at, sizeof(id.byte));
-	if (receipt_day(&id) >= j->day)
+	if (memcmp(&id, &j->until, sizeof(id)) >= 0)
 		return false;
 	if (++j->looked_at > ROWS_MAX) {
 		j->more = true;
@@ -254,42 +255,25 @@ spent_receipt(void *arg, struct str key, struct str value)
 	return true;
 }
 
-static bool
-spent_sum(void *arg, struct str key, struct str value)
-{
-	struct spent_job *j = arg;
-	struct rollup_rec sum;
-	enum dimension of;
-	struct str name;
-	uint32_t day;
-
-	j->bad = rollup_key_read(key, &of, &day, &name);
-	if (j->bad || of != DIMENSION_ALL)
-		return false;
-	j->bad = rollup_rec_read(value, &sum);
-	if (!j->bad)
-		rollup_add(&j->sum, &sum);
-	return !j->bad;
-}
-
 static enum err
 spent_work(struct job *job, struct txn *t, struct why *out_why)
 {
 	struct spent_job *j = (struct spent_job *)job;
-	struct rollup_key k = rollup_key_of(DIMENSION_ALL, j->day, STR(""));
-	enum err e = OK;
+	enum err e;
 
 	(void)out_why;
 	j->looked_at = 0;
 	j->more = false;
-	if (!j->summed)
-		e = txn_scan(t, TABLE_rollup, str_at(k.bytes, k.len), false,
-		    spent_sum, j);
-	j->summed = true;
-	if (!e && !j->bad)
-		e = txn_scan(t, TABLE_receipt, id_key(&j->from), false,
-		    spent_receipt, j);
+	e = txn_scan(t, TABLE_receipt, id_key(&j->from), false, spent_receipt,
+	    j);
 	return e ? e : j->bad;
+}
+
+static void
+spent_end(struct spent_job *j, enum err e, const struct why *why)
+{
+	j->done(j->arg, e, why, &j->sum);
+	free(j);
 }
 
 static void
@@ -297,26 +281,46 @@ spent_done(struct job *job)
 {
 	struct spent_job *j = (struct spent_job *)job;
 
-	if (!job->result && j->more) {
+	if (!job->result && j->more)
 		store_post(j->store, LANE_READ, job);
-		return;
-	}
-	j->done(j->arg, job->result, &job->why, &j->sum);
-	free(j);
+	else
+		spent_end(j, job->result, &job->why);
+}
+
+static void
+spent_sums(void *arg, enum err e, const struct why *why,
+    const struct usage_answer *a)
+{
+	struct spent_job *j = arg;
+
+	if (a->count)
+		j->sum = a->rows[0].sum;
+	if (e || memcmp(&j->from, &j->until, sizeof(j->from)) == 0)
+		spent_end(j, e, why);
+	else
+		store_post(j->store, LANE_READ, &j->job);
 }
 
 void
 ledger_spent(struct ledger *l, int64_t since_ms, ledger_spent_done *done,
     void *arg)
 {
+	const struct zone *z = ledger_zone(l);
 	struct spent_job *j = xcalloc(1, sizeof(*j));
+	int64_t hour_ms =
+	    (int64_t)zone_begin(z, PERIOD_HOUR, minute_of_ms(since_ms)) * 60000;
 
+	if (hour_ms < since_ms)
+		hour_ms =
+		    (int64_t)zone_next(z, PERIOD_HOUR, minute_of_ms(since_ms)) *
+		    60000;
 	j->job.work = spent_work;
 	j->job.done = spent_done;
 	j->store = ledger_store(l);
 	j->done = done;
 	j->arg = arg;
 	j->from = ulid_make(since_ms, zeros);
-	j->day = (uint32_t)((since_ms + DAY_MS - 1) / DAY_MS);
-	store_post(j->store, LANE_READ, &j->job);
+	j->until = ulid_make(hour_ms, zeros);
+	ledger_usage(l, &(struct usage_query){ .since_ms = hour_ms },
+	    spent_sums, j);
 }

@@ -245,6 +245,8 @@ relay_receipt(struct relay *r, struct receipt_rec *out)
 
 	*out = (struct receipt_rec){
 		.key_id = r->key ? r->key->rec.id : STR(""),
+		.user = r->key ? r->key->rec.owner : STR(""),
+		.tags = r->key ? r->key->rec.tags : STR(""),
 		.account = str_of(r->account_name),
 		.client = str_of(r->client),
 		.model = buf_str(&r->model),

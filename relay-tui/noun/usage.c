@@ -7,9 +7,9 @@
 
 const struct column usage_columns[] = {
 	{ N_("AT"), "at", CELL_TEXT, FIT_WHOLE },
-	{ N_("DAY"), "day", CELL_TEXT, FIT_WHOLE },
 	{ N_("NAME"), "label", CELL_TEXT, FIT_CUT },
 	{ N_("OF"), "name", CELL_TEXT, FIT_CUT },
+	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
 	{ N_("REQUESTS"), "requests", CELL_NUMBER, FIT_WHOLE },
 	{ N_("ERRORS"), "errors", CELL_COUNT, FIT_DROP + 3 },
 	{ N_("INPUT"), "input", CELL_COUNT, FIT_DROP + 1 },

@@ -363,12 +363,13 @@ ctl_usage_recompute(struct ctl_call *c)
 {
 	struct str from = ctl_text(c, "from");
 	struct recomputing *r;
-	uint32_t day = 0;
+	int64_t from_ms = 0;
 	struct why why;
 	enum err e = OK;
 
 	if (from.len)
-		e = ctl_read_day(from, clock_wall_ms(), "from", &day, &why);
+		e = ctl_read_when(from, clock_wall_ms(), false, "from",
+		    &from_ms, &why);
 	if (e) {
 		ctl_refuse(c, e, &why);
 		return;
@@ -377,6 +378,6 @@ ctl_usage_recompute(struct ctl_call *c)
 	r->call = c;
 	r->prices = price_table_ref(c->daemon->prices);
 	r->apply = ctl_flag(c, "apply");
-	ledger_recompute(c->daemon->ledger, r->prices, day, r->apply,
+	ledger_recompute(c->daemon->ledger, r->prices, from_ms, r->apply,
 	    on_recomputed, r);
 }

@@ -540,7 +540,7 @@ put_shadowed(struct ctl_call *c)
 
 static void
 on_used(void *arg, enum err e, const struct why *why,
-    const struct usage_row *rows, size_t count)
+    const struct usage_answer *a)
 {
 	struct ctl_call *c = arg;
 
@@ -552,8 +552,8 @@ on_used(void *arg, enum err e, const struct why *why,
 	json_say_i64(&c->out, "days", CHECK_DAYS);
 	json_put_key(&c->out, "unpriced");
 	json_open(&c->out, '[');
-	for (size_t i = 0; i < count && ctl_has_room(c, 0); i++)
-		put_used(c, &rows[i]);
+	for (size_t i = 0; i < a->count && ctl_has_room(c, 0); i++)
+		put_used(c, &a->rows[i]);
 	json_close(&c->out, ']');
 	json_put_key(&c->out, "never");
 	json_open(&c->out, '[');
@@ -566,10 +566,8 @@ on_used(void *arg, enum err e, const struct why *why,
 void
 ctl_price_check(struct ctl_call *c)
 {
-	uint32_t today = (uint32_t)(clock_wall_ms() / DAY_MS);
 	const struct usage_query q = { .by = DIMENSION_MODEL,
-		.since_day = today - CHECK_DAYS + 1,
-		.until_day = today };
+		.since_ms = clock_wall_ms() - CHECK_DAYS * DAY_MS };
 
 	ledger_usage(c->daemon->ledger, &q, on_used, c);
 }

@@ -51,110 +51,261 @@ find_key_id(const struct ctl_call *c, struct str said, struct str *out_id,
 
 struct question {
 	struct ctl_call *call;
+	const struct zone *zone;
 	struct usage_query q;
-	uint64_t skip; /* rows of earlier pages */
+	struct str *keys; /* of those who see only their own */
 };
 
 static void
-put_day(struct json_out *j, const char *key, uint32_t day)
+question_free(struct question *q)
 {
-	time_t t = (time_t)day * 86400;
-	char text[16];
-	struct tm tm;
+	free(q->keys);
+	free(q);
+}
 
-	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d", &tm);
-	json_say(j, key, str_of(text));
+static void
+put_moment(const struct question *q, const char *key, uint32_t minute)
+{
+	char text[ZONE_TEXT];
+
+	zone_text(q->zone, minute, text);
+	json_say(&q->call->out, key, str_of(text));
 }
 
 static void
 put_usage(const struct question *q, const struct usage_row *row)
 {
+	const struct dimension_row *by = dimension_row(q->q.by);
 	struct ctl_call *c = q->call;
 	struct json_out *j = &c->out;
 
 	json_open(j, '{');
-	if (q->q.by != DIMENSION_ALL)
+	if (by->first)
 		json_say(j, "name", row->name);
-	if (q->q.by == DIMENSION_KEY)
+	if (by->first == PART_KEY)
 		json_say(j, "label", key_name(c, row->name));
-	if (q->q.per_day)
-		put_day(j, "day", row->day);
+	if (by->second)
+		json_say(j, "model", row->model);
+	if (q->q.per != PERIOD_TOTAL)
+		put_moment(q, "at", row->minute);
 	ctl_put_rec(j, &rollup_kind, &row->sum);
 	json_close(j, '}');
 }
 
-static bool
-may_see_row(const struct question *q, const struct usage_row *row)
+/* A page goes on at a moment, behind so many of its rows. */
+static void
+next_page(const struct question *q, const struct usage_answer *a, size_t n,
+    char out[32])
 {
-	const struct apikey *k;
+	uint32_t minute = a->rows[n].minute;
+	uint32_t page = minute_of_ms(q->q.page_ms);
+	size_t before = 0;
 
-	if (q->call->peer.role > CTL_SELF)
-		return true;
-	k = keyring_id(q->call->daemon->keys, row->name);
-	return k && ctl_may_see(q->call, k->rec.owner);
+	while (before < n && a->rows[n - 1 - before].minute == minute)
+		before++;
+	if (before == n && minute == page)
+		before += q->q.skip;
+	snprintf(out, 32, "%u.%zu", minute, before);
 }
 
 static void
 on_usage(void *arg, enum err e, const struct why *why,
-    const struct usage_row *rows, size_t count)
+    const struct usage_answer *a)
 {
 	struct question *q = arg;
 	struct ctl_call *c = q->call;
-	char next[24] = "";
-	uint64_t seen = 0;
-	unsigned n = 0;
+	struct json_out *j = &c->out;
+	char next[32] = "";
+	size_t n = 0;
 
 	if (e) {
 		ctl_refuse(c, e, why);
-		free(q);
+		question_free(q);
 		return;
 	}
-	json_open(&c->out, '{');
-	json_say(&c->out, "by", str_of(dimension_name(q->q.by)));
-	put_day(&c->out, "since", q->q.since_day);
-	put_day(&c->out, "until", q->q.until_day);
-	json_put_key(&c->out, "rows");
-	json_open(&c->out, '[');
-	for (size_t i = 0; i < count; i++) {
-		/* Only what is seen is counted: a number of rows would tell
-		 * how many others there are. */
-		if (!may_see_row(q, &rows[i]) || seen++ < q->skip)
-			continue;
-		if (!ctl_has_room(c, n)) {
-			snprintf(next, sizeof(next), "%llu",
-			    (unsigned long long)seen - 1);
-			break;
-		}
-		put_usage(q, &rows[i]);
-		n++;
-	}
-	json_close(&c->out, ']');
-	json_close(&c->out, '}');
+	json_open(j, '{');
+	json_say(j, "by", str_of(dimension_name(q->q.by)));
+	json_say(j, "per", str_of(period_name(q->q.per)));
+	json_say(j, "zone", zone_name(q->zone));
+	put_moment(q, "since", a->since);
+	put_moment(q, "until",
+	    a->until == ZONE_NEVER ? minute_of_ms(clock_wall_ms()) : a->until);
+	json_say_bool(j, "moving", a->is_moving);
+	json_put_key(j, "total");
+	json_open(j, '{');
+	ctl_put_rec(j, &rollup_kind, &a->total);
+	json_close(j, '}');
+	json_put_key(j, "rows");
+	json_open(j, '[');
+	for (; n < a->count && ctl_has_room(c, (unsigned)n); n++)
+		put_usage(q, &a->rows[n]);
+	json_close(j, ']');
+	json_close(j, '}');
+	if (n < a->count)
+		next_page(q, a, n, next);
 	ctl_answer(c, 0, str_of(next));
-	free(q);
+	question_free(q);
 }
 
 /* "day" is said by people, but no dimension: it is all, per day. */
 static enum err
 read_by(const struct ctl_call *c, struct usage_query *q, struct why *out_why)
 {
-	struct str by = ctl_text(c, "by");
+	struct str by = ctl_text(c, "by"), per = ctl_text(c, "per");
+	char words[160];
 
-	q->per_day = ctl_flag(c, "daily");
+	q->by = DIMENSION_KEY;
 	if (str_eq(by, STR("day"))) {
 		q->by = DIMENSION_ALL;
-		q->per_day = true;
-	} else if (!by.len) {
-		q->by = DIMENSION_KEY;
-	} else if (dimension_read(by, &q->by)) {
+		q->per = PERIOD_DAY;
+	} else if (by.len && dimension_read(by, &q->by)) {
+		dimension_words(words, sizeof(words));
 		return why_set(out_why, ERR_VALUE, "by",
-		    "usage is summed by key, account, model, client, day or "
-		    "all");
+		    "usage is summed by %s", words);
 	}
-	if (c->peer.role == CTL_SELF && q->by != DIMENSION_KEY)
+	if (per.len && period_read(per, &q->per))
+		return why_set(out_why, ERR_VALUE, "per",
+		    "usage is told per total, minute, hour, day, week or "
+		    "month");
+	return OK;
+}
+
+/* Whose role shows their own only: of their keys, and of nothing that others
+ * have a part in. */
+static enum err
+narrow_to_own(struct question *q, struct why *out_why)
+{
+	const struct dimension_row *by = dimension_row(q->q.by);
+	const struct keyring *ring = q->call->daemon->keys;
+	const struct apikey *k;
+
+	if (q->call->peer.role > CTL_SELF)
+		return OK;
+	if ((by->first && by->first != PART_KEY && by->first != PART_MODEL) ||
+	    q->q.account.at || q->q.client.at || q->q.user.at || q->q.tag.at)
 		return why_set(out_why, ERR_DENIED, "by",
-		    "your role shows the usage of your own keys only");
+		    "your role shows the usage of your own keys only: by key, "
+		    "model, key-model or all");
+	q->keys = xcalloc(ring->count + 1, sizeof(*q->keys));
+	TAILQ_FOREACH (k, &ring->keys, link)
+		if (ctl_may_see(q->call, k->rec.owner))
+			q->keys[q->q.key_count++] = k->rec.id;
+	q->q.keys = q->keys;
+	return OK;
+}
+
+static enum err
+read_filter(const struct ctl_call *c, const char *param, enum part part,
+    struct usage_query *q, struct why *out_why)
+{
+	struct str said = ctl_text(c, param);
+
+	if (!said.len)
+		return OK;
+	if (part == PART_KEY)
+		return find_key_id(c, said, &q->key, out_why);
+	if (part == PART_ACCOUNT)
+		q->account = said;
+	else if (part == PART_MODEL)
+		q->model = said;
+	else if (part == PART_CLIENT)
+		q->client = said;
+	else if (part == PART_USER)
+		q->user = said;
+	else if (part == PART_TAG)
+		q->tag = said;
+	else
+		return why_set(out_why, ERR_VALUE, param,
+		    "all of it has no name; say what it is by");
+	return OK;
+}
+
+static enum err
+read_filters(const struct ctl_call *c, struct usage_query *q,
+    struct why *out_why)
+{
+	static const enum part parts[] = { PART_KEY, PART_ACCOUNT, PART_MODEL,
+		PART_CLIENT, PART_USER, PART_TAG };
+	enum err e =
+	    read_filter(c, "name", dimension_row(q->by)->first, q, out_why);
+
+	for (unsigned i = 0; !e && i < sizeof(parts) / sizeof(parts[0]); i++)
+		e = read_filter(c, part_name(parts[i]), parts[i], q, out_why);
+	return e;
+}
+
+/* "7d" is the last seven days with today; "24h" is a moment. */
+static enum err
+read_since(const struct ctl_call *c, const struct zone *zone, int64_t now,
+    int64_t *out, struct why *out_why)
+{
+	struct str s = ctl_text(c, "since");
+	uint32_t day;
+	enum err e;
+
+	if (!s.len)
+		s = STR("today");
+	e = ctl_read_when(s, now, false, "since", out, out_why);
+	if (e || (s.at[s.len - 1] != 'd' && s.at[s.len - 1] != 'w'))
+		return e;
+	day = zone_begin(zone, PERIOD_DAY, minute_of_ms(*out));
+	*out = (int64_t)zone_next(zone, PERIOD_DAY, day) * 60000;
+	return OK;
+}
+
+/* A day is meant with all of it. */
+static bool
+is_day(struct str s)
+{
+	return str_eq(s, STR("today")) || str_eq(s, STR("yesterday")) ||
+	    (s.len == 10 && s.at[4] == '-');
+}
+
+static enum err
+read_until(const struct ctl_call *c, const struct zone *zone, int64_t now,
+    int64_t *out, struct why *out_why)
+{
+	struct str s = ctl_text(c, "until");
+	enum err e;
+
+	if (!s.len)
+		return OK;
+	e = ctl_read_when(s, now, false, "until", out, out_why);
+	if (!e && is_day(s))
+		*out =
+		    (int64_t)zone_next(zone, PERIOD_DAY, minute_of_ms(*out)) *
+		    60000;
+	return e;
+}
+
+static enum err
+read_cursor(const struct ctl_call *c, struct usage_query *q,
+    struct why *out_why)
+{
+	ptrdiff_t dot = str_find(c->cursor, STR("."));
+	uint64_t minute, skip;
+
+	if (!c->cursor.len)
+		return OK;
+	if (dot < 0 || str_u64(str_first(c->cursor, (size_t)dot), &minute) ||
+	    str_u64(str_skip(c->cursor, (size_t)dot + 1), &skip) ||
+	    minute >= ZONE_NEVER)
+		return why_set(out_why, ERR_VALUE, "cursor", "no such page");
+	q->skip = skip;
+	if (q->per != PERIOD_TOTAL)
+		q->page_ms = (int64_t)minute * 60000;
+	return OK;
+}
+
+static enum err
+read_top(const struct ctl_call *c, struct usage_query *q, struct why *out_why)
+{
+	int64_t top = ctl_number(c, "top");
+
+	if (top < 0 || top > 100000 || (!top && ctl_has(c, "top")))
+		return why_set(out_why, ERR_VALUE, "top",
+		    "say how many of the largest");
+	q->top = (unsigned)top;
 	return OK;
 }
 
@@ -162,27 +313,28 @@ static enum err
 read_question(const struct ctl_call *c, struct question *out,
     struct why *out_why)
 {
-	struct str since = ctl_text(c, "since"), until = ctl_text(c, "until");
-	struct str name = ctl_text(c, "name");
+	struct usage_query *q = &out->q;
 	int64_t now = clock_wall_ms();
-	enum err e = read_by(c, &out->q, out_why);
+	enum err e = read_by(c, q, out_why);
 
 	if (!e)
-		e = ctl_read_day(since.len ? since : STR("today"), now, "since",
-		    &out->q.since_day, out_why);
+		e = read_since(c, out->zone, now, &q->since_ms, out_why);
 	if (!e)
-		e = ctl_read_day(until.len ? until : STR("today"), now, "until",
-		    &out->q.until_day, out_why);
-	if (!e && out->q.until_day < out->q.since_day)
+		e = read_until(c, out->zone, now, &q->until_ms, out_why);
+	if (!e && ctl_text(c, "until").len && q->until_ms <= q->since_ms)
 		e = why_set(out_why, ERR_VALUE, "until",
 		    "the end is before the beginning");
-	if (!e && name.len && out->q.by == DIMENSION_KEY)
-		e = find_key_id(c, name, &out->q.name, out_why);
-	else if (name.len)
-		out->q.name = name;
-	if (!e && c->cursor.len && str_u64(c->cursor, &out->skip))
-		e = why_set(out_why, ERR_VALUE, "cursor", "no such page");
-	return e;
+	if (!e)
+		e = read_filters(c, q, out_why);
+	if (!e)
+		e = narrow_to_own(out, out_why);
+	if (!e)
+		e = read_top(c, q, out_why);
+	if (!e)
+		e = read_cursor(c, q, out_why);
+	q->limit = c->limit + 1;
+	q->want_total = true;
+	return e ? e : usage_query_check(q, out_why);
 }
 
 void
@@ -193,13 +345,14 @@ ctl_usage_show(struct ctl_call *c)
 	enum err e;
 
 	q->call = c;
+	q->zone = ledger_zone(c->daemon->ledger);
 	e = read_question(c, q, &why);
 	if (!e) {
 		ledger_usage(c->daemon->ledger, &q->q, on_usage, q);
 		return;
 	}
 	ctl_refuse(c, e, &why);
-	free(q);
+	question_free(q);
 }
 
 /* --- receipts -------------------------------------------------------------- */
@@ -227,13 +380,6 @@ on_receipts(void *arg, enum err e, const struct why *why,
 }
 
 static const uint8_t no_random[10];
-
-/* A day as the end means through that day. */
-static bool
-is_day(struct str s)
-{
-	return s.len == 10 && s.at[4] == '-';
-}
 
 static enum err
 read_span(const struct ctl_call *c, struct receipts_query *q,

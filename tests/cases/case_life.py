@@ -332,14 +332,16 @@ class Killed(Case):
     def sums_agree(self, rows):
         """What usage says is the sum of the receipts, in every dimension."""
         fields = ("input", "output", "cache_read", "bytes_in", "bytes_out")
-        for by in ("key", "account", "model", "client"):
+        for by in ("key", "account", "model", "client", "user",
+                   "key-model", "account-model"):
             shown = self.relay.control.rows("usage.show", by=by)
             for f in fields:
                 self.assertEqual(sum(u[f] for u in shown),
                                  sum(r[f] for r in rows), (by, f))
             # An account's are its tries.
-            count = len(rows) if by != "account" else sum(
-                len(r["attempts"]) or 1 for r in rows)
+            count = sum(
+                len(r["attempts"]) or 1 for r in rows) \
+                if by.startswith("account") else len(rows)
             self.assertEqual(sum(u["requests"] for u in shown), count, by)
 
 

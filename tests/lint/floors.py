@@ -25,7 +25,8 @@ FLOORS = {
 # The storeys of relayd/, lowest first.  A new noun is added here; a file
 # "noun_more.c" stands with its noun.
 STOREYS = [
-    'daemon log conf field inert place unit decimal price setting counters op vitals',
+    'daemon log conf field inert place unit decimal price setting counters op vitals '
+    'zone period',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
     'audit gate window oauth grant provider account apikey user repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',

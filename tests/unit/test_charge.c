@@ -162,11 +162,11 @@ assert_sums_agree(struct box *b, uint64_t receipts)
 }
 
 static struct ledger_recompute
-recompute(struct box *b, uint32_t from_day, bool apply)
+recompute(struct box *b, int64_t from_ms, bool apply)
 {
 	struct answer a = { .here = false };
 
-	ledger_recompute(b->l, b->prices, from_day, apply, on_recompute, &a);
+	ledger_recompute(b->l, b->prices, from_ms, apply, on_recompute, &a);
 	storebox_wait(&b->store, &a.here);
 	assert_int_equal(a.e, OK);
 	return a.recomputed;
@@ -312,13 +312,13 @@ recomputing_twice_changes_nothing(void **state)
 	done(&b, (DAY_0 - 5) * DAY_MS, 1, &unknown);
 	done(&b, (DAY_0 + 1) * DAY_MS, 1, &r);
 	wait_folded(&b);
-	sum = recompute(&b, DAY_0, true);
+	sum = recompute(&b, DAY_0 * DAY_MS, true);
 	assert_int_equal(sum.receipts, 1501);
 	assert_int_equal(sum.changed, 0);
 
 	old = b.prices;
 	b.prices = table_of("new-one", "2e-6");
-	sum = recompute(&b, DAY_0, false);
+	sum = recompute(&b, DAY_0 * DAY_MS, false);
 	assert_int_equal(sum.changed, 1501);
 	assert_int_equal(sum.unpriced_before, 1500);
 	assert_int_equal(sum.unpriced_after, 1);
@@ -326,18 +326,18 @@ recomputing_twice_changes_nothing(void **state)
 	assert_int_equal(sum.cost_after_micro, 1500 * 2000);
 	assert_int_equal(spent(&b, 0).cost_micro, 7500);
 
-	sum = recompute(&b, DAY_0, true);
+	sum = recompute(&b, DAY_0 * DAY_MS, true);
 	assert_int_equal(sum.changed, 1501);
 	assert_sums_agree(&b, 1502);
 	assert_int_equal(spent(&b, 0).cost_micro, 1500 * 2000);
 	assert_int_equal(spent(&b, 0).rated_micro, 1500 * 2000);
 	assert_int_equal(spent(&b, 0).unpriced, 2);
-	assert_int_equal(recompute(&b, DAY_0, true).changed, 0);
+	assert_int_equal(recompute(&b, DAY_0 * DAY_MS, true).changed, 0);
 
 	price_table_unref(b.prices);
 	b.prices = old;
 	/* The rates of that time are kept. */
-	recompute(&b, DAY_0, true);
+	recompute(&b, DAY_0 * DAY_MS, true);
 	assert_int_equal(spent(&b, 0).rated_micro, 3 * 7500);
 	assert_sums_agree(&b, 1502);
 	box_fini(&b);
@@ -369,6 +369,7 @@ put_old(struct txn *t, void *arg, struct why *out_why)
 	struct rec_kind receipt = first_version(&receipt_kind, a);
 	struct rec_kind rollup = first_version(&rollup_kind, b);
 	struct ulid id = id_at(DAY_0 * DAY_MS, 1);
+	struct zone *zone = zone_new(STR("UTC"));
 	struct sums sums;
 	struct buf bytes;
 	struct str key;
@@ -384,7 +385,7 @@ put_old(struct txn *t, void *arg, struct why *out_why)
 	assert_int_equal(bytes.mem[0], 1);
 	e = txn_put(t, TABLE_receipt, str_at((char *)id.byte, 16),
 	    buf_str(&bytes));
-	sums_init(&sums);
+	sums_init(&sums, zone);
 	sums_add(&sums, &id, &plain);
 	while (!e && map_next(&sums.by_key, &at, &key, &sum)) {
 		buf_clear(&bytes);
@@ -392,6 +393,7 @@ put_old(struct txn *t, void *arg, struct why *out_why)
 		e = txn_put(t, TABLE_rollup, key, buf_str(&bytes));
 	}
 	sums_fini(&sums);
+	zone_free(zone);
 	buf_fini(&bytes);
 	return e;
 }

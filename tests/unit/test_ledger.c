@@ -22,8 +22,9 @@
 #include "relayd/receipt.h"
 #include "tests/support/storebox.h"
 
-#define DAY_MS INT64_C(86400000)
-#define DAY_0  20000 /* days since 1970; where most of these play */
+#define DAY_MS	INT64_C(86400000)
+#define DAY_MIN 1440
+#define DAY_0	20000 /* days since 1970; where most of these play */
 
 /* The memory backend, with its db known, to make it fail. */
 static void *spy_db;
@@ -135,6 +136,7 @@ struct answer {
 	struct ledger_check check;
 	struct receipt_row receipts[LEDGER_RECEIPTS_MAX];
 	struct usage_row usage[64];
+	struct rollup_rec whole;
 	struct buf texts; /* what the rows point at */
 };
 
@@ -170,17 +172,19 @@ on_receipts(void *arg, enum err e, const struct why *why,
 
 static void
 on_usage(void *arg, enum err e, const struct why *why,
-    const struct usage_row *rows, size_t count)
+    const struct usage_answer *got)
 {
 	struct answer *a = arg;
 
 	(void)why;
-	assert_true(count <= 64);
+	assert_true(got->count <= 64);
 	a->e = e;
-	a->count = count;
-	for (size_t i = 0; i < count; i++) {
-		a->usage[i] = rows[i];
-		a->usage[i].name = keep(a, rows[i].name);
+	a->count = got->count;
+	a->whole = got->total;
+	for (size_t i = 0; i < got->count; i++) {
+		a->usage[i] = got->rows[i];
+		a->usage[i].name = keep(a, got->rows[i].name);
+		a->usage[i].model = keep(a, got->rows[i].model);
 	}
 	a->here = true;
 }
@@ -546,19 +550,33 @@ static const struct {
 	const char *name;
 	uint64_t requests, errors;
 	int64_t input;
+	const char *model;
 } sums_wanted[] = {
-	{ DIMENSION_ALL, "", 4, 3, 30 },
-	{ DIMENSION_KEY, "k1", 3, 2, 20 },
-	{ DIMENSION_KEY, "k2", 1, 1, 10 },
+	{ DIMENSION_ALL, "", 4, 3, 30, NULL },
+	{ DIMENSION_KEY, "k1", 3, 2, 20, NULL },
+	{ DIMENSION_KEY, "k2", 1, 1, 10, NULL },
 	/* Tries, and of nobody: the one that was refused. */
-	{ DIMENSION_ACCOUNT, "", 1, 1, 0 },
-	{ DIMENSION_ACCOUNT, "north", 2, 2, 10 },
-	{ DIMENSION_ACCOUNT, "south", 2, 1, 20 },
-	{ DIMENSION_MODEL, "", 1, 1, 0 },
-	{ DIMENSION_MODEL, "haiku", 1, 1, 10 },
-	{ DIMENSION_MODEL, "opus", 2, 1, 20 },
-	{ DIMENSION_CLIENT, "", 1, 1, 0 },
-	{ DIMENSION_CLIENT, "claude-cli/2.1", 3, 2, 30 },
+	{ DIMENSION_ACCOUNT, "", 1, 1, 0, NULL },
+	{ DIMENSION_ACCOUNT, "north", 2, 2, 10, NULL },
+	{ DIMENSION_ACCOUNT, "south", 2, 1, 20, NULL },
+	{ DIMENSION_MODEL, "", 1, 1, 0, NULL },
+	{ DIMENSION_MODEL, "haiku", 1, 1, 10, NULL },
+	{ DIMENSION_MODEL, "opus/4:1", 2, 1, 20, NULL },
+	{ DIMENSION_CLIENT, "", 1, 1, 0, NULL },
+	{ DIMENSION_CLIENT, "claude-cli/2.1", 3, 2, 30, NULL },
+	{ DIMENSION_USER, "", 1, 1, 0, NULL },
+	{ DIMENSION_USER, "uid:1000", 3, 2, 30, NULL },
+	/* A request with two tags is counted under both. */
+	{ DIMENSION_TAG, "", 2, 2, 10, NULL },
+	{ DIMENSION_TAG, "ci", 2, 1, 20, NULL },
+	{ DIMENSION_TAG, "night shift", 1, 1, 10, NULL },
+	{ DIMENSION_KEY_MODEL, "k1", 1, 1, 0, "" },
+	{ DIMENSION_KEY_MODEL, "k1", 2, 1, 20, "opus/4:1" },
+	{ DIMENSION_KEY_MODEL, "k2", 1, 1, 10, "haiku" },
+	{ DIMENSION_ACCOUNT_MODEL, "", 1, 1, 0, "" },
+	{ DIMENSION_ACCOUNT_MODEL, "north", 1, 1, 10, "haiku" },
+	{ DIMENSION_ACCOUNT_MODEL, "north", 1, 1, 0, "opus/4:1" },
+	{ DIMENSION_ACCOUNT_MODEL, "south", 2, 1, 20, "opus/4:1" },
 };
 
 static void
@@ -578,6 +596,10 @@ sums_are_kept_by_everything_one_asks_for(void **state)
 	add_try(&tries[0], "south", ATTEMPT_OK);
 	add_try(&tries[1], "north", ATTEMPT_TIMEOUT);
 	add_try(&tries[2], "south", ATTEMPT_CUT);
+	switched.model = cut.model = STR("opus/4:1");
+	switched.user = failed.user = cut.user = STR("uid:1000");
+	switched.tags = STR("ci");
+	cut.tags = STR("ci, night shift,ci,");
 	switched.account = cut.account = STR("south");
 	switched.attempts = buf_str(&tries[0]);
 	failed.outcome = OUTCOME_FAILED;
@@ -603,6 +625,9 @@ sums_are_kept_by_everything_one_asks_for(void **state)
 			assert_int_equal(sums_wanted[met].by, d);
 			assert_true(str_eq(row->name,
 			    str_of(sums_wanted[met].name)));
+			if (sums_wanted[met].model)
+				assert_true(str_eq(row->model,
+				    str_of(sums_wanted[met].model)));
 			assert_int_equal(row->sum.requests,
 			    sums_wanted[met].requests);
 			assert_int_equal(row->sum.errors,
@@ -642,20 +667,20 @@ usage_is_told_by_day_and_name(void **state)
 	wait_folded(&b);
 	a = ask_usage(&b,
 	    &(struct usage_query){ .by = DIMENSION_ALL,
-		.per_day = true,
-		.since_day = DAY_0 + 1,
-		.until_day = DAY_0 + 3 });
+		.per = PERIOD_DAY,
+		.since_ms = (DAY_0 + 1) * DAY_MS,
+		.until_ms = (DAY_0 + 4) * DAY_MS });
 	assert_int_equal(a->count, 3);
 	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(a->usage[i].day, DAY_0 + 1 + i);
+		assert_int_equal(a->usage[i].minute, (DAY_0 + 1 + i) * DAY_MIN);
 		assert_int_equal(a->usage[i].sum.requests, 2 + i);
 	}
 	answer_free(a);
 	a = ask_usage(&b,
 	    &(struct usage_query){
-		.by = DIMENSION_KEY, .name = STR("odd"), .per_day = true });
+		.by = DIMENSION_KEY, .key = STR("odd"), .per = PERIOD_DAY });
 	assert_int_equal(a->count, 4);
-	assert_int_equal(a->usage[0].day, DAY_0 + 1);
+	assert_int_equal(a->usage[0].minute, (DAY_0 + 1) * DAY_MIN);
 	assert_int_equal(a->usage[3].sum.requests, 2);
 	assert_true(str_eq(a->usage[3].name, STR("odd")));
 	answer_free(a);
@@ -749,7 +774,7 @@ long_questions_are_asked_in_parts(void **state)
 	answer_free(a);
 	a = ask_usage(&b,
 	    &(struct usage_query){
-		.by = DIMENSION_KEY, .name = STR("the-one") });
+		.by = DIMENSION_KEY, .key = STR("the-one") });
 	assert_int_equal(a->count, 1);
 	assert_int_equal(a->usage[0].sum.requests, 1);
 	answer_free(a);
@@ -761,7 +786,8 @@ static enum err
 spoil(struct txn *t, void *arg, struct why *out_why)
 {
 	const struct rollup_rec *to = arg;
-	struct rollup_key k = rollup_key_of(DIMENSION_KEY, DAY_0, STR("k1"));
+	struct rollup_key k = rollup_key_of(PERIOD_DAY, DAY_0 * DAY_MIN,
+	    DIMENSION_KEY, STR("k1"), STR(""));
 	struct buf b;
 	enum err e;
 
@@ -803,18 +829,20 @@ verify_finds_what_is_wrong(void **state)
 			     NULL),
 	    OK);
 	check = ask_verify(&b);
-	assert_int_equal(check.differences, 1);
+	/* The day is not that of its receipts, nor the month that of its days. */
+	assert_int_equal(check.differences, 2);
 	assert_non_null(strstr(check.first, "k1"));
 	assert_int_equal(storebox_run(&b.store, LANE_WRITE, spoil, NULL, NULL),
 	    OK);
 	check = ask_verify(&b);
-	assert_int_equal(check.differences, 1);
+	assert_int_equal(check.differences, 2);
 	assert_int_equal(storebox_run(&b.store, LANE_WRITE, spoil_receipts,
 			     NULL, NULL),
 	    OK);
 	check = ask_verify(&b);
 	assert_int_equal(check.receipts, 0);
-	assert_int_equal(check.differences, DIMENSION_COUNT - 1);
+	/* Minutes, hours and days of what is kept of them. */
+	assert_true(check.differences > 2 * DIMENSION_COUNT);
 	box_fini(&b);
 }
 
