@@ -17,6 +17,8 @@
 #include "relayd/loop.h"
 #include "relayd/price.h"
 
+#define ORIGIN_MAX 4096
+
 /* What every kind has. */
 static const struct field common_fields[] = {
 	{ .name = "url",
@@ -125,7 +127,12 @@ account_check(const struct account_rec *r, struct why *out_why)
 	if (!p)
 		return why_set(out_why, ERR_UNKNOWN, "kind",
 		    "no such kind; `relayctl account kinds` lists them");
-	if (!r->url.len && !p->url)
+	if (p->check) {
+		e = p->check(r, out_why);
+		if (e)
+			return e;
+	}
+	if (!r->url.len && !p->url && !p->origin)
 		return why_set(out_why, ERR_VALUE, "url",
 		    "is needed for the kind %s", p->name);
 	if (r->url.len) {
@@ -280,6 +287,16 @@ pool_insert(struct pool *p, struct account *a)
 	p->count++;
 }
 
+/* Where the account's requests go. */
+static enum err
+origin_of(const struct account_rec *r, const struct provider *p,
+    struct buf *out)
+{
+	if (!r->url.len && p->origin)
+		return p->origin(r, out, NULL);
+	return buf_add(out, r->url.len ? r->url : str_of(p->url));
+}
+
 /* Take the record's blob and the opened secrets; everything derived from the
  * record is made anew, this moment's facts stay. */
 enum err
@@ -288,19 +305,23 @@ account_adopt(struct pool *p, struct account *a, char *take_blob, size_t len,
 {
 	const struct provider *kind;
 	struct account_rec rec;
+	struct buf origin;
 	struct why why;
 	struct url u;
 	enum err e;
 	bool odd;
 
+	buf_init(&origin, ORIGIN_MAX);
 	e = account_rec_read(str_at(take_blob, len), &rec);
 	kind = e ? NULL : provider_find(rec.kind);
 	if (!e && !kind)
 		e = ERR_UNSUPPORTED;
 	if (!e)
-		e = url_read(rec.url.len ? rec.url : str_of(kind->url), &u,
-		    &why);
+		e = origin_of(&rec, kind, &origin);
+	if (!e)
+		e = url_read(buf_str(&origin), &u, &why);
 	if (e) {
+		buf_fini(&origin);
 		free(take_blob);
 		return e;
 	}
@@ -318,6 +339,7 @@ account_adopt(struct pool *p, struct account *a, char *take_blob, size_t len,
 	while (u.path.len && u.path.at[u.path.len - 1] == '/')
 		u.path.len--;
 	a->base = xmemdup(u.path.at, u.path.len);
+	buf_fini(&origin);
 	a->proxy = rec.proxy.len ? xmemdup(rec.proxy.at, rec.proxy.len) : NULL;
 	a->credential = credential;
 	a->proxy_password = proxy_password;

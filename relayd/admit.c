@@ -21,6 +21,7 @@
 #include "relayd/outbound.h"
 #include "relayd/price_table.h"
 #include "relayd/relay.h"
+#include "relayd/shape.h"
 
 /* The longest wait that is named to a client. */
 #define RETRY_MAX_S 3600
@@ -66,6 +67,7 @@ do_refuse(struct relay *r)
 	struct buf *out = conn_out(r->c), body;
 	bool tried = r->tries > 0;
 
+	shape_forget(r);
 	if (r->up_open)
 		attempt_end(r, ATTEMPT_GONE, 0, "relayd is stopping");
 	if (r->head_sent)

@@ -19,6 +19,8 @@
 #include "relayd/log.h"
 #include "relayd/outbound.h"
 #include "relayd/relay.h"
+#include "relayd/reshape.h"
+#include "relayd/shape.h"
 #include "relayd/tally.h"
 
 /* An answer that is no stream is held whole up to this, so that it can be
@@ -118,6 +120,8 @@ let_request_go(struct relay *r)
 	conn_drop_body(r->c);
 	buf_fini(&r->decoded);
 	buf_fini(&r->spliced);
+	buf_fini(&r->own_body);
+	buf_fini(&r->shaped);
 	relay_charge(r);
 	buf_wipe(&r->up_head);
 	r->body = r->up_body = STR("");
@@ -141,7 +145,7 @@ show_head(struct relay *r)
 	if (!sized && !r->chunked)
 		r->c->keeps = false;
 	if (http1_put_status(out, h->status) ||
-	    outbound_answer(h, r->undo != NULL, out) ||
+	    outbound_answer(h, r->undo != NULL, r->shown_type, out) ||
 	    http1_put_field(out, STR("x-relay-request-id"),
 		str_of(r->id_text)) ||
 	    (sized && h->status != 204 &&
@@ -201,21 +205,18 @@ take_events(struct relay *r, struct str piece)
 	return noticed;
 }
 
-/* A piece of the body in whatever form it came: decoded, then held. */
 static unsigned
-take_piece(struct relay *r, struct str piece)
+bad_body(struct relay *r, enum upstream_fault f)
 {
-	unsigned noticed = 0;
+	r->up.fault = f;
+	r->events |= 1u << E_FAIL;
+	return 0;
+}
 
-	if (r->undo) {
-		buf_clear(&r->plain);
-		if (decoder_feed(r->undo, piece, &r->plain)) {
-			r->up.fault = UP_BAD_BODY;
-			r->events |= 1u << E_FAIL;
-			return 0;
-		}
-		piece = buf_str(&r->plain);
-	}
+/* A piece of the body in the dialect's own form. */
+static unsigned
+take_plain(struct relay *r, struct str piece)
+{
 	if (r->is_sse)
 		return take_events(r, piece);
 	r->watch.delta_bytes += piece.len;
@@ -225,7 +226,44 @@ take_piece(struct relay *r, struct str piece)
 	} else {
 		r->whole = buf_len(&r->held);
 	}
-	return noticed;
+	return 0;
+}
+
+/* A piece of the body in whatever form it came: decoded, reshaped, held. */
+static unsigned
+take_piece(struct relay *r, struct str piece)
+{
+	if (r->undo) {
+		buf_clear(&r->plain);
+		if (decoder_feed(r->undo, piece, &r->plain))
+			return bad_body(r, UP_BAD_BODY);
+		piece = buf_str(&r->plain);
+	}
+	if (r->reshape) {
+		buf_clear(&r->reshaped);
+		if (r->reshape->ops->feed(r->reshape, piece, &r->reshaped,
+			&r->up.why))
+			return bad_body(r, UP_BAD_BODY);
+		piece = buf_str(&r->reshaped);
+	}
+	return take_plain(r, piece);
+}
+
+/* The upstream's body has ended; what reshapes it may have kept a last word. */
+static unsigned
+take_last(struct relay *r)
+{
+	struct reshape *s = r->reshape;
+
+	if (!s || s->ended)
+		return 0;
+	s->ended = true;
+	if (!s->ops->end)
+		return 0;
+	buf_clear(&r->reshaped);
+	if (s->ops->end(s, &r->reshaped, &r->up.why))
+		return bad_body(r, UP_CUT);
+	return take_plain(r, buf_str(&r->reshaped));
 }
 
 /* All that the upstream has sent by now, within a turn's share. */
@@ -243,6 +281,10 @@ take_all(struct relay *r)
 		if (noticed & WATCH_TERMINAL || r->events & 1u << E_FAIL)
 			break;
 	}
+	if (r->up.phase == UP_ENDED)
+		noticed |= take_last(r);
+	if (r->events & 1u << E_FAIL)
+		return noticed;
 	if (r->up.phase == UP_ENDED)
 		r->events |= 1u << E_END;
 	else if (r->up.phase == UP_FAILED)
@@ -280,7 +322,7 @@ choose_decoding(struct relay *r)
 		r->lost_track = true;
 		return;
 	}
-	if (!r->is_sse && r->up.answer.status < 300 &&
+	if (!r->is_sse && !r->reshape && r->up.answer.status < 300 &&
 	    client_takes(r, f->value)) {
 		r->is_coded = coding;
 		return;
@@ -316,12 +358,34 @@ wait_holding(struct relay *r)
 	relay_wait_until(r, at_ms);
 }
 
+/* An upstream that speaks in another form is listened to in the dialect's. */
+static void
+choose_reshaping(struct relay *r)
+{
+	const struct provider *p = r->account->provider;
+	struct ask ask = { .dialect = r->dialect,
+		.op = r->op,
+		.head = r->c->head,
+		.model = buf_str(&r->model),
+		.action = r->routed.action,
+		.stream = r->asked.stream };
+	const struct reshape_ops *ops =
+	    p->answer ? p->answer(&ask, &r->up.answer) : NULL;
+
+	if (!ops)
+		return;
+	r->reshape = reshape_new(ops);
+	r->shown_type = ops->content_type;
+	r->is_sse = reshape_is_events(ops);
+}
+
 enum relay_state
 answer_begin(struct relay *r)
 {
 	const struct settings *s = &r->d->settings;
 
 	r->is_sse = is_event_stream(&r->up.answer);
+	choose_reshaping(r);
 	choose_decoding(r);
 	r->deadline_ms = r->heard_ms +
 	    (r->is_sse ? s->first_event_wait_ms : s->stream_idle_ms);
@@ -470,6 +534,8 @@ do_whole(struct relay *r)
 		return attempt_failed(r, 502, STR(""),
 		    "the stream ended too early");
 	}
+	if (r->reshape && r->reshape->status)
+		return attempt_refused(r, r->reshape->status);
 	r->whole = buf_len(&r->held);
 	if (!r->is_sse)
 		read_whole(r);
@@ -718,6 +784,7 @@ do_part(struct relay *r)
 enum relay_state
 do_leave(struct relay *r)
 {
+	shape_forget(r);
 	attempt_end(r, ATTEMPT_GONE, 0, "");
 	if (r->tries)
 		relay_settle(r, OUTCOME_GONE);
@@ -734,12 +801,17 @@ answer_pass_error(struct relay *r)
 	bool ended = r->up.phase == UP_ENDED || r->up.phase == UP_FAILED;
 	unsigned status = r->up.answer.status;
 
+	/* What was put into other words is all there is. */
+	if (r->shown_type)
+		ended = true;
 	r->whole = buf_len(&r->held);
 	r->is_sse = false;
 	r->lost_track = true;
 	r->watch.error = true;
 	if (!ended)
 		return go_streaming(r);
+	if (r->up.phase != UP_ENDED)
+		r->up.answer.keep_alive = false;
 	r->up.phase = UP_ENDED;
 	show_head(r);
 	attempt_note(r, ATTEMPT_ERROR_STATUS, status, "");

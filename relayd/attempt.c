@@ -13,6 +13,8 @@
 #include "relayd/notice.h"
 #include "relayd/outbound.h"
 #include "relayd/relay.h"
+#include "relayd/reshape.h"
+#include "relayd/shape.h"
 #include "relayd/tally.h"
 
 /* As much of an error's body is read to judge it; a longer one is passed on
@@ -198,11 +200,10 @@ start_upstream(struct relay *r, struct account *a)
 	upstream_start(r->d->upstreams, &r->up, &ask);
 }
 
-static enum relay_state
-open_account(struct relay *r)
+static struct ask
+ask_of(const struct relay *r)
 {
-	struct account *a = r->account;
-	struct ask ask = { .dialect = r->dialect,
+	return (struct ask){ .dialect = r->dialect,
 		.op = r->op,
 		.head = r->c->head,
 		.model = buf_str(&r->model),
@@ -210,24 +211,21 @@ open_account(struct relay *r)
 		.query = buf_str(&r->query),
 		.stream = r->asked.stream,
 		.has_body = true };
+}
+
+/* The body is chosen: write it down, send it. */
+static enum relay_state
+send_request(struct relay *r, struct ask *ask)
+{
+	struct account *a = r->account;
 	struct why why;
 
-	r->hides_usage = buf_len(&r->spliced) && a->rec.usage_inject;
-	if (r->hides_usage)
-		r->up_body = buf_str(&r->spliced);
-	else if (knows_encoding(r, &ask.encoding))
-		r->up_body = buf_str(&r->c->body);
-	else
-		r->up_body = r->body;
-	ask.length = r->up_body.len;
+	ask->length = r->up_body.len;
 	buf_clear(&r->up_head);
-	if (outbound_request(a, &ask, &r->up_head, &why)) {
+	if (outbound_request(a, ask, &r->up_head, &why)) {
 		relay_fault(r, FAULT_REQUEST, "%s", why.text);
 		return do_refuse(r);
 	}
-	r->account_ppm = charge_rate(a->rec.rate);
-	snprintf(r->account_name, sizeof(r->account_name), "%.*s",
-	    STR_ARG(a->rec.name));
 	if (open_in_ledger(r)) {
 		r->fault_retry_ms = 2000;
 		relay_fault(r, FAULT_BUSY,
@@ -246,6 +244,55 @@ open_account(struct relay *r)
 	if (r->up.phase == UP_FAILED)
 		loop_ready(r->d->loop, &r->task);
 	return R_OPENING;
+}
+
+/* The body is as the account's kind wants it. */
+static enum relay_state
+send_shaped(struct relay *r)
+{
+	struct ask ask = ask_of(r);
+	struct why why;
+	enum err e = shape_take(r, &why);
+
+	if (e) {
+		relay_fault(r, e == ERR_LIMIT ? FAULT_TOO_BIG : FAULT_REQUEST,
+		    "%s%s%s", why.field, why.field[0] ? ": " : "", why.text);
+		return do_refuse(r);
+	}
+	ask.sha256 = r->sha256;
+	ask.wall_ms = clock_wall_ms();
+	return send_request(r, &ask);
+}
+
+static enum relay_state
+open_account(struct relay *r)
+{
+	struct account *a = r->account;
+	struct ask ask = ask_of(r);
+
+	r->account_ppm = charge_rate(a->rec.rate);
+	snprintf(r->account_name, sizeof(r->account_name), "%.*s",
+	    STR_ARG(a->rec.name));
+	if (a->provider->body) {
+		r->hides_usage = false;
+		return shape_begin(r, a, &ask) ? send_shaped(r) : R_SHAPING;
+	}
+	r->hides_usage = buf_len(&r->spliced) && a->rec.usage_inject;
+	if (r->hides_usage)
+		r->up_body = buf_str(&r->spliced);
+	else if (knows_encoding(r, &ask.encoding))
+		r->up_body = buf_str(&r->c->body);
+	else
+		r->up_body = r->body;
+	return send_request(r, &ask);
+}
+
+/* The account may have been removed or held meanwhile. */
+static bool
+is_still_there(struct relay *r)
+{
+	r->account = pool_find(r->d->pool, str_of(r->account_name));
+	return r->account && !r->account->rec.held;
 }
 
 enum relay_state
@@ -482,6 +529,9 @@ attempt_failed(struct relay *r, unsigned status, struct str body,
 	sse_init(&r->sse);
 	decoder_free(r->undo);
 	r->undo = NULL;
+	reshape_free(r->reshape);
+	r->reshape = NULL;
+	r->shown_type = NULL;
 	r->watch = (struct watch){ .began = false };
 	r->saw_event = r->is_sse = r->lost_track = false;
 	r->is_coded = CODING_IDENTITY;
@@ -555,11 +605,24 @@ do_waited(struct relay *r)
 enum relay_state
 do_again(struct relay *r)
 {
-	/* It may have been removed or held while we waited. */
-	r->account = pool_find(r->d->pool, str_of(r->account_name));
-	if (!r->account || r->account->rec.held)
-		return attempt_open(r);
-	return open_account(r);
+	return is_still_there(r) ? open_account(r) : attempt_open(r);
+}
+
+/* A large body is shaped. */
+enum relay_state
+do_shaped(struct relay *r)
+{
+	const struct provider *p = r->shape->provider;
+	struct why why;
+
+	if (is_still_there(r) && r->account->provider == p)
+		return send_shaped(r);
+	/* For nobody, then. */
+	if (shape_take(r, &why)) {
+		relay_fault(r, FAULT_REQUEST, "%s", why.text);
+		return do_refuse(r);
+	}
+	return attempt_open(r);
 }
 
 /* The head is there: an answer, or a no. */
@@ -637,12 +700,28 @@ error_text(const struct relay *r, unsigned status, struct str body,
 	out[n] = '\0';
 }
 
+/* A kind with words of its own for errors: in the dialect's, from here on. */
+static void
+translate_reasons(struct relay *r)
+{
+	const struct provider *p = r->account->provider;
+	struct buf said;
+
+	if (!p->refusal)
+		return;
+	buf_init(&said, ERROR_BODY_MAX);
+	r->up.answer.status = p->refusal(&r->up.answer, reasons(r), &said);
+	r->shown_type = "application/json";
+	buf_clear(&r->held);
+	buf_must(&r->held, buf_str(&said));
+	buf_fini(&said);
+}
+
 /* The reasons are read: pass them on, or try elsewhere. */
-enum relay_state
-do_weigh(struct relay *r)
+static enum relay_state
+weigh(struct relay *r, struct str body)
 {
 	unsigned status = r->up.answer.status;
-	struct str body = reasons(r);
 	const struct verdict *v = verdict_find(status, body);
 	char error[ERROR_TEXT_MAX];
 
@@ -659,4 +738,19 @@ do_weigh(struct relay *r)
 	}
 	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);
 	return attempt_failed(r, status, body, error);
+}
+
+enum relay_state
+do_weigh(struct relay *r)
+{
+	translate_reasons(r);
+	return weigh(r, r->shown_type ? buf_str(&r->held) : reasons(r));
+}
+
+enum relay_state
+attempt_refused(struct relay *r, unsigned status)
+{
+	r->up.answer.status = status;
+	r->told_ms = 0;
+	return weigh(r, buf_str(&r->held));
 }

@@ -207,6 +207,32 @@ put_missing(const struct account *a, const struct ask *ask,
 	return e;
 }
 
+/* A kind that writes its fields itself: to be signed, say. */
+static enum err
+put_own_head(const struct account *a, const struct ask *ask, struct buf *out,
+    struct why *out_why)
+{
+	struct buf target;
+	enum err e;
+
+	buf_init(&target, HTTP1_HEAD_MAX);
+	e = buf_add(&target, str_of(a->base));
+	if (!e)
+		e = a->provider->target(a, ask, &target, out_why);
+	if (!e)
+		e = buf_addf(out, "%.*s ", STR_ARG(ask->head->method));
+	if (!e)
+		e = buf_add(out, buf_str(&target));
+	if (!e)
+		e = buf_add(out, STR(" HTTP/1.1\r\n"));
+	if (!e)
+		e = a->provider->head(a, ask, buf_str(&target), out, out_why);
+	if (!e)
+		e = http1_put_end(out);
+	buf_fini(&target);
+	return e;
+}
+
 enum err
 outbound_request(const struct account *a, const struct ask *ask,
     struct buf *out, struct why *out_why)
@@ -216,6 +242,13 @@ outbound_request(const struct account *a, const struct ask *ask,
 	bool named = names_fields(h);
 	enum err e;
 
+	if (a->provider->head) {
+		e = put_own_head(a, ask, out, out_why);
+		if (e == ERR_LIMIT)
+			why_set(out_why, e, "head",
+			    "the request head is too large");
+		return e;
+	}
 	e = buf_add(out, h->method);
 	if (!e)
 		e = buf_addc(out, ' ');
@@ -249,16 +282,24 @@ outbound_request(const struct account *a, const struct ask *ask,
 }
 
 enum err
-outbound_answer(const struct http1_head *answer, bool decoded, struct buf *out)
+outbound_answer(const struct http1_head *answer, bool decoded, const char *type,
+    struct buf *out)
 {
 	bool named = names_fields(answer);
 	enum err e = OK;
 
+	if (type)
+		e = put(out, STR("content-type"), str_of(type));
 	for (size_t i = 0; !e && i < answer->count; i++) {
 		const struct header *f = &answer->fields[i];
 		const struct rule *r = rule_of(f->name);
 
 		if (r && r->down == DROP)
+			continue;
+		/* It speaks of the body that came, not of the one that goes. */
+		if (type &&
+		    (str_ieq(f->name, STR("content-type")) ||
+			str_istarts(f->name, STR("x-amzn-"))))
 			continue;
 		if (r && r->down == OURS &&
 		    (decoded || !str_ieq(r->name, STR("content-encoding"))))

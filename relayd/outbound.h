@@ -13,9 +13,10 @@ enum err outbound_request(const struct account *a, const struct ask *ask,
     struct buf *out, struct why *out_why) CHECKED;
 
 /* The upstream's fields that the client may see, without framing and without
- * the empty line.  `decoded`: the content coding was undone. */
+ * the empty line.  `decoded`: the content coding was undone.  `type`: the body
+ * was made into that Content-Type; NULL: it was not. */
 enum err outbound_answer(const struct http1_head *answer, bool decoded,
-    struct buf *out) CHECKED;
+    const char *type, struct buf *out) CHECKED;
 
 /* Is it a header that may carry a credential of the client? */
 bool is_credential_field(struct str name);

@@ -12,6 +12,8 @@
 #include "relayd/oauth.h"
 
 struct account;
+struct account_rec;
+struct reshape_ops;
 
 /* What is asked of an upstream. */
 enum op {
@@ -35,6 +37,9 @@ struct ask {
 	struct str encoding; /* Content-Encoding of the body; empty: none */
 	uint64_t length;
 	bool has_body;
+	/* For kinds that sign: of the body as it is sent, and now. */
+	const uint8_t *sha256;
+	int64_t wall_ms;
 };
 
 struct provider {
@@ -70,6 +75,40 @@ struct provider {
 	    int64_t now_wall_ms, struct windows *io);
 	/* How one signs in; NULL: a key never grows old. */
 	const struct oauth *oauth;
+
+	/* --- of kinds that want another form; all NULL: byte for byte ------- */
+
+	/* The body, in two steps.  On the loop `plan` notes what is to be done
+	 * (in bytes of its own making, appended to out); `body` does it from
+	 * those and the client's decoded body alone, perhaps on another
+	 * thread.  Both or none.  Failures are the request's. */
+	enum err (*plan)(const struct account *a, const struct ask *ask,
+	    struct buf *out, struct why *out_why);
+	enum err (*body)(struct str plan, struct str body, struct buf *out,
+	    struct why *out_why);
+	/* With `body`: ask->sha256 is wanted in `head`. */
+	bool signs;
+	/* The fields of the request's head, all of them, each ended by CRLF;
+	 * `target` is path and query as sent.  NULL: the client's, as
+	 * headers.def says. */
+	enum err (*head)(const struct account *a, const struct ask *ask,
+	    struct str target, struct buf *out, struct why *out_why);
+	/* What the answer with this head (2xx) has to go through; NULL, or it
+	 * returns NULL: it passes as it is. */
+	const struct reshape_ops *(*answer)(const struct ask *ask,
+	    const struct http1_head *answer);
+	/* An error answer in the words of the dialect: appends its body to out
+	 * and returns the status it stands for. */
+	unsigned (*refusal)(const struct http1_head *answer, struct str body,
+	    struct buf *out);
+	/* Where to, when the account has no URL and it is not `url`. */
+	enum err (*origin)(const struct account_rec *r, struct buf *out,
+	    struct why *out_why);
+	/* What is wrong with a record, beyond its fields' types? */
+	enum err (*check)(const struct account_rec *r, struct why *out_why);
+	/* Or with a credential?  The text must not repeat it. */
+	enum err (*check_credential)(struct str credential,
+	    struct why *out_why);
 };
 
 #define X(symbol) extern const struct provider provider_##symbol;

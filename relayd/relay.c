@@ -19,6 +19,8 @@
 #include "relayd/log.h"
 #include "relayd/notice.h"
 #include "relayd/receipt.h"
+#include "relayd/reshape.h"
+#include "relayd/shape.h"
 #include "relayd/tally.h"
 
 typedef enum relay_state move(struct relay *r);
@@ -46,10 +48,10 @@ relay_state_text(enum relay_state s)
 static move do_none, do_bug;
 
 #define X(state, gone, stop, start, spoilt, head, data, fail, end, stored,     \
-    expire)                                                                    \
+    shaped, expire)                                                            \
 	[R_##state] = { do_##gone, do_##stop, do_##start, do_##spoilt,         \
 		do_##head, do_##data, do_##fail, do_##end, do_##stored,        \
-		do_##expire },
+		do_##shaped, do_##expire },
 static move *const moves[R_COUNT][E_COUNT] = {
 #include "relayd/relay_moves.def"
 };
@@ -91,7 +93,8 @@ relay_wait_until(struct relay *r, int64_t at_ms)
 void
 relay_charge(struct relay *r)
 {
-	size_t now = r->decoded.size + r->spliced.size;
+	size_t now = r->decoded.size + r->spliced.size + r->own_body.size +
+	    r->shaped.size + (r->shape ? r->shape->owned.size : 0);
 
 	r->d->counters.body_bytes_now += now;
 	r->d->counters.body_bytes_now -= r->charged;
@@ -114,6 +117,9 @@ relay_free(void *it)
 	buf_fini(&r->decoded);
 	buf_fini(&r->model);
 	buf_fini(&r->spliced);
+	buf_fini(&r->own_body);
+	buf_fini(&r->shaped);
+	buf_fini(&r->reshaped);
 	buf_fini(&r->fault_text);
 	buf_wipe(&r->up_head);
 	buf_fini(&r->attempts);
@@ -121,6 +127,7 @@ relay_free(void *it)
 	buf_fini(&r->plain);
 	decoder_free(r->decoder);
 	decoder_free(r->undo);
+	reshape_free(r->reshape);
 	sse_fini(&r->sse);
 	free(r);
 }
@@ -135,6 +142,7 @@ relay_end(struct relay *r)
 		attempt_end(r, ATTEMPT_GONE, 0, "");
 	answer_forget_seal(r);
 	holder_forget(r);
+	shape_forget(r);
 	relay_tally(r, OUTCOME_INTERRUPTED);
 	timer_clear(d->loop, &r->timer);
 	loop_unready(d->loop, &r->task);
@@ -209,6 +217,9 @@ relay_new(struct relays *all, struct conn *c)
 	buf_init(&r->decoded, d->conf->max_body);
 	buf_init(&r->model, 512);
 	buf_init(&r->spliced, d->conf->max_body + 256);
+	buf_init(&r->own_body, d->conf->max_body);
+	buf_init(&r->shaped, d->conf->max_body);
+	buf_init(&r->reshaped, SSE_EVENT_MAX + 1024 * 1024);
 	buf_init(&r->fault_text, 1024);
 	buf_init(&r->up_head, 2 * HTTP1_HEAD_MAX);
 	buf_init(&r->attempts, 4096);

@@ -26,7 +26,9 @@
 struct apikey;
 struct daemon;
 struct holder;
+struct reshape;
 struct seal_job;
+struct shape;
 
 enum relay_state {
 #define X(name, text) R_##name,
@@ -71,9 +73,13 @@ struct relay {
 	struct decoder *decoder; /* of a compressed request body */
 	struct buf decoded;
 	struct buf model;
-	struct str body;       /* decoded */
-	struct buf spliced;    /* with the usage asked for; empty: no need */
-	size_t charged;	       /* of both, in the daemon's budget for bodies */
+	struct str body;     /* decoded */
+	struct buf spliced;  /* with the usage asked for; empty: no need */
+	struct buf own_body; /* the connection's body, once it is taken over */
+	struct buf shaped;   /* as the account's kind wants it */
+	struct shape *shape; /* that is being made */
+	uint8_t sha256[32];  /* of `shaped`, for kinds that sign */
+	size_t charged; /* of all these, in the daemon's budget for bodies */
 	struct str up_body;    /* the one that goes to the account */
 	struct holder *holder; /* of a question about the key */
 	bool is_options;
@@ -98,7 +104,10 @@ struct relay {
 	/* The answer. */
 	struct sse sse;
 	struct watch watch;
-	struct decoder *undo; /* of an upstream that compresses anyway */
+	struct decoder *undo;	 /* of an upstream that compresses anyway */
+	struct reshape *reshape; /* of one that speaks in another form */
+	struct buf reshaped;	 /* a piece of that */
+	const char *shown_type;	 /* its Content-Type; NULL: the upstream's */
 	struct buf held;  /* not shown yet: an answer, or a piece of an event */
 	struct buf plain; /* decoded piece */
 	enum coding is_coded; /* passed on compressed */
@@ -195,6 +204,7 @@ void attempt_note(struct relay *r, enum attempt_outcome outcome,
 /* End the try under way, noted like that if it was not before. */
 void attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
     const char *error);
+enum relay_state do_shaped(struct relay *r);
 enum relay_state do_judge(struct relay *r);
 enum relay_state do_gather(struct relay *r);
 enum relay_state do_weigh(struct relay *r);
@@ -204,6 +214,8 @@ enum relay_state do_waited(struct relay *r);
 /* A failure of that status and body before the client saw anything. */
 enum relay_state attempt_failed(struct relay *r, unsigned status,
     struct str body, const char *error);
+/* The whole answer, in r->held, is a refusal of that status. */
+enum relay_state attempt_refused(struct relay *r, unsigned status);
 
 /* answer.c */
 enum relay_state answer_begin(struct relay *r);

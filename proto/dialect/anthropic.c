@@ -73,6 +73,9 @@ watch(struct watch *w, const struct sse_event *e)
 		usage_from_anthropic(&w->usage,
 		    cursor_find(e->data, STR("usage")));
 	} else if (str_eq(kind, STR("message_stop"))) {
+		/* Some hosts tell it last, or once more. */
+		usage_from_anthropic(&w->usage,
+		    cursor_find(e->data, STR("usage")));
 		w->terminal = true;
 		return WATCH_TERMINAL;
 	} else if (str_eq(kind, STR("error"))) {

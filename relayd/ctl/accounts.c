@@ -320,6 +320,16 @@ check_oauth(const struct ctl_call *c, const struct provider *p,
 	return OK;
 }
 
+/* Of the form that the kind's credentials have? */
+static enum err
+check_credential(const struct draft *d, const struct provider *p,
+    struct why *out_why)
+{
+	if (!d->secrets.credential.at || !p->check_credential)
+		return OK;
+	return p->check_credential(d->secrets.credential, out_why);
+}
+
 static enum err
 check_required(const struct draft *d, const struct provider *p,
     struct why *out_why)
@@ -329,7 +339,7 @@ check_required(const struct draft *d, const struct provider *p,
 	if (f && f->required && !d->secrets.credential.at)
 		return why_set(out_why, ERR_VALUE, "credential",
 		    "an account of this kind needs a credential");
-	return OK;
+	return check_credential(d, p, out_why);
 }
 
 void
@@ -410,6 +420,8 @@ ctl_account_set(struct ctl_call *c)
 	    &why);
 	if (!e)
 		e = draft_take_secrets(&d, c, &why);
+	if (!e)
+		e = check_credential(&d, a->provider, &why);
 	finish(c, a, &d, e, &why);
 }
 

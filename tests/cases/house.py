@@ -48,6 +48,7 @@ class Refused(Exception):
     def __init__(self, error):
         super().__init__(error["message"])
         self.code = error["data"]["code"]
+        self.field = error["data"].get("field")
 
 
 class Control:

@@ -29,9 +29,9 @@ STOREYS = [
     'zone period',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
-    'audit gate window oauth grant provider account apikey user repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',
-    'verdict sched sieve route sigv4 headers outbound openai_target',
-    'relay admit attempt answer receipt outcome rollup dimension entry ledger models '
+    'audit gate window oauth grant bedrock reshape sigv4 provider account apikey user repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',
+    'verdict sched sieve route headers outbound openai_target',
+    'relay admit attempt shape answer receipt outcome rollup dimension entry ledger models '
     'charge tally histogram renew figures holder',
     'control peer ctl signin notify lookout expose metric metrics scrape',
     'main',

@@ -247,12 +247,12 @@ the_client_sees_the_upstreams_fields_without_those_of_the_way(void **state)
 			     NULL),
 	    OK);
 	buf_init(&out, HEAD_MAX);
-	assert_int_equal(outbound_answer(&h, false, &out), OK);
+	assert_int_equal(outbound_answer(&h, false, NULL, &out), OK);
 	assert_string_equal(buf_cstr(&out),
 	    "Request-Id: up-1\r\nContent-Type: text/plain\r\n"
 	    "Content-Encoding: gzip\r\nx-Ratelimit: 9\r\n");
 	buf_clear(&out);
-	assert_int_equal(outbound_answer(&h, true, &out), OK);
+	assert_int_equal(outbound_answer(&h, true, NULL, &out), OK);
 	assert_null(strstr(buf_cstr(&out), "gzip"));
 	buf_fini(&out);
 }

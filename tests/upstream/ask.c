@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/enc.h"
 #include "proto/mem.h"
 
 #include "tests/upstream/json.h"
@@ -201,6 +202,21 @@ offers_tool(const cJSON *at, const char *name, int depth, bool *out_custom)
 	return false;
 }
 
+/* A piece of a path without its percents. */
+static char *
+path_text(struct str piece)
+{
+	struct buf text;
+	char *copy;
+
+	buf_init(&text, piece.len + 1);
+	copy = enc_unpercent(&text, piece)
+	    ? xmemdup(piece.at, piece.len)
+	    : xmemdup(buf_str(&text).at, buf_len(&text));
+	buf_fini(&text);
+	return copy;
+}
+
 /* From the body, or from the path. */
 static void
 read_model(struct ask *q)
@@ -211,7 +227,7 @@ read_model(struct ask *q)
 	if (in_body)
 		q->model = xstrdup(in_body);
 	else if (in_path.len)
-		q->model = xmemdup(in_path.at, in_path.len);
+		q->model = path_text(in_path);
 	else
 		q->model = xstrdup("practice-1");
 }
