@@ -231,7 +231,7 @@ ctl_refusef(struct ctl_call *c, enum err e, const char *field, const char *fmt,
 static void
 log_change(const struct ctl_call *c)
 {
-	static const char *const names[] = { "name", "key" };
+	static const char *const names[] = { "name", "key", "user" };
 	const struct ctl_row *row = ctl_row(c->method);
 	struct ctl_param rehearsed;
 	struct log_line l;
