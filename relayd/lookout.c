@@ -94,9 +94,9 @@ look(void *arg)
 	store_get_stats(d->store, &s);
 	if (s.failures > o->failures) {
 		notice_raise(d->notices, NOTICE_store_trouble, STR(""),
-		    "%llu transactions were lost and made again; the log says "
-		    "why",
-		    (unsigned long long)(s.failures - o->failures));
+		    "%llu transactions were lost and are made again%s%s",
+		    (unsigned long long)(s.failures - o->failures),
+		    s.trouble.text[0] ? ": " : "", s.trouble.text);
 		o->failures = s.failures;
 	}
 	if (fill >= JOURNAL_MUCH)

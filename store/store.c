@@ -234,7 +234,8 @@ fold_work(struct job *j, struct txn *t, struct why *out_why)
 }
 
 static void
-count_batch(struct store *s, int64_t began_ns, uint64_t jobs, bool ok)
+count_batch(struct store *s, int64_t began_ns, uint64_t jobs, bool ok,
+    const struct why *why)
 {
 	uint64_t took_ns = (uint64_t)(clock_ns() - began_ns);
 	uint64_t used, size;
@@ -251,8 +252,10 @@ count_batch(struct store *s, int64_t began_ns, uint64_t jobs, bool ok)
 		histogram_add(&s->stats.commit_took, (int64_t)(took_ns / 1000));
 		if (took_ns > s->stats.commit_ns_max)
 			s->stats.commit_ns_max = took_ns;
+		s->stats.trouble = (struct why){ .text = "" };
 	} else {
 		s->stats.failures++;
+		s->stats.trouble = *why;
 	}
 	pthread_mutex_unlock(&s->done_lock);
 }
@@ -293,7 +296,7 @@ run_batch(struct store *s, struct queue *jobs, bool fold)
 	if (e)
 		fail_jobs(jobs, e, &why);
 	ok = !e && !f.job.result;
-	count_batch(s, began_ns, count, ok);
+	count_batch(s, began_ns, count, ok, e ? &why : &f.job.why);
 	if (fold)
 		s->feed.settled(s->feed.arg, ok);
 	complete(s, jobs);
@@ -538,7 +541,7 @@ store_now(struct store *s, enum lane lane, struct job *j)
 	assert(s->running == 0);
 	j->result = run_work(s, NULL, lane == LANE_WRITE, j);
 	if (lane == LANE_WRITE)
-		count_batch(s, began_ns, 1, j->result == OK);
+		count_batch(s, began_ns, 1, j->result == OK, &j->why);
 	return j->result;
 }
 

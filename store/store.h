@@ -161,6 +161,8 @@ struct store_stats {
 	uint64_t commit_ns_last, commit_ns_max, busy_ns;
 	uint64_t used_bytes, map_bytes;
 	struct histogram commit_took;
+	/* Why the last transaction or fold was lost; empty: it was not. */
+	struct why trouble;
 };
 void store_get_stats(struct store *s, struct store_stats *out);
 

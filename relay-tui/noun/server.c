@@ -122,6 +122,23 @@ print_traffic(struct output *o, const struct json *data)
 	    (long long)number(store, "failures"));
 }
 
+static void
+print_trouble(struct output *o, const struct json *store)
+{
+	struct str text = STR("");
+	bool tight = false;
+
+	if (json_may_str(store, "trouble", &text, NULL) == OK && text.len) {
+		out_paint(o, PAINT_BAD, str_of(_("The store cannot write: ")));
+		out_foreign(o, text);
+		fputc('\n', o->to);
+	}
+	if (json_may_bool(store, "journal_tight", &tight, NULL) == OK && tight)
+		out_paint(o, PAINT_BAD,
+		    str_of(_("The journal is full: requests are refused until "
+			     "the store can write again.\n")));
+}
+
 void
 print_status(struct output *o, const struct json *data)
 {
@@ -129,6 +146,7 @@ print_status(struct output *o, const struct json *data)
 	print_parts(o, _("accounts"), json_at(data, "accounts"));
 	print_parts(o, _("keys"), json_at(data, "keys"));
 	print_traffic(o, data);
+	print_trouble(o, json_at(data, "store"));
 }
 
 void

@@ -114,8 +114,11 @@ put_store(struct json_out *j, const struct daemon *d)
 	json_say_i64(j, "failures", (int64_t)s.failures);
 	json_say_i64(j, "commit_last_us", (int64_t)s.commit_ns_last / 1000);
 	json_say_i64(j, "commit_max_us", (int64_t)s.commit_ns_max / 1000);
-	if (d->ledger)
+	json_say(j, "trouble", str_of(s.trouble.text));
+	if (d->ledger) {
 		json_say_i64(j, "journal_percent", ledger_fill(d->ledger));
+		json_say_bool(j, "journal_tight", ledger_is_tight(d->ledger));
+	}
 	json_close(j, '}');
 }
 
