@@ -72,7 +72,7 @@ relayd_libs	= $(call pc,libs,$(relayd_pc))
 # --- sources ---------------------------------------------------------------
 proto_src	:= $(filter-out proto/version.c,$(wildcard proto/*.c proto/dialect/*.c))
 store_src	:= $(wildcard store/*.c)
-relayd_src	:= $(filter-out relayd/main.c,$(wildcard relayd/*.c relayd/provider/*.c relayd/channel/*.c relayd/ctl/*.c))
+relayd_src	:= $(filter-out relayd/main.c,$(wildcard relayd/*.c relayd/provider/*.c relayd/messenger/*.c relayd/ctl/*.c))
 tui_src	:= $(filter-out relay-tui/main.c relay-tui/relayctl.c,$(wildcard relay-tui/*.c relay-tui/noun/*.c relay-tui/screen/*.c))
 upstream_src	:= $(wildcard tests/upstream/*.c)
 bench_src	:= $(wildcard tests/bench/*.c)
@@ -81,7 +81,7 @@ fuzz_src	:= $(wildcard tests/fuzz/fuzz_*.c)
 support_src	:= $(wildcard tests/support/*.c)
 headers	:= $(wildcard proto/*.h proto/*/*.h store/*.h relayd/*.h relayd/*/*.h relay-tui/*.h relay-tui/*/*.h tests/*/*.h)
 formatted	= $(wildcard proto/*.[ch] proto/dialect/*.[ch] store/*.[ch] \
-	relayd/*.[ch] relayd/provider/*.[ch] relayd/channel/*.[ch] relayd/ctl/*.[ch] relay-tui/*.[ch] \
+	relayd/*.[ch] relayd/provider/*.[ch] relayd/messenger/*.[ch] relayd/ctl/*.[ch] relay-tui/*.[ch] \
 	relay-tui/noun/*.[ch] relay-tui/screen/*.[ch] tests/*/*.[ch])
 
 obj	= $(patsubst %.c,$(O)/%.o,$(1))

@@ -396,8 +396,10 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 	if (p->method == CTL_M_usage_verify &&
 	    (json_want_i64(f->data, "differences", 0, 0, &differences, NULL)))
 		return FAILED;
-	/* An account that does not answer as it should is a failure. */
-	if (p->method == CTL_M_account_test &&
+	/* An account or channel that does not answer as it should is a
+	 * failure. */
+	if ((p->method == CTL_M_account_test ||
+		p->method == CTL_M_notify_test) &&
 	    (json_want_bool(f->data, "ok", &ok, NULL) || !ok))
 		return FAILED;
 	return DONE;
@@ -434,11 +436,12 @@ ask_all(const struct command *c, struct ctl_client *client,
 	return v;
 }
 
-/* Does an account of this kind need a credential? */
+/* Does a thing of this kind need the secret? */
 static bool
-needs_credential(struct ctl_client *client, struct str kind)
+needs_secret(struct ctl_client *client, enum ctl_method kinds, struct str kind,
+    const char *secret)
 {
-	struct json_out *j = ctl_client_begin(client, CTL_M_account_kinds);
+	struct json_out *j = ctl_client_begin(client, kinds);
 	const struct json *f;
 	bool needed = false;
 	struct ctl_frame frame;
@@ -450,7 +453,7 @@ needs_credential(struct ctl_client *client, struct str kind)
 	f = json_first(json_at(json_first(frame.data), "fields"));
 	for (; f && !needed; f = json_next(f))
 		if (json_may_str(f, "name", &name, NULL) == OK &&
-		    str_eq(name, STR("credential")) &&
+		    str_eq(name, str_of(secret)) &&
 		    json_may_bool(f, "required", &needed, NULL))
 			break;
 	ctl_frame_fini(&frame);
@@ -468,8 +471,13 @@ ask_for_missing(struct ready *r, struct ctl_client *client,
 		return add_secret(r, "value", CTL_STDIN, STR(""), out_why);
 	if (method == CTL_M_account_add &&
 	    !ctl_match_arg(r->match, "credential") && secret_can_ask() &&
-	    needs_credential(client, kind->value))
+	    needs_secret(client, CTL_M_account_kinds, kind->value,
+		"credential"))
 		return add_secret(r, "credential", CTL_STDIN, STR(""), out_why);
+	if (method == CTL_M_notify_add && !ctl_match_arg(r->match, "secret") &&
+	    secret_can_ask() &&
+	    needs_secret(client, CTL_M_notify_kinds, kind->value, "secret"))
+		return add_secret(r, "secret", CTL_STDIN, STR(""), out_why);
 	return OK;
 }
 
@@ -621,8 +629,11 @@ command_names(const struct command *c, struct str what)
 	} lists[] = {
 		{ "<account>", CTL_M_account_list },
 		{ "<key>", CTL_M_key_list },
+		{ "<channel>", CTL_M_notify_list },
 		{ "<kind>", CTL_M_account_kinds },
+		{ "<messenger>", CTL_M_notify_kinds },
 		{ "<field>", CTL_M_account_kinds },
+		{ "<channel-field>", CTL_M_notify_kinds },
 		{ "<setting>", CTL_M_setting_list },
 	};
 	struct ctl_client *client;
@@ -635,7 +646,7 @@ command_names(const struct command *c, struct str what)
 			return;
 		if (ctl_client_ask_simple(client, lists[i].method, &f, NULL) ==
 		    OK) {
-			if (str_eq(what, STR("<field>")))
+			if (str_ends(what, STR("field>")))
 				print_fields(c, f.data);
 			else
 				print_names(c, f.data);

@@ -114,6 +114,12 @@ help_usage(struct output *o, const struct ctl_row *row)
 	print_grammar(o, row, "           ");
 }
 
+static bool
+is_of(const struct ctl_row *row, const char *noun)
+{
+	return str_starts(str_of(row->words), str_of(noun));
+}
+
 static void
 print_details(struct output *o, const struct ctl_row *row)
 {
@@ -124,8 +130,11 @@ print_details(struct output *o, const struct ctl_row *row)
 		    ctl_role_name(row->role));
 	if (str_find(str_of(row->parameters), STR("FIELDS")) >= 0)
 		fprintf(o->to, "%s",
-		    _("What fields there are, `relayctl account kinds KIND` "
-		      "tells.\n"));
+		    is_of(row, "notify")
+			? _("What fields there are, `relayctl notify kinds "
+			    "KIND` tells.\n")
+			: _("What fields there are, `relayctl account kinds "
+			    "KIND` tells.\n"));
 	if (str_find(str_of(row->parameters), STR("SECRET")) >= 0)
 		fprintf(o->to, "%s",
 		    _("Secrets are typed (not shown), piped, or read from a "
@@ -243,10 +252,10 @@ add_line(struct buf *out, struct str line)
 static struct str
 placeholder(const struct ctl_row *row, struct str param)
 {
-	bool account = str_starts(str_of(row->words), STR("account"));
+	bool account = is_of(row, "account"), notify = is_of(row, "notify");
 
 	if (str_eq(param, STR("KIND")))
-		return STR("<kind>");
+		return notify ? STR("<messenger>") : STR("<kind>");
 	if (str_eq(param, STR("KEY")))
 		return STR("<key>");
 	if (str_eq(param, STR("CLIENT")))
@@ -254,6 +263,10 @@ placeholder(const struct ctl_row *row, struct str param)
 	if (str_eq(param, STR("NAME")) && account &&
 	    str_find(str_of(row->words), STR("add")) < 0)
 		return STR("<account>");
+	if (str_eq(param, STR("NAME")) && notify)
+		return str_find(str_of(row->words), STR("add")) < 0
+		    ? STR("<channel>")
+		    : STR("");
 	if (str_eq(param, STR("NAME")) && !account &&
 	    str_find(str_of(row->words), STR("key")) < 0)
 		return STR("<setting>");
@@ -272,9 +285,11 @@ add_params(const struct ctl_row *row, int after, struct buf *out)
 			if (positionals++ == after)
 				add_line(out, placeholder(row, p.name));
 		} else if (p.type == CTL_FIELDS) {
-			/* The names of an account's; prices have few. */
-			if (str_starts(str_of(row->words), STR("account")))
+			/* Prices have few. */
+			if (is_of(row, "account"))
 				add_line(out, STR("<field>"));
+			if (is_of(row, "notify"))
+				add_line(out, STR("<channel-field>"));
 		} else {
 			write_option(p.name, out);
 			if (p.type == CTL_SECRET) {

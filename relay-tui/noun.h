@@ -17,6 +17,8 @@ extern const struct column setting_columns[], option_columns[];
 extern const struct column route_columns[], change_columns[];
 extern const struct column audit_columns[], audit_details[];
 extern const struct column whoami_details[];
+extern const struct column channel_columns[], channel_details[];
+extern const struct column notice_columns[];
 
 /* An answer's data, printed. */
 void print_status(struct output *o, const struct json *data);
@@ -36,6 +38,8 @@ void print_verified(struct output *o, const struct json *data);
 void print_price(struct output *o, const struct json *data);
 void print_price_changes(struct output *o, const struct json *data);
 void print_price_check(struct output *o, const struct json *data);
+void print_notice_test(struct output *o, const struct json *data);
+void print_cleared(struct output *o, const struct json *data);
 /* One line for a request that has ended. */
 void print_receipt(struct output *o, const struct json *data);
 

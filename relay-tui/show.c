@@ -139,6 +139,21 @@ static const struct look {
 	    .empty = N_("There are none. `relayctl tail` shows requests as "
 			"they end, `relayctl env CLIENT` how a client is "
 			"pointed here.") },
+	[CTL_M_notify_kinds] = { .print = print_kinds },
+	[CTL_M_notify_add] = { .details = channel_details },
+	[CTL_M_notify_list] = { .table = channel_columns,
+	    .empty =
+		N_("There are none. `relayctl notify kinds` lists what there "
+		   "can be, `relayctl notify add KIND NAME` adds one.") },
+	[CTL_M_notify_show] = { .details = channel_details },
+	[CTL_M_notify_set] = { .details = channel_details },
+	[CTL_M_notify_rm] = { .print = print_removed },
+	[CTL_M_notify_hold] = { .details = channel_details },
+	[CTL_M_notify_release] = { .details = channel_details },
+	[CTL_M_notify_test] = { .print = print_notice_test },
+	[CTL_M_notify_queue] = { .table = notice_columns,
+	    .empty = N_("Nothing waits, and nothing has failed.") },
+	[CTL_M_notify_clear] = { .print = print_cleared },
 	[CTL_M_setting_list] = { .table = setting_columns },
 	[CTL_M_setting_set] = { .print = print_setting },
 	[CTL_M_setting_unset] = { .print = print_setting },

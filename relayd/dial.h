@@ -105,7 +105,8 @@ struct fetch_result {
 	enum err e;
 	struct why why;
 	unsigned status;
-	struct str body; /* borrowed for the call */
+	unsigned retry_after_s; /* as the answer said; 0: nothing */
+	struct str body;	/* borrowed for the call */
 	int64_t name_us, connect_us, tls_us, first_us, total_us;
 };
 

@@ -13,6 +13,9 @@
 #include "relayd/dialer.h"
 #include "relayd/loop.h"
 
+/* What an answer may ask for; longer is nonsense. */
+#define RETRY_AFTER_MAX_S (7 * 24 * 3600)
+
 struct fetch {
 	struct dialer *dialer;
 	struct carrier *carrier;
@@ -135,10 +138,12 @@ on_done(void *arg, CURLcode code)
 	struct fetch *f = arg;
 	struct carrier *c = f->carrier;
 	enum dial_step step;
+	curl_off_t later = 0;
 	long status = 0;
 
 	read_times(f);
 	curl_easy_getinfo(c->job.easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(c->job.easy, CURLINFO_RETRY_AFTER, &later);
 	if (code == CURLE_WRITE_ERROR)
 		f->result.e = why_set(&f->result.why, ERR_LIMIT, "url",
 		    "the answer of %s is longer than %zu bytes", c->way.host,
@@ -151,6 +156,8 @@ on_done(void *arg, CURLcode code)
 		    "%s answered with status %ld", c->way.host, status);
 	else
 		f->result.status = (unsigned)status;
+	if (later > 0 && later < RETRY_AFTER_MAX_S)
+		f->result.retry_after_s = (unsigned)later;
 	fetch_end(f);
 }
 

@@ -28,7 +28,7 @@
 #include "relayd/listen.h"
 #include "relayd/log.h"
 #include "relayd/lookout.h"
-#include "relayd/notice.h"
+#include "relayd/notices.h"
 #include "relayd/prices.h"
 #include "relayd/relay.h"
 #include "relayd/renew.h"
@@ -43,6 +43,8 @@
  * memory back. */
 #define DRAIN_LOOK_MS 50
 #define TRIM_MS	      10000
+/* How long the end waits for its own notice. */
+#define TELL_MS 2000
 
 /* What only main knows. */
 struct process {
@@ -50,7 +52,7 @@ struct process {
 	struct sdnotify notify;
 	struct event *term, *intr, *hup, *stored;
 	struct timer drain, watchdog, trim;
-	int64_t drain_until_ms;
+	int64_t drain_until_ms, tell_until_ms;
 	uint64_t trimmed_at;
 };
 
@@ -80,6 +82,15 @@ on_trim(void *arg)
 
 /* --- signals ----------------------------------------------------------------------------- */
 
+/* Nobody waits for long to be told that relayd stops: what is left of it is
+ * told when it starts again. */
+static bool
+is_telling(const struct process *p, int64_t now_ms)
+{
+	return now_ms < p->tell_until_ms &&
+	    notices_have(p->d.notices, NOTICE_stop);
+}
+
 static void
 on_drain(void *arg)
 {
@@ -87,7 +98,8 @@ on_drain(void *arg)
 	struct daemon *d = &p->d;
 	int64_t now_ms = loop_ms(d->loop);
 
-	if (!d->counters.requests_now && !d->counters.connections_now) {
+	if (!d->counters.requests_now && !d->counters.connections_now &&
+	    !is_telling(p, now_ms)) {
 		loop_stop(d->loop);
 		return;
 	}
@@ -123,6 +135,7 @@ drain(struct process *p)
 		next = LIST_NEXT(c, link);
 		conn_drain(c);
 	}
+	p->tell_until_ms = loop_ms(d->loop) + TELL_MS;
 	p->drain_until_ms = loop_ms(d->loop) + d->settings.drain_max_ms;
 	timer_set(d->loop, &p->drain, loop_ms(d->loop) + 1);
 }
@@ -262,6 +275,10 @@ bear_store(struct daemon *d, struct why *out_why)
 	e = pool_load(d->pool, out_why);
 	if (e)
 		return e;
+	d->notices = notices_new(d->loop, &d->settings);
+	e = notices_load(d->notices, d->store, out_why);
+	if (e)
+		return e;
 	e = keyring_init(d->keys, d->loop, d->store);
 	if (!e)
 		e = keyring_load(d->keys, out_why);
@@ -378,7 +395,7 @@ bear(struct process *p, struct why *out_why)
 		e = bear_net(d, out_why);
 	if (e)
 		return e;
-	d->notices = notices_new(d->loop, &d->settings);
+	notices_run(d->notices, d->dialer);
 	d->lookout = lookout_new(d);
 	upstreams_new(d, &d->upstreams);
 	figures_new(d, &d->figures);
@@ -413,6 +430,7 @@ bury(struct process *p)
 	control_free(d->control);
 	renewals_stop(d->renewals);
 	upstreams_free(d->upstreams);
+	notices_stop(d->notices);
 	dialer_free(d->dialer);
 	dns_free(d->dns);
 	lookout_stop(d->lookout);

@@ -15,7 +15,7 @@ struct daemon;
  * behind the last one. */
 bool metrics_put(const struct daemon *d, unsigned i, struct exposition *x);
 
-/* --- between metrics.c and metrics_pool.c ---------------------------------- */
+/* --- between metrics.c and metrics_*.c ---------------------------------- */
 
 #define X(name, type, metric, help)                                            \
 	void put_##name(const struct daemon *d, struct exposition *x);

@@ -4,15 +4,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-
-#include "proto/mem.h"
 
 #include "relayd/inert.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
-#include "relayd/repeat.h"
+#include "relayd/notices.h"
 #include "relayd/setting.h"
 
 enum again {
@@ -40,12 +37,6 @@ static const char *const severities[] = {
 	[NOTICE_CRITICAL] = "critical",
 };
 
-struct notices {
-	struct loop *loop;
-	const struct settings *settings;
-	struct repeats repeats;
-};
-
 const struct notice_row *
 notice_row(enum notice_event event)
 {
@@ -56,26 +47,6 @@ const char *
 notice_severity_name(enum notice_severity s)
 {
 	return severities[s];
-}
-
-struct notices *
-notices_new(struct loop *l, const struct settings *s)
-{
-	struct notices *n = xcalloc(1, sizeof(*n));
-
-	n->loop = l;
-	n->settings = s;
-	repeats_init(&n->repeats, NOTICE_EVENTS);
-	return n;
-}
-
-void
-notices_free(struct notices *n)
-{
-	if (!n)
-		return;
-	repeats_fini(&n->repeats);
-	free(n);
 }
 
 /* --- raising --------------------------------------------------------------- */
@@ -151,5 +122,6 @@ notice_raise(struct notices *n, enum notice_event event, struct str object,
 	va_end(ap);
 	inert_copy(text, sizeof(text), str_of(foreign));
 	log_notice(event, str_of(of), str_of(text), missed);
+	notices_queue(n, event, str_of(of), str_of(text), missed);
 	return true;
 }

@@ -41,6 +41,17 @@ const char *notice_severity_name(enum notice_severity s); /* "info" */
 #define NOTICE_OBJECT_MAX 100
 #define NOTICE_TEXT_MAX	  500
 
+/* One as it is told. */
+struct notice {
+	const char *id; /* ulid */
+	enum notice_event event;
+	struct str object, text; /* harmless, but not escaped for anybody */
+	int64_t at_ms;		 /* wall */
+	uint64_t missed;	 /* like ones that were not told before it */
+	uint64_t attempt;	 /* counts from 1 */
+	const char *host;	 /* ours */
+};
+
 /* It has happened, to the object (the name of an account, a model; empty: to
  * relayd).  Both texts may be foreign; they are made harmless.  False: it was
  * told lately, and is only counted.  NULL notices tell nobody. */

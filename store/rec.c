@@ -64,6 +64,16 @@ static const struct rec_field user_fields[] = {
 #include "store/rec/user.def"
 };
 #undef X
+#define X(type, name, since) FIELD(channel_rec, type, name, since)
+static const struct rec_field channel_fields[] = {
+#include "store/rec/channel.def"
+};
+#undef X
+#define X(type, name, since) FIELD(notice_rec, type, name, since)
+static const struct rec_field notice_fields[] = {
+#include "store/rec/notice.def"
+};
+#undef X
 
 #define X(type, name, since) char name[since];
 union account_newest {
@@ -87,6 +97,12 @@ union audit_newest {
 union user_newest {
 #include "store/rec/user.def"
 };
+union channel_newest {
+#include "store/rec/channel.def"
+};
+union notice_newest {
+#include "store/rec/notice.def"
+};
 #undef X
 
 KIND(account);
@@ -96,6 +112,8 @@ KIND(attempt);
 KIND(rollup);
 KIND(audit);
 KIND(user);
+KIND(channel);
+KIND(notice);
 
 /* --- numbers --------------------------------------------------------------- */
 
@@ -361,6 +379,8 @@ TYPED(attempt)
 TYPED(rollup)
 TYPED(audit)
 TYPED(user)
+TYPED(channel)
+TYPED(notice)
 
 /* --- attempts inside a receipt: length(2, big-endian) record ... ----------- */
 

@@ -52,6 +52,12 @@ struct audit_rec {
 struct user_rec {
 #include "store/rec/user.def"
 };
+struct channel_rec {
+#include "store/rec/channel.def"
+};
+struct notice_rec {
+#include "store/rec/notice.def"
+};
 #undef X
 
 /* Append the encoding; ERR_LIMIT at the buffer's ceiling. */
@@ -74,6 +80,11 @@ enum err audit_rec_write(const struct audit_rec *r, struct buf *out) CHECKED;
 enum err audit_rec_read(struct str from, struct audit_rec *out) CHECKED;
 enum err user_rec_write(const struct user_rec *r, struct buf *out) CHECKED;
 enum err user_rec_read(struct str from, struct user_rec *out) CHECKED;
+enum err
+channel_rec_write(const struct channel_rec *r, struct buf *out) CHECKED;
+enum err channel_rec_read(struct str from, struct channel_rec *out) CHECKED;
+enum err notice_rec_write(const struct notice_rec *r, struct buf *out) CHECKED;
+enum err notice_rec_read(struct str from, struct notice_rec *out) CHECKED;
 
 /* Lists of attempts inside a receipt. */
 enum err rec_attempts_add(struct buf *out, const struct attempt_rec *r) CHECKED;
@@ -103,7 +114,7 @@ struct rec_kind {
 	size_t count, size;
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
-    attempt_kind, rollup_kind, audit_kind, user_kind;
+    attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

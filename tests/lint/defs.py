@@ -23,6 +23,8 @@ PROMISES = {
         (r'^const struct dialect dialect_{}\b', 'proto/dialect/{}.c'),
     'relayd/provider.def':
         (r'^const struct provider provider_{}\b', 'relayd/provider/{}.c'),
+    'relayd/messenger.def':
+        (r'^const struct messenger messenger_{}\b', 'relayd/messenger/{}.c'),
     'proto/ctl.def': (r'^ctl_{}\(', 'relayd/ctl/*.c'),
 }
 # Tables whose first column is not a name that may stand only once.

@@ -29,7 +29,7 @@ STOREYS = [
     'zone period',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
-    'audit gate window oauth grant bedrock reshape sigv4 provider account apikey user repeat quiet notice channel delivery limit budget queue prices sticky keyring pool',
+    'audit gate window oauth grant bedrock reshape sigv4 provider account apikey user repeat quiet notice notices messenger channel delivery limit budget queue prices sticky keyring pool',
     'verdict sched sieve route headers outbound openai_target',
     'relay admit attempt shape answer receipt outcome rollup dimension entry ledger models '
     'charge tally histogram renew figures holder',
@@ -41,7 +41,7 @@ STOREYS = [
 FAMILIES = {
     'proto/dialect': None,
     'relayd/provider': 5,
-    'relayd/channel': 5,
+    'relayd/messenger': 5,
     'relayd/ctl': 7,
     'relay-tui/noun': None,
     'relay-tui/screen': None,
