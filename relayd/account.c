@@ -14,6 +14,7 @@
 #include "proto/mem.h"
 #include "proto/url.h"
 
+#include "relayd/budget.h"
 #include "relayd/loop.h"
 #include "relayd/price.h"
 
@@ -238,6 +239,7 @@ account_free(void *it)
 	struct account *a = it;
 
 	account_clear(a);
+	budget_set_free(a->budgets);
 	free(a);
 }
 

@@ -15,6 +15,7 @@
 
 struct audit_who;
 struct seal_place;
+struct budget_set;
 struct store;
 struct loop;
 struct txn;
@@ -48,6 +49,7 @@ struct account {
 	int64_t last_error_wall_ms;
 	bool is_trouble_told; /* and its end has to be */
 	unsigned generation; /* changes with what a connection depends on */
+	struct budget_set *budgets; /* (budget.h); NULL: not looked up */
 };
 
 TAILQ_HEAD(account_list, account);

@@ -12,6 +12,7 @@
 #include "proto/url.h"
 
 #include "relayd/apikey.h"
+#include "relayd/budget.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
 #include "relayd/holder.h"
@@ -33,7 +34,8 @@ retry_after_s(const struct relay *r)
 {
 	int64_t s = (r->fault_retry_ms + 999) / 1000;
 
-	if (s > RETRY_MAX_S)
+	/* A window of requests is as long as it is. */
+	if (s > RETRY_MAX_S && r->fault != FAULT_RATE)
 		s = RETRY_MAX_S;
 	/* A 429 of ours always says when; others when it is known. */
 	if (s < 1)
@@ -628,6 +630,7 @@ static step *const whole_steps[] = {
 	step_model,
 	step_price,
 	step_query,
+	relay_reserve,
 };
 
 enum relay_state
@@ -651,6 +654,10 @@ do_begin(struct relay *r)
 		.op = r->op,
 		.model = buf_str(&r->model),
 		.head = r->c->head };
+	if (r->reserved) {
+		r->ask.budgets = r->d->budgets;
+		r->ask.need = &r->reserved->need;
+	}
 	r->tries_began_ms = loop_ms(r->d->loop);
 	return attempt_open(r);
 }

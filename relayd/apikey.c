@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 #include "relayd/audit.h"
+#include "relayd/budget.h"
 #include "relayd/loop.h"
 
 #define RECORD_MAX (8 * 1024)
@@ -38,6 +39,7 @@ apikey_free(void *it)
 {
 	struct apikey *k = it;
 
+	budget_set_free(k->budgets);
 	free(k->blob);
 	free(k);
 }

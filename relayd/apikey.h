@@ -19,6 +19,7 @@
 #define APIKEY_VALUE_LEN 52 /* "cr_" + 43 + 6 */
 
 struct audit_who;
+struct budget_set;
 struct store;
 struct loop;
 
@@ -34,6 +35,7 @@ struct apikey {
 	 * meanwhile is freed with the last of them. */
 	unsigned users;
 	bool deleted;
+	struct budget_set *budgets; /* (budget.h); NULL: not looked up */
 };
 
 TAILQ_HEAD(apikey_list, apikey);

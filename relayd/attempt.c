@@ -110,9 +110,9 @@ nobody(struct relay *r, const struct sched_choice *c)
 		r->fault_retry_ms = c->soonest_ms - now_ms;
 	relay_fault(r, FAULT_NO_ACCOUNT,
 	    "no account for %.*s can be used just now (%u held, %u limited or "
-	    "failing, %u tried)",
+	    "failing, %u over budget, %u tried)",
 	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
-	    c->fell[SIEVE_GATED], c->fell[SIEVE_TRIED]);
+	    c->fell[SIEVE_GATED], c->fell[SIEVE_BUDGET], c->fell[SIEVE_TRIED]);
 	return do_refuse(r);
 }
 
@@ -166,6 +166,7 @@ open_in_ledger(struct relay *r)
 	if (r->op == OP_GENERATE)
 		rec.input = (int64_t)(r->bytes_in / 4);
 	relay_price(r, &rec);
+	rec.budgets = relay_charges(r);
 	e = ledger_open(r->d->ledger, &r->id, &rec);
 	r->opened = !e;
 	return e;
@@ -226,6 +227,7 @@ send_request(struct relay *r, struct ask *ask)
 		relay_fault(r, FAULT_REQUEST, "%s", why.text);
 		return do_refuse(r);
 	}
+	relay_reserve_account(r);
 	if (open_in_ledger(r)) {
 		r->fault_retry_ms = 2000;
 		relay_fault(r, FAULT_BUSY,

@@ -5,6 +5,7 @@
 #include "store/rec.h"
 
 #include "relayd/receipt.h"
+#include "relayd/spent.h"
 
 const struct price *
 charge_price(const struct price_table *t, const struct receipt_rec *r)
@@ -38,6 +39,23 @@ charge(struct receipt_rec *r, const struct price_table *t, int64_t rate_ppm)
 	r->price_id = p->id;
 	r->cost_micro = sum.micro;
 	r->rated_micro = price_rated(sum.micro, rate_ppm);
+}
+
+void
+charge_need(const struct receipt_rec *r, struct budget_need *out)
+{
+	int64_t read = spent_clamp(r->input) + spent_clamp(r->cache_read) +
+	    spent_clamp(r->cache_write_5m) + spent_clamp(r->cache_write_1h);
+
+	*out = (struct budget_need){ .of = { 0 } };
+	if (r->outcome == OUTCOME_REFUSED || r->outcome == OUTCOME_FAILED)
+		return;
+	out->of[BUDGET_REQUESTS] = 1;
+	out->of[BUDGET_INPUT] = read;
+	out->of[BUDGET_OUTPUT] = spent_clamp(r->output);
+	out->of[BUDGET_TOKENS] = read + spent_clamp(r->output);
+	out->of[BUDGET_COST_REAL] = r->cost_micro;
+	out->of[BUDGET_COST_RATED] = r->rated_micro;
 }
 
 int64_t

@@ -10,6 +10,7 @@
 
 #include "relayd/price_table.h"
 
+struct budget_need;
 struct receipt_rec;
 
 /* Of the model that answered, or else of the one that was asked for. */
@@ -18,6 +19,8 @@ charge_price(const struct price_table *t, const struct receipt_rec *r);
 /* Fill in price, cost, rated cost and RECEIPT_UNPRICED. */
 void
 charge(struct receipt_rec *r, const struct price_table *t, int64_t rate_ppm);
+/* What budgets are charged with for it: nothing when no account could answer. */
+void charge_need(const struct receipt_rec *r, struct budget_need *out);
 /* A record's `rate`; what cannot be read is 1. */
 int64_t charge_rate(struct str rate);
 

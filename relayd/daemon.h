@@ -9,6 +9,7 @@
 #include "relayd/counters.h"
 #include "relayd/setting.h"
 
+struct budgets;
 struct conf;
 struct conn;
 struct control;
@@ -46,6 +47,7 @@ struct daemon {
 	struct upstreams *upstreams;
 	struct pool *pool;
 	struct keyring *keys;
+	struct budgets *budgets;
 	struct listeners *listeners;
 	struct listeners *scrape_listeners; /* NULL: not wanted */
 	struct relays *relays;

@@ -65,6 +65,8 @@ entry_write(struct buf *out, const struct ulid *id, const struct receipt_rec *r)
 #include "store/rec/receipt.def"
 #undef X
 	cut.attempts = attempts_cut(r->attempts);
+	/* Bounded by who makes it (SPENT_TEXT_MAX), and worth nothing cut. */
+	cut.budgets = r->budgets;
 	put(out, id, &cut);
 }
 
@@ -120,6 +122,12 @@ entry_write_short(struct buf *out, const struct ulid *id,
 	/* Another account than it was opened with matters most. */
 	cut.account = text_cut(r->account, TEXT_MAX);
 	cut.fault = text_cut(r->fault, FAULT_MAX);
+	/* Those of another account, too, when that is what it came to. */
+	cut.budgets = r->budgets;
+	put(out, id, &cut);
+	if (buf_len(out) <= JOURNAL_PROMISE_MAX)
+		return;
+	cut.budgets = (struct str){ .at = NULL };
 	put(out, id, &cut);
 	if (buf_len(out) <= JOURNAL_PROMISE_MAX)
 		return;

@@ -23,6 +23,7 @@
 #include "store/journal.h"
 #include "store/store.h"
 
+#include "relayd/charge.h"
 #include "relayd/entry.h"
 #include "relayd/log.h"
 #include "relayd/receipt.h"
@@ -206,6 +207,7 @@ static enum err
 book(struct txn *t, const struct ulid *id, struct str encoded,
     struct sums *sums)
 {
+	struct budget_need need;
 	struct receipt_rec r;
 	enum err e;
 
@@ -216,6 +218,10 @@ book(struct txn *t, const struct ulid *id, struct str encoded,
 	if (e)
 		return e;
 	sums_add(sums, id, &r);
+	if (r.budgets.len) {
+		charge_need(&r, &need);
+		spent_add(&sums->spent, r.budgets, &need);
+	}
 	return txn_put(t, TABLE_receipt, id_key(id), encoded);
 }
 

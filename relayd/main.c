@@ -17,6 +17,7 @@
 
 #include "relayd/account.h"
 #include "relayd/apikey.h"
+#include "relayd/budget.h"
 #include "relayd/conf.h"
 #include "relayd/conn.h"
 #include "relayd/control.h"
@@ -256,6 +257,39 @@ load_settings(struct daemon *d, struct why *out_why)
 
 /* --- birth -------------------------------------------------------------------------------------- */
 
+/* Once for each step in a window; each step is another object, so that none is
+ * taken for a repetition of the one before. */
+static void
+on_budget(void *arg, const struct budget *b, unsigned percent)
+{
+	struct daemon *d = arg;
+	const struct apikey *k = keyring_id(d->keys, b->rec.subject);
+	struct str subject = k ? k->rec.name : b->rec.subject;
+	char amount[BUDGET_TEXT], used[BUDGET_TEXT], object[128];
+
+	budget_amount_text(b->unit, b->rec.amount, amount);
+	budget_amount_text(b->unit, b->used, used);
+	snprintf(object, sizeof(object), "%.*s, %s%s%.*s at %u %%",
+	    STR_ARG(b->rec.id), budget_scope_word(b->scope),
+	    subject.len ? " " : "", STR_ARG(str_first(subject, 64)),
+	    percent == BUDGET_REFUSED ? 100 : percent);
+	notice_raise(d->notices, NOTICE_budget_reached, str_of(object),
+	    "%s of %s per %.*s are used%s", used, amount,
+	    STR_ARG(b->rec.window),
+	    percent == BUDGET_REFUSED ? "; there was no room for a request"
+				      : "");
+}
+
+static enum err
+bear_budgets(struct daemon *d, struct why *out_why)
+{
+	d->budgets = xcalloc(1, sizeof(*d->budgets));
+	budgets_init(d->budgets, d->loop, d->store, ledger_zone(d->ledger));
+	d->budgets->alert = on_budget;
+	d->budgets->alert_arg = d;
+	return budgets_load(d->budgets, out_why);
+}
+
 static enum err
 bear_store(struct daemon *d, struct why *out_why)
 {
@@ -287,6 +321,9 @@ bear_store(struct daemon *d, struct why *out_why)
 	if (!e)
 		e = ledger_new(d->store, d->conf->state_dir, &d->ledger,
 		    out_why);
+	/* What was used is known when the ledger has taken over. */
+	if (!e)
+		e = bear_budgets(d, out_why);
 	return e ? e : store_start(d->store, out_why);
 }
 
@@ -445,6 +482,9 @@ bury(struct process *p)
 		keyring_fini(d->keys);
 	if (d->pool && d->pool->store)
 		pool_fini(d->pool);
+	if (d->budgets)
+		budgets_fini(d->budgets);
+	free(d->budgets);
 	free(d->keys);
 	free(d->pool);
 	free(d->tally);

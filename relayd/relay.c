@@ -143,6 +143,7 @@ relay_end(struct relay *r)
 	answer_forget_seal(r);
 	holder_forget(r);
 	shape_forget(r);
+	relay_unreserve(r);
 	relay_tally(r, OUTCOME_INTERRUPTED);
 	timer_clear(d->loop, &r->timer);
 	loop_unready(d->loop, &r->task);
@@ -411,6 +412,7 @@ relay_settle(struct relay *r, enum outcome outcome)
 	rec.outcome = outcome;
 	receipt_set_usage(&rec, &r->watch.usage);
 	relay_price(r, &rec);
+	rec.budgets = relay_charges(r);
 	if (rec.flags & RECEIPT_UNPRICED)
 		notice_raise(r->d->notices, NOTICE_model_unpriced, rec.model,
 		    "its requests are counted with a cost of nothing; "
@@ -430,6 +432,7 @@ relay_settle(struct relay *r, enum outcome outcome)
 		ledger_end(r->d->ledger, &r->id, &rec);
 	else if (ledger_done(r->d->ledger, &r->id, &rec))
 		r->d->counters.unbooked_total++;
+	relay_spend(r, &rec);
 	if (r->all->observer)
 		r->all->observer(r->all->observer_arg, &r->id, &rec);
 }

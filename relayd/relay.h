@@ -27,6 +27,7 @@ struct apikey;
 struct daemon;
 struct holder;
 struct reshape;
+struct reservation;
 struct seal_job;
 struct shape;
 
@@ -82,6 +83,7 @@ struct relay {
 	size_t charged; /* of all these, in the daemon's budget for bodies */
 	struct str up_body;    /* the one that goes to the account */
 	struct holder *holder; /* of a question about the key */
+	struct reservation *reserved; /* NULL: under no budget */
 	bool is_options;
 	char client[48];  /* product of the User-Agent */
 	enum fault fault; /* why it is refused, when it is */
@@ -194,6 +196,16 @@ enum relay_state do_tell(struct relay *r);
 enum relay_state do_late(struct relay *r);
 /* The relay ends. */
 void holder_forget(struct relay *r);
+
+/* reserve.c: the first says why not. */
+enum fault relay_reserve(struct relay *r);
+/* An account has been chosen; again for another one. */
+void relay_reserve_account(struct relay *r);
+/* What it is charged to, for its receipt; until it is settled. */
+struct str relay_charges(struct relay *r);
+/* What was reserved becomes what its receipt says, or nothing. */
+void relay_spend(struct relay *r, const struct receipt_rec *rec);
+void relay_unreserve(struct relay *r);
 
 /* attempt.c */
 enum relay_state attempt_open(struct relay *r);

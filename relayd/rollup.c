@@ -201,6 +201,7 @@ sums_init(struct sums *s, const struct zone *zone)
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		abort();
 	map_init(&s->by_key, seed);
+	s->spent = (struct spent){ .begun = false };
 }
 
 void
@@ -212,6 +213,7 @@ sums_fini(struct sums *s)
 	while (map_next(&s->by_key, &at, NULL, &sum))
 		free(sum);
 	map_fini(&s->by_key);
+	spent_fini(&s->spent);
 }
 
 struct rollup_rec *
@@ -458,5 +460,5 @@ sums_write(const struct sums *s, struct txn *t)
 	while (!e && map_next(&s->by_key, &at, &key, &sum))
 		e = add_to_table(t, key, sum, &scratch);
 	buf_fini(&scratch);
-	return e;
+	return e ? e : spent_write(&s->spent, t);
 }

@@ -21,6 +21,7 @@
 
 #include "store/rec.h"
 
+#include "relayd/spent.h"
 #include "relayd/zone.h"
 
 struct txn;
@@ -96,8 +97,9 @@ struct sums {
 	 * sums of each period. */
 	const struct zone *zone;
 	uint32_t from[PERIOD_COUNT];
-	unsigned skip; /* bits of periods that are left out */
-	bool minus;    /* take off what is added */
+	unsigned skip;	    /* bits of periods that are left out */
+	bool minus;	    /* take off what is added */
+	struct spent spent; /* of budgets; only by who books */
 };
 
 /* The zone may be NULL when no receipts are added. */

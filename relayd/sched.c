@@ -2,6 +2,8 @@
 /* sched.c - which account answers. */
 #include "relayd/sched.h"
 
+#include "relayd/budget.h"
+
 static const char *const texts[] = {
 #define X(name, text) text,
 #include "relayd/sieve.def"
@@ -36,10 +38,32 @@ may_probe(const struct account *a, int64_t now_ms)
 	return a->in_flight == 0;
 }
 
+/* When its budgets have room for the request, 0 when they have it now. */
+static int64_t
+budget_until(struct account *a, const struct sched_ask *ask)
+{
+	struct budget_now now;
+	int64_t until;
+
+	if (!ask->need)
+		return 0;
+	now = budgets_now(ask->budgets);
+	until = budgets_hold_until(ask->budgets, a, ask->model, ask->need, now);
+	if (!until || until == INT64_MAX)
+		return until;
+	return until - now.wall_ms + ask->now_ms;
+}
+
+static void
+note_soonest(struct sched_choice *out, int64_t at_ms)
+{
+	if (!out->soonest_ms || at_ms < out->soonest_ms)
+		out->soonest_ms = at_ms;
+}
+
 /* The sieve that holds it back, or SIEVE_COUNT. */
 static enum sieve
-sift(const struct account *a, const struct sched_ask *ask,
-    struct sched_choice *out)
+sift(struct account *a, const struct sched_ask *ask, struct sched_choice *out)
 {
 	enum gate which;
 	int64_t until;
@@ -52,12 +76,17 @@ sift(const struct account *a, const struct sched_ask *ask,
 		return SIEVE_MODEL;
 	if (a->rec.held)
 		return SIEVE_HELD;
+	until = budget_until(a, ask);
+	if (until) {
+		if (until != INT64_MAX)
+			note_soonest(out, until);
+		return SIEVE_BUDGET;
+	}
 	if (was_tried(ask, a))
 		return SIEVE_TRIED;
 	until = gate_until(&a->gates, ask->now_ms, &which);
 	if (until && !may_probe(a, ask->now_ms)) {
-		if (!out->soonest_ms || until < out->soonest_ms)
-			out->soonest_ms = until;
+		note_soonest(out, until);
 		return SIEVE_GATED;
 	}
 	return SIEVE_COUNT;

@@ -6,6 +6,9 @@
 
 #include "relayd/account.h"
 
+struct budget_need;
+struct budgets;
+
 #define SCHED_TRIED_MAX 10
 
 enum sieve {
@@ -23,6 +26,9 @@ struct sched_ask {
 	int64_t now_ms;
 	const struct account *tried[SCHED_TRIED_MAX];
 	unsigned tried_count;
+	/* What it may come to; NULL: no budget counts it. */
+	struct budgets *budgets;
+	const struct budget_need *need;
 };
 
 struct sched_choice {

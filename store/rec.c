@@ -75,6 +75,12 @@ static const struct rec_field notice_fields[] = {
 };
 #undef X
 
+#define X(type, name, since) FIELD(budget_rec, type, name, since)
+static const struct rec_field budget_fields[] = {
+#include "store/rec/budget.def"
+};
+#undef X
+
 #define X(type, name, since) char name[since];
 union account_newest {
 #include "store/rec/account.def"
@@ -103,6 +109,9 @@ union channel_newest {
 union notice_newest {
 #include "store/rec/notice.def"
 };
+union budget_newest {
+#include "store/rec/budget.def"
+};
 #undef X
 
 KIND(account);
@@ -114,6 +123,7 @@ KIND(audit);
 KIND(user);
 KIND(channel);
 KIND(notice);
+KIND(budget);
 
 /* --- numbers --------------------------------------------------------------- */
 
@@ -381,6 +391,7 @@ TYPED(audit)
 TYPED(user)
 TYPED(channel)
 TYPED(notice)
+TYPED(budget)
 
 /* --- attempts inside a receipt: length(2, big-endian) record ... ----------- */
 

@@ -58,6 +58,9 @@ struct channel_rec {
 struct notice_rec {
 #include "store/rec/notice.def"
 };
+struct budget_rec {
+#include "store/rec/budget.def"
+};
 #undef X
 
 /* Append the encoding; ERR_LIMIT at the buffer's ceiling. */
@@ -85,6 +88,8 @@ channel_rec_write(const struct channel_rec *r, struct buf *out) CHECKED;
 enum err channel_rec_read(struct str from, struct channel_rec *out) CHECKED;
 enum err notice_rec_write(const struct notice_rec *r, struct buf *out) CHECKED;
 enum err notice_rec_read(struct str from, struct notice_rec *out) CHECKED;
+enum err budget_rec_write(const struct budget_rec *r, struct buf *out) CHECKED;
+enum err budget_rec_read(struct str from, struct budget_rec *out) CHECKED;
 
 /* Lists of attempts inside a receipt. */
 enum err rec_attempts_add(struct buf *out, const struct attempt_rec *r) CHECKED;
@@ -114,7 +119,8 @@ struct rec_kind {
 	size_t count, size;
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
-    attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind;
+    attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind,
+    budget_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

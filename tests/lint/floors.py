@@ -26,12 +26,12 @@ FLOORS = {
 # "noun_more.c" stands with its noun.
 STOREYS = [
     'daemon log conf field inert place unit decimal price setting counters op vitals '
-    'zone period',
+    'zone period cycle',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
-    'audit gate window oauth grant bedrock reshape sigv4 provider account apikey user repeat quiet notice notices messenger channel delivery limit budget queue prices sticky keyring pool',
+    'audit gate window oauth grant bedrock reshape sigv4 provider account apikey user repeat quiet notice notices messenger channel delivery limit budget spent habit queue prices sticky keyring pool',
     'verdict sched sieve route headers outbound openai_target',
-    'relay admit attempt shape answer receipt outcome rollup dimension entry ledger models '
+    'relay admit attempt shape answer reserve receipt outcome rollup dimension entry ledger models '
     'charge tally histogram renew figures holder',
     'control peer ctl signin notify lookout expose metric metrics scrape',
     'main',

@@ -257,6 +257,9 @@ bear_store(struct relaybox *b)
 	must(!keyring_init(&b->keys, d->loop, d->store), "no keys");
 	must(!keyring_load(&b->keys, NULL), "no keys");
 	must(!ledger_new(d->store, b->box.dir, &d->ledger, NULL), "no ledger");
+	d->budgets = &b->budgets;
+	budgets_init(d->budgets, d->loop, d->store, ledger_zone(d->ledger));
+	must(!budgets_load(d->budgets, NULL), "no budgets");
 	storebox_start(&b->box);
 	b->collect = event_new(loop_base(d->loop), store_fd(b->box.s),
 	    EV_READ | EV_PERSIST, on_collect, b);
@@ -310,6 +313,7 @@ relaybox_free(struct relaybox *b)
 	storebox_close(&b->box);
 	figures_free(d->figures);
 	ledger_free(d->ledger);
+	budgets_fini(&b->budgets);
 	keyring_fini(&b->keys);
 	pool_fini(&b->pool);
 	event_free(b->collect);

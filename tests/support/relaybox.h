@@ -10,6 +10,7 @@
 
 #include "relayd/account.h"
 #include "relayd/apikey.h"
+#include "relayd/budget.h"
 #include "relayd/daemon.h"
 #include "relayd/relay.h"
 #include "tests/support/player.h"
@@ -31,6 +32,7 @@ struct relaybox {
 	struct daemon d;
 	struct pool pool;
 	struct keyring keys;
+	struct budgets budgets;
 	struct storebox box;
 	struct event *collect;
 	struct player *player;
