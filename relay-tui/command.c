@@ -192,10 +192,28 @@ put_content(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
 	return e;
 }
 
+static bool
+says(const struct ctl_match *m, const char *name, const char *value)
+{
+	const struct ctl_arg *a = ctl_match_arg(m, name);
+
+	return a && str_eq(a->value, str_of(value));
+}
+
+/* Is it a person: --owner, --user, `--by user --name`, `--type user --object`? */
+static bool
+is_person(const struct ctl_match *m, const struct ctl_arg *a)
+{
+	return !strcmp(a->name, "owner") || !strcmp(a->name, "user") ||
+	    (!strcmp(a->name, "name") && says(m, "by", "user")) ||
+	    (!strcmp(a->name, "object") && says(m, "type", "user"));
+}
+
 static enum err
-put_arg(struct json_out *j, enum ctl_method method, const struct ctl_arg *a,
+put_arg(struct json_out *j, const struct ctl_match *m, const struct ctl_arg *a,
     struct why *out_why)
 {
+	enum ctl_method method = (enum ctl_method)(m->row - ctl_row(0));
 	bool gives = method == CTL_M_key_create || method == CTL_M_key_set;
 
 	switch (a->type) {
@@ -205,7 +223,7 @@ put_arg(struct json_out *j, enum ctl_method method, const struct ctl_arg *a,
 	case CTL_NUMBER:
 		return put_number(j, a, out_why);
 	case CTL_TEXT:
-		if (!strcmp(a->name, "owner") || !strcmp(a->name, "user"))
+		if (is_person(m, a))
 			return put_owner(j, a, !gives, out_why);
 		json_say(j, a->name, a->value);
 		return OK;
@@ -231,8 +249,7 @@ put_params(struct json_out *j, const struct ready *r, struct why *out_why)
 	for (unsigned i = 0; !e && i < m->count; i++)
 		if (strcmp(m->args[i].name, "cursor") != 0 &&
 		    strcmp(m->args[i].name, "limit") != 0)
-			e = put_arg(j, (enum ctl_method)(m->row - ctl_row(0)),
-			    &m->args[i], out_why);
+			e = put_arg(j, m, &m->args[i], out_why);
 	for (unsigned i = 0; i < r->secrets_count; i++)
 		json_say(j, r->secrets[i].name, buf_str(&r->secrets[i].text));
 	put_fields(j, m);

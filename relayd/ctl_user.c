@@ -19,6 +19,7 @@
 struct gathering {
 	struct ctl_call *call;
 	struct map by_owner; /* -> struct ctl_user */
+	struct str only;     /* the owner of its one row; or .at NULL */
 	bool is_month;	     /* this one is asked for; then today */
 	ctl_users_done *done;
 };
@@ -63,7 +64,7 @@ add_people(struct gathering *g, struct str only)
 		    (!only.at || str_eq(k->rec.owner, only)))
 			add_key(g, k, now);
 	if (only.at) {
-		(void)user_at(g, only);
+		g->only = user_at(g, only)->owner;
 		return;
 	}
 	for (size_t at = 0; map_next(&ring->users.by_owner, &at, &owner, NULL);)
@@ -109,10 +110,7 @@ on_sums(void *arg, enum err e, const struct why *why,
 	struct gathering *g = arg;
 
 	for (size_t i = 0; !e && i < a->count; i++) {
-		const struct apikey *k =
-		    keyring_id(g->call->daemon->keys, a->rows[i].name);
-		struct ctl_user *u =
-		    k ? map_get(&g->by_owner, k->rec.owner) : NULL;
+		struct ctl_user *u = map_get(&g->by_owner, a->rows[i].name);
 
 		if (u)
 			rollup_add(g->is_month ? &u->month : &u->today,
@@ -132,7 +130,8 @@ ask_sums(struct gathering *g)
 	const struct zone *z = ledger_zone(g->call->daemon->ledger);
 	uint32_t begin = zone_begin(z, g->is_month ? PERIOD_MONTH : PERIOD_DAY,
 	    minute_of_ms(clock_wall_ms()));
-	const struct usage_query q = { .by = DIMENSION_KEY,
+	const struct usage_query q = { .by = DIMENSION_USER,
+		.user = g->only,
 		.since_ms = (int64_t)begin * 60000 };
 
 	ledger_usage(g->call->daemon->ledger, &q, on_sums, g);

@@ -8,7 +8,7 @@
 const struct column usage_columns[] = {
 	{ N_("AT"), "at", CELL_TEXT, FIT_WHOLE },
 	{ N_("NAME"), "label", CELL_TEXT, FIT_CUT },
-	{ N_("OF"), "name", CELL_TEXT, FIT_CUT },
+	{ N_("OF"), "name", CELL_OWNER, FIT_CUT },
 	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
 	{ N_("REQUESTS"), "requests", CELL_NUMBER, FIT_WHOLE },
 	{ N_("ERRORS"), "errors", CELL_COUNT, FIT_DROP + 3 },
@@ -32,6 +32,7 @@ const struct column receipt_columns[] = {
 	{ N_("AT"), "at", CELL_MOMENT, FIT_WHOLE },
 	{ N_("REQUEST"), "id", CELL_TEXT, FIT_WHOLE },
 	{ N_("KEY"), "key", CELL_TEXT, FIT_CUT },
+	{ N_("USER"), "user", CELL_OWNER, FIT_DROP + 3 },
 	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_DROP },
 	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
 	{ N_("OUTCOME"), "outcome", CELL_STATE, FIT_DROP },
@@ -92,6 +93,7 @@ print_receipt(struct output *o, const struct json *data)
 	print_word(o, data, " ", "outcome", CELL_STATE);
 	print_word(o, data, " ", "status", CELL_NUMBER);
 	print_word(o, data, " ", "key", CELL_TEXT);
+	print_word(o, data, " of ", "user", CELL_OWNER);
 	print_word(o, data, " -> ", "account", CELL_TEXT);
 	print_word(o, data, " ", "model", CELL_TEXT);
 	print_word(o, data, " first=", "first_us", CELL_US);
