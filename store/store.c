@@ -252,11 +252,24 @@ count_batch(struct store *s, int64_t began_ns, uint64_t jobs, bool ok,
 		histogram_add(&s->stats.commit_took, (int64_t)(took_ns / 1000));
 		if (took_ns > s->stats.commit_ns_max)
 			s->stats.commit_ns_max = took_ns;
-		s->stats.trouble = (struct why){ .text = "" };
 	} else {
 		s->stats.failures++;
 		s->stats.trouble = *why;
 	}
+	pthread_mutex_unlock(&s->done_lock);
+}
+
+static bool
+feed_waits(struct store *s)
+{
+	return s->has_feed && s->feed.waiting(s->feed.arg);
+}
+
+static void
+trouble_over(struct store *s)
+{
+	pthread_mutex_lock(&s->done_lock);
+	s->stats.trouble = (struct why){ .text = "" };
 	pthread_mutex_unlock(&s->done_lock);
 }
 
@@ -296,9 +309,12 @@ run_batch(struct store *s, struct queue *jobs, bool fold)
 	if (e)
 		fail_jobs(jobs, e, &why);
 	ok = !e && !f.job.result;
-	count_batch(s, began_ns, count, ok, e ? &why : &f.job.why);
+	/* Jobs that found room alone do not show that the feed would. */
+	if (ok && (fold || !feed_waits(s)))
+		trouble_over(s);
 	if (fold)
 		s->feed.settled(s->feed.arg, ok);
+	count_batch(s, began_ns, count, ok, e ? &why : &f.job.why);
 	complete(s, jobs);
 	return ok;
 }
@@ -336,12 +352,6 @@ writer_wait(struct store *s, int64_t *io_fold_at_ns, struct queue *out_jobs)
 	stop = w->stop;
 	pthread_mutex_unlock(&w->lock);
 	return stop;
-}
-
-static bool
-feed_waits(struct store *s)
-{
-	return s->has_feed && s->feed.waiting(s->feed.arg);
 }
 
 static void *
