@@ -511,7 +511,9 @@ answer_locally(struct relay *r)
 	case OP_STATS:
 	case OP_STATS_ID:
 	case OP_STATS_KEY:
+	case OP_STATS_MODELS:
 	case OP_STATS_BATCH:
+	case OP_STATS_BATCH_MODELS:
 		break;
 	}
 	relay_tally(r, OUTCOME_OK);

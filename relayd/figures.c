@@ -5,6 +5,7 @@
  * it is fresh; a timer takes away what is none of these. */
 #include "relayd/figures.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -21,10 +22,13 @@ TAILQ_HEAD(figures_waits, figures_wait);
 
 /* What is asked of the ledger, one after the other. */
 enum question {
-	ASK_DAYS, /* of the month, or of the last FIGURES_DAYS, by day */
-	ASK_BEFORE,
+	ASK_DAYS,	/* of the month, or of the last FIGURES_DAYS */
+	ASK_MODELS,	/* of all time */
+	ASK_MODEL_DAYS, /* of the month */
+	ASK_TOTAL,	/* last: it is never less than its parts */
 	QUESTIONS
 };
+_Static_assert(QUESTIONS == FIGURES_QUESTIONS, "as the header says");
 
 enum entry_state {
 	ENTRY_IDLE,   /* nothing is known, or it has failed */
@@ -41,6 +45,7 @@ struct figures_entry {
 	int64_t known_ms;
 	uint32_t since_day; /* what the first question begins with */
 	uint32_t month_day; /* the first of the month */
+	uint32_t today;
 	enum entry_state state;
 	enum question asks;
 	unsigned users; /* between figures_ask() and figures_leave() */
@@ -73,12 +78,25 @@ first_of_month(uint32_t day)
 }
 
 static void
+write_date(uint32_t day, char out[11])
+{
+	time_t t = (time_t)day * 86400;
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(out, 11, "%Y-%m-%d", &tm);
+}
+
+static void
 choose_days(struct figures_entry *e)
 {
 	uint32_t today = zone_day(ledger_zone(e->desk->d->ledger),
 	    minute_of_ms(clock_wall_ms()));
 
-	e->next = (struct figures){ .today = today };
+	e->next = (struct figures){ .models_count = 0 };
+	e->today = today;
+	for (unsigned i = 0; i < FIGURES_DAYS; i++)
+		write_date(today - (FIGURES_DAYS - 1) + i, e->next.dates[i]);
 	e->month_day = first_of_month(today);
 	e->since_day = today - (FIGURES_DAYS - 1);
 	if (e->month_day < e->since_day)
@@ -91,12 +109,63 @@ take_day(struct figures_entry *e, const struct usage_row *row)
 	uint32_t day = zone_day(ledger_zone(e->desk->d->ledger), row->minute);
 	struct figures *f = &e->next;
 
-	rollup_add(&f->total, &row->sum);
 	if (day >= e->month_day)
 		rollup_add(&f->month, &row->sum);
-	if (day + FIGURES_DAYS > f->today && day <= f->today)
-		rollup_add(&f->days[day + FIGURES_DAYS - 1 - f->today],
+	if (day + FIGURES_DAYS > e->today && day <= e->today)
+		rollup_add(&f->days[day + FIGURES_DAYS - 1 - e->today],
 		    &row->sum);
+}
+
+static void
+take_model(struct figures_entry *e, const struct usage_row *row)
+{
+	struct figures *f = &e->next;
+	struct figures_model *m = &f->models[f->models_count];
+
+	/* What was refused has no model. */
+	if (f->models_count == FIGURES_MODELS || !row->model.len)
+		return;
+	snprintf(m->name, sizeof(m->name), "%.*s", STR_ARG(row->model));
+	m->total = row->sum;
+	f->models_count++;
+}
+
+static void
+take_model_day(struct figures_entry *e, const struct usage_row *row)
+{
+	uint32_t day = zone_day(ledger_zone(e->desk->d->ledger), row->minute);
+	struct figures *f = &e->next;
+
+	for (unsigned i = 0; i < f->models_count; i++) {
+		struct figures_model *m = &f->models[i];
+
+		if (!str_eq(str_of(m->name), row->model))
+			continue;
+		rollup_add(&m->month, &row->sum);
+		if (day == e->today)
+			rollup_add(&m->today, &row->sum);
+	}
+}
+
+static void
+take_row(struct figures_entry *e, const struct usage_row *row)
+{
+	switch (e->asks) {
+	case ASK_DAYS:
+		take_day(e, row);
+		break;
+	case ASK_MODELS:
+		take_model(e, row);
+		break;
+	case ASK_MODEL_DAYS:
+		take_model_day(e, row);
+		break;
+	case ASK_TOTAL:
+		rollup_add(&e->next.total, &row->sum);
+		break;
+	case QUESTIONS:
+		break;
+	}
 }
 
 /* --- asking ---------------------------------------------------------------- */
@@ -156,10 +225,17 @@ ask_next(struct figures_entry *e)
 	case ASK_DAYS:
 		q.per = PERIOD_DAY;
 		q.since_ms = day_ms(e, e->since_day);
-		q.until_ms = day_ms(e, e->next.today + 1);
 		break;
-	case ASK_BEFORE:
-		q.until_ms = day_ms(e, e->since_day);
+	case ASK_MODELS:
+		q.by = DIMENSION_KEY_MODEL;
+		q.top = FIGURES_MODELS;
+		break;
+	case ASK_MODEL_DAYS:
+		q.by = DIMENSION_KEY_MODEL;
+		q.per = PERIOD_DAY;
+		q.since_ms = day_ms(e, e->month_day);
+		break;
+	case ASK_TOTAL:
 		break;
 	case QUESTIONS:
 		end_asking(e, OK);
@@ -181,12 +257,9 @@ on_rows(void *arg, enum err err, const struct why *why,
 		end_asking(e, err);
 		return;
 	}
-	for (size_t i = 0; i < a->count; i++) {
-		if (e->asks == ASK_DAYS)
-			take_day(e, &a->rows[i]);
-		else
-			rollup_add(&e->next.total, &a->rows[i].sum);
-	}
+	for (size_t i = 0; i < a->count; i++)
+		take_row(e, &a->rows[i]);
+	e->next.is_moving = e->next.is_moving || a->is_moving;
 	e->asks++;
 	ask_next(e);
 }

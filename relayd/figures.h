@@ -24,15 +24,28 @@ struct daemon;
 
 #define FIGURES_DAYS	 14
 #define FIGURES_FRESH_MS 2000
+/* Put to the store for the figures of one key. */
+#define FIGURES_QUESTIONS 4
 /* Keys whose questions are with the store at once; keys that are waited for or
  * kept. */
 #define FIGURES_BUSY_MAX 4
 #define FIGURES_KEYS_MAX 1024
 
+/* The dearest ones of all time are told by name. */
+#define FIGURES_MODELS 16
+
+struct figures_model {
+	char name[ROLLUP_NAME_MAX + 1];
+	struct rollup_rec today, month, total;
+};
+
 struct figures {
-	uint32_t today; /* the last of the days, since 1970 */
+	char dates[FIGURES_DAYS][11]; /* "2026-11-20"; the last is today */
 	struct rollup_rec days[FIGURES_DAYS];
 	struct rollup_rec month, total;
+	struct figures_model models[FIGURES_MODELS]; /* by cost */
+	unsigned models_count;
+	bool is_moving; /* sums are being rebuilt: they are not final */
 };
 
 static inline const struct rollup_rec *

@@ -15,6 +15,7 @@
 #include "relayd/apikey.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
+#include "relayd/ledger.h"
 #include "relayd/relay.h"
 
 /* How long the store may take before the client is told to come again. */
@@ -34,7 +35,9 @@ static const struct holder_row rows[] = {
 	[OP_STATS] = { holder_write_text, true },
 	[OP_STATS_ID] = { .write = holder_write_id },
 	[OP_STATS_KEY] = { holder_write_stats, true },
+	[OP_STATS_MODELS] = { holder_write_models, true },
 	[OP_STATS_BATCH] = { holder_write_batch, true },
+	[OP_STATS_BATCH_MODELS] = { holder_write_batch_models, true },
 };
 
 bool
@@ -159,7 +162,7 @@ answer(struct relay *r)
 	struct holder_view v = { .key = &r->key->rec,
 		.state = apikey_state(r->key, now_ms),
 		.now_ms = now_ms,
-		.zone = "UTC",
+		.zone = zone_name(ledger_zone(r->d->ledger)),
 		.ask = &r->holder->ask,
 		.is_ascii = asks_for(h, STR("ascii")) };
 	const char *type = "application/json";

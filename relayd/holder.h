@@ -26,11 +26,18 @@ bool holder_serves(enum op op);
 
 /* --- what a body may say ----------------------------------------------------- */
 
+enum holder_period {
+	HOLDER_UNSAID,
+	HOLDER_DAILY,
+	HOLDER_MONTHLY,
+	HOLDER_ALLTIME
+};
+
 struct holder_ask {
 	struct json *root;
-	struct str api_key;	/* empty: the header's */
-	struct str api_id;	/* empty: not said */
-	bool monthly;		/* "period" */
+	struct str api_key; /* empty: the header's */
+	struct str api_id;  /* empty: not said */
+	enum holder_period period;
 	const struct json *ids; /* an array of strings, or NULL */
 };
 
@@ -42,12 +49,26 @@ void holder_ask_fini(struct holder_ask *a);
 
 /* --- what is said ------------------------------------------------------------ */
 
+/* One limit of a key.  What others share in is told without amounts: those
+ * would tell what the others use. */
+struct holder_limit {
+	const char *window; /* as in window.h: "day", "5h", "life" */
+	const char *unit;   /* "usd", "requests", "tokens", "input", "output" */
+	struct str class;   /* a glob of models; empty: all */
+	bool is_shared;
+	int64_t most, used;	  /* micro-dollars, or how many */
+	int64_t begin_ms, end_ms; /* wall; 0: it is not known when */
+};
+#define HOLDER_LIMITS_MAX 32
+
 struct holder_view {
 	const struct apikey_rec *key;
 	const char *state;	       /* apikey_state() */
 	int64_t now_ms;		       /* wall */
-	const char *zone;	       /* of the days */
+	struct str zone;	       /* of the days */
 	const struct figures *figures; /* NULL where none are needed */
+	const struct holder_limit *limits;
+	size_t limits_count;
 	const struct holder_ask *ask;
 	bool is_ascii;
 };
@@ -65,11 +86,14 @@ holder_write holder_write_text;
 
 /* Into an open object: all of a sum, in the words of each kind of client. */
 void holder_put_sum(struct json_out *j, const struct rollup_rec *sum);
-/* What limits the key: list of objects into an open array. */
-void holder_put_limits(struct json_out *j, const struct holder_view *v);
+/* What is left of a limit; never below zero. */
+int64_t holder_left(const struct holder_limit *l);
+bool holder_is_money(const struct holder_limit *l);
 /* "2026-11-20T13:09:15.123Z"; never (0) is null.  Micro-dollars as dollars. */
 void holder_say_time(struct json_out *j, const char *key, int64_t wall_ms);
 void holder_say_money(struct json_out *j, const char *key, int64_t micro);
+/* "$0.123456" */
+void holder_say_dollars(struct json_out *j, const char *key, int64_t micro);
 /* Input and output, and those with what the cache took and gave. */
 int64_t holder_tokens(const struct rollup_rec *sum);
 int64_t holder_all_tokens(const struct rollup_rec *sum);

@@ -20,7 +20,7 @@ read_ids(const struct json *ids, struct why *out_why)
 static enum err
 read_members(struct holder_ask *a, struct why *out_why)
 {
-	struct str period = STR("daily");
+	struct str period = STR("");
 	enum err e = json_may_str(a->root, "apiKey", &a->api_key, out_why);
 
 	if (!e)
@@ -29,10 +29,15 @@ read_members(struct holder_ask *a, struct why *out_why)
 		e = json_may_str(a->root, "period", &period, out_why);
 	if (e)
 		return e;
-	a->monthly = str_eq(period, STR("monthly"));
-	if (!a->monthly && !str_eq(period, STR("daily")))
+	if (str_eq(period, STR("daily")))
+		a->period = HOLDER_DAILY;
+	else if (str_eq(period, STR("monthly")))
+		a->period = HOLDER_MONTHLY;
+	else if (str_eq(period, STR("alltime")))
+		a->period = HOLDER_ALLTIME;
+	else if (period.len)
 		return why_set(out_why, ERR_VALUE, "period",
-		    "this must be daily or monthly");
+		    "this must be daily, monthly or alltime");
 	if (!json_at(a->root, "apiIds"))
 		return OK;
 	e = json_want_array(a->root, "apiIds", &a->ids, out_why);

@@ -5,6 +5,7 @@
  * Fields that have no meaning here are there all the same, as zero, null or
  * empty: their readers do not look whether they exist. */
 #include "relayd/holder.h"
+#include "relayd/unit.h"
 
 static void
 begin(struct json_out *j, struct buf *out)
@@ -50,28 +51,101 @@ holder_write_id(const struct holder_view *v, struct buf *out)
 	finish(&j, out);
 }
 
-/* 0 is "no limit" in all of these. */
+/* The limits it knows, each with a field of its own: what stands in `most` is 0
+ * where there is no such limit. */
+struct known_limits {
+	struct holder_limit day, life, week_of_some;
+	/* Those of one window that begins with a request. */
+	struct holder_limit cost, requests, tokens;
+	int64_t length_ms;
+	const struct holder_limit *window;
+};
+
+static void
+know_window(struct known_limits *k, const struct holder_limit *l)
+{
+	int64_t length_ms;
+	struct why why;
+
+	/* Calendar windows are words, the others amounts of time. */
+	if (unit_read_ms(str_of(l->window), &length_ms, &why) ||
+	    (k->window && length_ms != k->length_ms))
+		return;
+	if (holder_is_money(l))
+		k->cost = *l;
+	else if (!strcmp(l->unit, "requests"))
+		k->requests = *l;
+	else if (!strcmp(l->unit, "tokens"))
+		k->tokens = *l;
+	else
+		return;
+	k->length_ms = length_ms;
+	k->window = l;
+}
+
+static void
+know_limit(struct known_limits *k, const struct holder_limit *l)
+{
+	bool is_money = holder_is_money(l);
+
+	if (l->is_shared)
+		return;
+	if (l->class.len && is_money && !strcmp(l->window, "week"))
+		k->week_of_some = *l;
+	else if (l->class.len)
+		return;
+	else if (is_money && !strcmp(l->window, "day"))
+		k->day = *l;
+	else if (is_money && !strcmp(l->window, "life"))
+		k->life = *l;
+	else
+		know_window(k, l);
+}
+
+static void
+put_window(struct json_out *j, const struct known_limits *k, int64_t now_ms)
+{
+	const struct holder_limit *w = k->window;
+
+	json_say_i64(j, "rateLimitWindow", k->length_ms / 60000);
+	json_say_i64(j, "rateLimitRequests", k->requests.most);
+	json_say_i64(j, "currentWindowRequests", k->requests.used);
+	json_say_i64(j, "tokenLimit", k->tokens.most);
+	json_say_i64(j, "currentWindowTokens", k->tokens.used);
+	holder_say_money(j, "rateLimitCost", k->cost.most);
+	holder_say_money(j, "currentWindowCost", k->cost.used);
+	if (w && w->end_ms > now_ms) {
+		json_say_i64(j, "windowStartTime", w->begin_ms);
+		json_say_i64(j, "windowEndTime", w->end_ms);
+		json_say_i64(j, "windowRemainingSeconds",
+		    (w->end_ms - now_ms) / 1000);
+	} else {
+		json_say_null(j, "windowStartTime");
+		json_say_null(j, "windowEndTime");
+		json_say_null(j, "windowRemainingSeconds");
+	}
+}
+
 static void
 put_limits(struct json_out *j, const struct holder_view *v)
 {
-	static const char *const none[] = { "tokenLimit", "concurrencyLimit",
-		"rateLimitWindow", "rateLimitRequests", "rateLimitCost",
-		"dailyCostLimit", "totalCostLimit", "weeklyOpusCostLimit",
-		"currentWindowRequests", "currentWindowTokens",
-		"currentWindowCost", "weeklyOpusCost", "weeklyResetHour" };
-	static const char *const never[] = { "windowStartTime", "windowEndTime",
-		"windowRemainingSeconds" };
+	struct known_limits k = { .window = NULL };
 
+	for (size_t i = 0; i < v->limits_count; i++)
+		know_limit(&k, &v->limits[i]);
 	json_put_key(j, "limits");
 	json_open(j, '{');
-	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
-		json_say_i64(j, none[i], 0);
-	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
-		json_say_null(j, never[i]);
-	json_say_i64(j, "weeklyResetDay", 1);
+	json_say_i64(j, "concurrencyLimit", 0);
+	put_window(j, &k, v->now_ms);
+	holder_say_money(j, "dailyCostLimit", k.day.most);
 	holder_say_money(j, "currentDailyCost",
 	    figures_today(v->figures)->rated_micro);
+	holder_say_money(j, "totalCostLimit", k.life.most);
 	holder_say_money(j, "currentTotalCost", v->figures->total.rated_micro);
+	holder_say_money(j, "weeklyOpusCostLimit", k.week_of_some.most);
+	holder_say_money(j, "weeklyOpusCost", k.week_of_some.used);
+	json_say_i64(j, "weeklyResetDay", 1);
+	json_say_i64(j, "weeklyResetHour", 0);
 	json_close(j, '}');
 }
 
@@ -173,4 +247,77 @@ holder_write_batch(const struct holder_view *v, struct buf *out)
 	json_close(&j, ']');
 	json_close(&j, '}');
 	finish(&j, out);
+}
+
+/* --- by model ---------------------------------------------------------------- */
+
+static const struct rollup_rec *
+sum_of(const struct figures_model *m, enum holder_period period)
+{
+	switch (period) {
+	case HOLDER_DAILY:
+		return &m->today;
+	case HOLDER_ALLTIME:
+		return &m->total;
+	case HOLDER_MONTHLY:
+	case HOLDER_UNSAID:
+		break;
+	}
+	return &m->month;
+}
+
+static void
+put_model(struct json_out *j, const char *name, const struct rollup_rec *sum)
+{
+	json_open(j, '{');
+	json_say(j, "model", str_of(name));
+	holder_put_sum(j, sum);
+	json_put_key(j, "costs");
+	json_open(j, '{');
+	holder_say_money(j, "total", sum->rated_micro);
+	json_close(j, '}');
+	json_put_key(j, "formatted");
+	json_open(j, '{');
+	holder_say_dollars(j, "total", sum->rated_micro);
+	json_close(j, '}');
+	json_say_bool(j, "isLegacy", false);
+	json_close(j, '}');
+}
+
+static void
+write_models(const struct holder_view *v, enum holder_period period, bool asked,
+    struct buf *out)
+{
+	const struct figures *f = v->figures;
+	struct json_out j;
+
+	begin(&j, out);
+	json_open(&j, '[');
+	for (unsigned i = 0; asked && i < f->models_count; i++) {
+		const struct rollup_rec *sum = sum_of(&f->models[i], period);
+
+		if (sum->requests)
+			put_model(&j, f->models[i].name, sum);
+	}
+	json_close(&j, ']');
+	json_say(&j, "period",
+	    period == HOLDER_DAILY	   ? STR("daily")
+		: period == HOLDER_ALLTIME ? STR("alltime")
+					   : STR("monthly"));
+	finish(&j, out);
+}
+
+void
+holder_write_models(const struct holder_view *v, struct buf *out)
+{
+	write_models(v, v->ask->period, true, out);
+}
+
+void
+holder_write_batch_models(const struct holder_view *v, struct buf *out)
+{
+	enum holder_period period = v->ask->period;
+
+	write_models(v, period == HOLDER_UNSAID ? HOLDER_DAILY : period,
+	    is_asked(v), out);
 }

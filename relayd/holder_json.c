@@ -52,8 +52,8 @@ holder_say_money(struct json_out *j, const char *key, int64_t micro)
 	json_put_raw(j, str_of(text));
 }
 
-static void
-say_dollars(struct json_out *j, const char *key, int64_t micro)
+void
+holder_say_dollars(struct json_out *j, const char *key, int64_t micro)
 {
 	char text[DECIMAL_TEXT + 1] = "$";
 
@@ -89,7 +89,7 @@ holder_put_sum(struct json_out *j, const struct rollup_rec *sum)
 	json_say_i64(j, "outputTokens", sum->output);
 	json_say_i64(j, "cacheCreateTokens", writes);
 	json_say_i64(j, "cacheReadTokens", sum->cache_read);
-	say_dollars(j, "formattedCost", sum->rated_micro);
+	holder_say_dollars(j, "formattedCost", sum->rated_micro);
 }
 
 static void
@@ -99,18 +99,6 @@ say_sum(struct json_out *j, const char *key, const struct rollup_rec *sum)
 	json_open(j, '{');
 	holder_put_sum(j, sum);
 	json_close(j, '}');
-}
-
-static void
-say_day(struct json_out *j, uint32_t day)
-{
-	time_t t = (time_t)day * 86400;
-	char text[16];
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d", &tm);
-	json_say(j, "date", str_of(text));
 }
 
 static void
@@ -130,10 +118,24 @@ put_days(struct json_out *j, const struct figures *f)
 {
 	json_put_key(j, "daily_usage");
 	json_open(j, '[');
-	for (uint32_t i = 0; i < FIGURES_DAYS; i++) {
+	for (unsigned i = 0; i < FIGURES_DAYS; i++) {
 		json_open(j, '{');
-		say_day(j, f->today - (FIGURES_DAYS - 1) + i);
+		json_say(j, "date", str_of(f->dates[i]));
 		put_plainly(j, &f->days[i]);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void
+put_models(struct json_out *j, const struct figures *f)
+{
+	json_put_key(j, "model_stats");
+	json_open(j, '[');
+	for (unsigned i = 0; i < f->models_count; i++) {
+		json_open(j, '{');
+		json_say(j, "model", str_of(f->models[i].name));
+		put_plainly(j, &f->models[i].month);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -156,17 +158,53 @@ put_key(struct json_out *j, const struct holder_view *v)
 	json_put_raw(j, k->rate.len ? k->rate : STR("1"));
 }
 
-void
-holder_put_limits(struct json_out *j, const struct holder_view *v)
-{
-	const struct apikey_rec *k = v->key;
+/* --- limits ---------------------------------------------------------------- */
 
-	if (!k->expires_at)
-		return;
+bool
+holder_is_money(const struct holder_limit *l)
+{
+	return !strcmp(l->unit, "usd");
+}
+
+int64_t
+holder_left(const struct holder_limit *l)
+{
+	return l->used < l->most ? l->most - l->used : 0;
+}
+
+static void
+say_amount(struct json_out *j, const char *key, const struct holder_limit *l,
+    int64_t n)
+{
+	if (holder_is_money(l))
+		holder_say_money(j, key, n);
+	else
+		json_say_i64(j, key, n);
+}
+
+/* "window", "limit", "used", "remaining" and "reset_at" are as sub2api says
+ * them, for whom a day is "1d". */
+static void
+put_limit(struct json_out *j, const struct holder_limit *l)
+{
+	const char *window = !strcmp(l->window, "day") ? "1d"
+	    : !strcmp(l->window, "week")	       ? "7d"
+						       : l->window;
+
 	json_open(j, '{');
-	json_say(j, "name", STR("expiry"));
-	json_say(j, "unit", STR("time"));
-	holder_say_time(j, "reset_at", (int64_t)k->expires_at);
+	json_say(j, "window", str_of(window));
+	json_say(j, "unit", str_of(l->unit));
+	if (l->class.len)
+		json_say(j, "model", l->class);
+	json_say_bool(j, "shared", l->is_shared);
+	json_say_bool(j, "exhausted", !holder_left(l));
+	if (!l->is_shared) {
+		say_amount(j, "limit", l, l->most);
+		say_amount(j, "used", l, l->used);
+		say_amount(j, "remaining", l, holder_left(l));
+	}
+	holder_say_time(j, "window_start", l->begin_ms);
+	holder_say_time(j, "reset_at", l->end_ms);
 	json_close(j, '}');
 }
 
@@ -175,8 +213,25 @@ say_limits(struct json_out *j, const char *key, const struct holder_view *v)
 {
 	json_put_key(j, key);
 	json_open(j, '[');
-	holder_put_limits(j, v);
+	for (size_t i = 0; i < v->limits_count; i++)
+		put_limit(j, &v->limits[i]);
 	json_close(j, ']');
+}
+
+/* The limit of money that will be reached first, of all models; NULL: none. */
+static const struct holder_limit *
+tightest(const struct holder_view *v)
+{
+	const struct holder_limit *found = NULL;
+
+	for (size_t i = 0; i < v->limits_count; i++) {
+		const struct holder_limit *l = &v->limits[i];
+
+		if (holder_is_money(l) && !l->is_shared && !l->class.len &&
+		    (!found || holder_left(l) < holder_left(found)))
+			found = l;
+	}
+	return found;
 }
 
 static void
@@ -186,6 +241,20 @@ finish(struct json_out *j, const struct holder_view *v, struct buf *out)
 	json_close(j, '}');
 	if (json_end(j))
 		buf_clear(out);
+}
+
+/* The limit of money of that window, of all models; 0: none. */
+static int64_t
+most_of(const struct holder_view *v, const char *window)
+{
+	for (size_t i = 0; i < v->limits_count; i++) {
+		const struct holder_limit *l = &v->limits[i];
+
+		if (holder_is_money(l) && !l->is_shared && !l->class.len &&
+		    !strcmp(l->window, window))
+			return l->most;
+	}
+	return 0;
 }
 
 void
@@ -218,6 +287,8 @@ holder_write_key_info(const struct holder_view *v, struct buf *out)
 	json_open(&j, '{');
 	put_key(&j, v);
 	json_say_i64(&j, "tokenLimit", 0);
+	holder_say_money(&j, "dailyCostLimit", most_of(v, "day"));
+	holder_say_money(&j, "totalCostLimit", most_of(v, "life"));
 	holder_say_money(&j, "dailyCost", figures_today(f)->rated_micro);
 	holder_say_money(&j, "totalCost", f->total.rated_micro);
 	put_usage(&j, f);
@@ -231,12 +302,26 @@ holder_write_key_info(const struct holder_view *v, struct buf *out)
 static void
 put_standing(struct json_out *j, const struct holder_view *v)
 {
+	const struct holder_limit *l = tightest(v);
+
 	json_say_bool(j, "isValid", !strcmp(v->state, "active"));
 	json_say(j, "status", str_of(v->state));
-	json_say(j, "mode", STR("unrestricted"));
 	json_say(j, "planName", v->key->name);
-	json_say_i64(j, "remaining", -1);
 	json_say(j, "unit", STR("USD"));
+	if (!l) {
+		json_say(j, "mode", STR("unrestricted"));
+		json_say_i64(j, "remaining", -1);
+		return;
+	}
+	json_say(j, "mode", STR("quota_limited"));
+	holder_say_money(j, "remaining", holder_left(l));
+	json_put_key(j, "quota");
+	json_open(j, '{');
+	holder_say_money(j, "limit", l->most);
+	holder_say_money(j, "used", l->used);
+	holder_say_money(j, "remaining", holder_left(l));
+	json_say(j, "unit", STR("USD"));
+	json_close(j, '}');
 }
 
 void
@@ -262,17 +347,20 @@ holder_write_usage(const struct holder_view *v, struct buf *out)
 	json_say_i64(&j, "monthly_tokens", holder_all_tokens(&f->month));
 	json_say_i64(&j, "monthly_requests", (int64_t)f->month.requests);
 	holder_say_time(&j, "expires_at", (int64_t)v->key->expires_at);
-	say_limits(&j, "limits", v);
+	say_limits(&j, "rate_limits", v);
+	put_models(&j, f);
 	put_days(&j, f);
-	json_say(&j, "zone", str_of(v->zone));
+	json_say(&j, "zone", v->zone);
+	json_say_bool(&j, "is_final", !f->is_moving);
 	finish(&j, v, out);
 }
 
 /* What a provider's console would say of an organization's credit: that of the
- * key, whatever id was asked for.  Nothing limits it: null. */
+ * key, whatever id was asked for; null when there is no limit. */
 void
 holder_write_credit(const struct holder_view *v, struct buf *out)
 {
+	const struct holder_limit *l = tightest(v);
 	struct json_out j;
 
 	json_begin(&j, out);
@@ -282,7 +370,10 @@ holder_write_credit(const struct holder_view *v, struct buf *out)
 	json_open(&j, '[');
 	json_open(&j, '{');
 	json_say(&j, "type", STR("credit_balance"));
-	json_say_null(&j, "credit_balance");
+	if (l)
+		holder_say_money(&j, "credit_balance", holder_left(l));
+	else
+		json_say_null(&j, "credit_balance");
 	json_close(&j, '}');
 	json_close(&j, ']');
 	finish(&j, v, out);

@@ -11,10 +11,11 @@
 #include "relayd/holder.h"
 #include "relayd/inert.h"
 
-#define AMOUNT	   48
-#define LABEL	   14 /* columns of what a line is about */
-#define NAME_MAX_C 48 /* characters of a name that are shown */
-#define LEVELS	   8
+#define AMOUNT	    48
+#define LABEL	    14 /* columns of what a line is about */
+#define NAME_MAX_C  48 /* characters of a name that are shown */
+#define MODEL_MAX_C 44
+#define LEVELS	    8
 
 /* --- words, numbers, moments ------------------------------------------------ */
 
@@ -66,7 +67,7 @@ above_zero(int64_t n)
 
 /* In cents from a dollar on, below that to a hundredth of a cent. */
 static void
-write_money(int64_t micro, char out[DECIMAL_TEXT + 1])
+write_money(int64_t micro, char out[AMOUNT])
 {
 	bool whole = micro >= 1000000;
 	int64_t step = whole ? 10000 : 100;
@@ -74,18 +75,6 @@ write_money(int64_t micro, char out[DECIMAL_TEXT + 1])
 	out[0] = '$';
 	decimal_write((micro + step / 2) / step, whole ? 2 : 4, whole ? 2 : 4,
 	    out + 1);
-}
-
-static void
-put_day(struct buf *out, uint32_t day)
-{
-	time_t t = (time_t)day * 86400;
-	char text[16];
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d", &tm);
-	buf_must(out, str_of(text));
 }
 
 static void
@@ -114,9 +103,8 @@ put_who(struct buf *out, const struct holder_view *v)
 	buf_must(out, STR("\n"));
 }
 
-/* What limits the key, and what is left of it. */
 static void
-put_limits(struct buf *out, const struct holder_view *v)
+put_terms(struct buf *out, const struct holder_view *v)
 {
 	const struct apikey_rec *k = v->key;
 	int64_t left_ms = (int64_t)k->expires_at - v->now_ms;
@@ -143,12 +131,70 @@ put_limits(struct buf *out, const struct holder_view *v)
 }
 
 static void
+write_limit(const struct holder_limit *l, int64_t n, char out[AMOUNT])
+{
+	if (holder_is_money(l))
+		write_money(n, out);
+	else
+		write_amount(above_zero(n), out);
+}
+
+/* The local time, to the minute. */
+static void
+write_moment(int64_t wall_ms, char out[32])
+{
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	snprintf(out, 32, "-");
+	if (wall_ms && localtime_r(&t, &tm))
+		strftime(out, 32, "%Y-%m-%d %H:%M", &tm);
+}
+
+static void
+put_limit(struct buf *out, const struct holder_view *v,
+    const struct holder_limit *l)
+{
+	char used[AMOUNT], most[AMOUNT], left[AMOUNT], reset[32];
+
+	write_limit(l, l->used, used);
+	write_limit(l, l->most, most);
+	write_limit(l, holder_left(l), left);
+	write_moment(l->end_ms, reset);
+	put_label(out, l->window);
+	if (l->is_shared)
+		buf_mustf(out, "%10s%33s%18s\n", l->unit,
+		    holder_left(l) ? "shared" : "shared, used up", reset);
+	else
+		buf_mustf(out, "%10s%11s%11s%11s%18s\n", l->unit, used, most,
+		    left, reset);
+	if (l->class.len) {
+		put_label(out, "");
+		buf_must(out, STR("  of models "));
+		put_foreign(out, l->class, NAME_MAX_C, v->is_ascii);
+		buf_must(out, STR("\n"));
+	}
+}
+
+/* What limits the key, and what is left of it. */
+static void
+put_limits(struct buf *out, const struct holder_view *v)
+{
+	buf_must(out, STR("\n"));
+	put_label(out, "limits");
+	buf_mustf(out, "%10s%11s%11s%11s%18s\n", "of", "used", "at most",
+	    "left", "begins anew");
+	for (size_t i = 0; i < v->limits_count; i++)
+		put_limit(out, v, &v->limits[i]);
+}
+
+static void
 put_sum(struct buf *out, const char *label, const struct rollup_rec *sum)
 {
 	int64_t cached =
 	    sum->cache_read + sum->cache_write_5m + sum->cache_write_1h;
 	char requests[AMOUNT], errors[AMOUNT], input[AMOUNT], output[AMOUNT];
-	char cache[AMOUNT], cost[DECIMAL_TEXT + 1];
+	char cache[AMOUNT], cost[AMOUNT];
 
 	write_amount(sum->requests, requests);
 	write_amount(sum->errors, errors);
@@ -170,6 +216,33 @@ put_sums(struct buf *out, const struct holder_view *v)
 	put_sum(out, "today", figures_today(v->figures));
 	put_sum(out, "this month", &v->figures->month);
 	put_sum(out, "in total", &v->figures->total);
+}
+
+static void
+put_model(struct buf *out, const struct holder_view *v,
+    const struct figures_model *m)
+{
+	char requests[AMOUNT], tokens[AMOUNT], cost[AMOUNT];
+	unsigned width;
+
+	write_amount(m->month.requests, requests);
+	write_amount(above_zero(holder_all_tokens(&m->month)), tokens);
+	write_money(m->month.rated_micro, cost);
+	width = put_foreign(out, str_of(m->name), MODEL_MAX_C, v->is_ascii);
+	buf_mustf(out, "%*s%10s%11s%14s\n", (int)(MODEL_MAX_C + 1 - width), "",
+	    requests, tokens, cost);
+}
+
+static void
+put_models(struct buf *out, const struct holder_view *v)
+{
+	const struct figures *f = v->figures;
+
+	buf_mustf(out, "\n%-*s%10s%11s%14s\n", MODEL_MAX_C + 1,
+	    "models, this month", "requests", "tokens", "cost");
+	for (unsigned i = 0; i < f->models_count; i++)
+		if (f->models[i].month.requests)
+			put_model(out, v, &f->models[i]);
 }
 
 static unsigned
@@ -204,22 +277,30 @@ put_spark(struct buf *out, const struct holder_view *v)
 		else
 			buf_must(out, str_of(bars[level]));
 	}
-	buf_must(out, STR("  tokens, "));
-	put_day(out, f->today - (FIGURES_DAYS - 1));
-	buf_must(out, STR(" to "));
-	put_day(out, f->today);
-	buf_must(out, STR("\n"));
+	buf_mustf(out, "  tokens, %s to %s\n", f->dates[0],
+	    f->dates[FIGURES_DAYS - 1]);
 	put_label(out, "");
-	buf_mustf(out, "days are those of %s\n", v->zone);
+	buf_must(out, STR("days are those of "));
+	put_foreign(out, v->zone, NAME_MAX_C, v->is_ascii);
+	buf_must(out, STR("\n"));
+	if (v->figures->is_moving) {
+		put_label(out, "");
+		buf_must(out,
+		    STR("sums are being made anew: they are not final\n"));
+	}
 }
 
 void
 holder_write_text(const struct holder_view *v, struct buf *out)
 {
 	put_who(out, v);
-	put_limits(out, v);
+	put_terms(out, v);
+	if (v->limits_count)
+		put_limits(out, v);
 	buf_must(out, STR("\n"));
 	put_sums(out, v);
+	if (v->figures->models_count)
+		put_models(out, v);
 	buf_must(out, STR("\n"));
 	put_spark(out, v);
 }

@@ -14,7 +14,8 @@ GETS = [p + "/v1/" + t for p in ("", "/api", "/claude")
     ["/openai/key-info", "/openai/usage", "/openai/v1/key-info",
      "/openai/v1/usage", "/gemini/key-info", "/gemini/usage", "/stats"]
 POSTS = ["/apiStats/api/" + t for t in
-         ("get-key-id", "user-stats", "batch-stats")]
+         ("get-key-id", "user-stats", "user-model-stats", "batch-stats",
+          "batch-model-stats")]
 HEADERS = (("x-api-key", "%s"), ("X-Goog-Api-Key", "%s"),
            ("authorization", "Bearer %s"), ("AUTHORIZATION", "bearer   %s"),
            ("authorization", "%s"), ("api-key", "%s"))
@@ -205,6 +206,28 @@ class Holder(Case):
         self.assertEqual(self.get("/stats", headers=[
             ("accept", "text/html, application/json")]).json()["usage"],
             usage)
+
+    def test_models_are_told_one_by_one(self):
+        models = {m["model"]: m
+                  for m in self.get("/v1/usage").json()["model_stats"]}
+        self.assertEqual({n: m["requests"] for n, m in models.items()},
+                         {"claude-x": 1, "gpt-x": 1})
+        self.assertEqual(models["claude-x"]["input_tokens"],
+                         self.receipts[0]["input"])
+        for target in ("user-model-stats", "batch-model-stats"):
+            for period in ("daily", "monthly", "alltime"):
+                doc = post(self.relay, "/apiStats/api/" + target,
+                           {"period": period}, key=self.mine).json()
+                self.assertEqual(doc["period"], period)
+                self.assertEqual({m["model"]: m["requests"]
+                                  for m in doc["data"]},
+                                 {"claude-x": 1, "gpt-x": 1})
+        doc = post(self.relay, "/apiStats/api/batch-model-stats",
+                   {"apiIds": [self.other["id"]]}, key=self.mine).json()
+        self.assertEqual(doc["data"], [])
+        page = self.get("/stats").body.decode()
+        self.assertRegex(page, r"claude-x +1 ")
+        self.assertRegex(page, r"gpt-x +1 ")
 
     def test_text_fits_a_terminal(self):
         for target in ("/stats", "/stats?ascii"):

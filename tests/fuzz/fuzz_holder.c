@@ -41,12 +41,12 @@ check_answer(const struct holder_view *v, holder_write *write)
 int
 LLVMFuzzerTestOneInput(const uint8_t *at, size_t size)
 {
-	static const struct figures figures = { .today = 20000 };
+	static const struct figures figures = { .dates = { "2025-11-20" } };
 	struct holder_ask ask;
 	struct holder_view v = { .key = &key,
 		.state = "active",
 		.now_ms = 1763640000000,
-		.zone = "UTC",
+		.zone = STR("UTC"),
 		.figures = &figures,
 		.ask = &ask };
 	struct why why = { .text = "" };

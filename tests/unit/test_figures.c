@@ -83,7 +83,7 @@ who_asks_together_is_answered_together(void **state)
 	assert_int_equal(ask(b, &all[0], KEY), ERR_AGAIN);
 	wait_told(b, &all[0]);
 	once = figures_questions(b->d.figures) - before;
-	assert_in_range(once, 1, 3);
+	assert_int_equal(once, FIGURES_QUESTIONS);
 	figures_leave(&all[0].wait);
 	forget(b);
 	before = figures_questions(b->d.figures);
@@ -182,7 +182,7 @@ the_store_is_asked_about_few_keys_at_once(void **state)
 		figures_leave(&all[i].wait);
 	}
 	assert_true(figures_questions(b->d.figures) - before <
-	    3 * (FIGURES_KEYS_MAX / 2 + FIGURES_BUSY_MAX));
+	    FIGURES_QUESTIONS * (FIGURES_KEYS_MAX / 2 + FIGURES_BUSY_MAX));
 	forget(b);
 }
 

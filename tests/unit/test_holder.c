@@ -25,6 +25,14 @@ struct world {
 };
 
 static void
+set_dates(struct figures *f)
+{
+	for (int i = 0; i < FIGURES_DAYS; i++)
+		snprintf(f->dates[i], sizeof(f->dates[i]), "2025-11-%02d",
+		    7 + i);
+}
+
+static void
 world_init(struct world *w)
 {
 	struct rollup_rec *today = &w->figures.days[FIGURES_DAYS - 1];
@@ -35,7 +43,7 @@ world_init(struct world *w)
 				 .note = STR("canary-note"),
 				 .tags = STR("canary-tags"),
 				 .created_at = 1700000000123 } };
-	w->figures.today = DAY_0;
+	set_dates(&w->figures);
 	*today = (struct rollup_rec){ .requests = 12,
 		.errors = 1,
 		.input = 12345,
@@ -56,7 +64,7 @@ world_init(struct world *w)
 	w->v = (struct holder_view){ .key = &w->key,
 		.state = "active",
 		.now_ms = DAY_0 * DAY_MS + 90 * MINUTE,
-		.zone = "UTC",
+		.zone = STR("UTC"),
 		.figures = &w->figures,
 		.ask = &w->ask };
 	buf_init(&w->out, TEXT_MAX);
@@ -124,7 +132,8 @@ a_key_that_was_never_used_has_a_page_too(void **state)
 
 	(void)state;
 	world_init(&w);
-	w.figures = (struct figures){ .today = DAY_0 };
+	memset(&w.figures, 0, sizeof(w.figures));
+	set_dates(&w.figures);
 	w.key.owner = STR("");
 	w.v.state = "disabled";
 	page = written(&w, holder_write_text);
@@ -190,7 +199,7 @@ no_line_is_longer_than_a_terminal(void **state)
 	memset(&w.figures.total, 0x7f, sizeof(w.figures.total));
 	w.figures.total.rated_micro = INT64_C(999999999000000);
 	w.v.is_ascii = true;
-	w.v.zone = "America/Argentina";
+	w.v.zone = STR("America/Argentina/ComodRivadavia");
 	rest = str_of(written(&w, holder_write_text));
 	while (rest.at) {
 		struct str line = str_cut(&rest, '\n');
@@ -246,7 +255,8 @@ a_sum_is_said_in_everybodys_words(void **state)
 		    ",\"monthly\":{" },
 		{ holder_write_usage,
 		    "\"isValid\":true,\"status\":\"active\"" },
-		{ holder_write_usage, "\"remaining\":-1,\"unit\":\"USD\"" },
+		{ holder_write_usage,
+		    "\"mode\":\"unrestricted\",\"remaining\":-1," },
 		{ holder_write_usage, "{\"date\":\"2025-11-07\"," },
 		{ holder_write_usage, "{\"date\":\"2025-11-20\"," },
 		{ holder_write_usage, "\"daily_tokens\":4581234" },
@@ -320,6 +330,209 @@ a_key_out_of_use_is_said_to_be(void **state)
 	world_fini(&w);
 }
 
+/* --- limits and models ----------------------------------------------------- */
+
+#define HOUR_MS (60 * MINUTE)
+
+static const struct holder_limit limits[] = {
+	{ .window = "day",
+	    .unit = "usd",
+	    .most = 20000000,
+	    .used = 1250000,
+	    .begin_ms = DAY_0 * DAY_MS,
+	    .end_ms = (DAY_0 + 1) * DAY_MS },
+	{ .window = "life", .unit = "usd", .most = 5000000, .used = 6000000 },
+	{ .window = "week",
+	    .unit = "usd",
+	    .class = { "claude-opus*", 12 },
+	    .most = 100000000,
+	    .used = 500000,
+	    .end_ms = (DAY_0 + 4) * DAY_MS },
+	{ .window = "5h",
+	    .unit = "requests",
+	    .most = 100,
+	    .used = 12,
+	    .begin_ms = DAY_0 * DAY_MS,
+	    .end_ms = DAY_0 * DAY_MS + 5 * HOUR_MS },
+	{ .window = "5h",
+	    .unit = "tokens",
+	    .most = 2000000,
+	    .used = 1,
+	    .begin_ms = DAY_0 * DAY_MS,
+	    .end_ms = DAY_0 * DAY_MS + 5 * HOUR_MS },
+	{ .window = "month",
+	    .unit = "usd",
+	    .is_shared = true,
+	    .most = INT64_C(771177000000),
+	    .used = INT64_C(882288000000) },
+};
+
+static void
+add_limits(struct world *w)
+{
+	w->v.limits = limits;
+	w->v.limits_count = sizeof(limits) / sizeof(limits[0]);
+}
+
+static void
+people_read_what_is_left(void **state)
+{
+	static const char part[] =
+	    "expires       never\n"
+	    "\n"
+	    "limits                of       used    at most       left       "
+	    "begins anew\n"
+	    "day                  usd      $1.25     $20.00     $18.75  "
+	    "2025-11-21 00:00\n"
+	    "life                 usd      $6.00      $5.00    $0.0000        "
+	    "         -\n"
+	    "week                 usd    $0.5000    $100.00     $99.50  "
+	    "2025-11-24 00:00\n"
+	    "                of models claude-opus*\n"
+	    "5h              requests         12        100         88  "
+	    "2025-11-20 05:00\n"
+	    "5h                tokens          1       2.0M       1.9M  "
+	    "2025-11-20 05:00\n"
+	    "month                usd                  shared, used up        "
+	    "         -\n"
+	    "\n";
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	add_limits(&w);
+	if (!strstr(written(&w, holder_write_text), part))
+		fail_msg("%s", buf_cstr(&w.out));
+	world_fini(&w);
+}
+
+static void
+programs_read_what_is_left(void **state)
+{
+	static const struct {
+		holder_write *write;
+		const char *has;
+	} cases[] = {
+		/* The tightest one of money. */
+		{ holder_write_usage,
+		    "\"mode\":\"quota_limited\",\"remaining\":0,"
+		    "\"quota\":{\"limit\":5,\"used\":6,\"remaining\":0,"
+		    "\"unit\":\"USD\"}" },
+		{ holder_write_usage,
+		    "{\"window\":\"1d\",\"unit\":\"usd\",\"shared\":false,"
+		    "\"exhausted\":false,\"limit\":20,\"used\":1.25,"
+		    "\"remaining\":18.75,"
+		    "\"window_start\":\"2025-11-20T00:00:00.000Z\","
+		    "\"reset_at\":\"2025-11-21T00:00:00.000Z\"}" },
+		/* What others share in is not told. */
+		{ holder_write_usage,
+		    "{\"window\":\"month\",\"unit\":\"usd\",\"shared\":true,"
+		    "\"exhausted\":true,\"window_start\":null,"
+		    "\"reset_at\":null}" },
+		{ holder_write_key_info, "\"model\":\"claude-opus*\"" },
+		{ holder_write_key_info, "\"dailyCostLimit\":20" },
+		{ holder_write_key_info, "\"totalCostLimit\":5" },
+		{ holder_write_credit, "\"credit_balance\":0" },
+		{ holder_write_stats, "\"dailyCostLimit\":20," },
+		{ holder_write_stats, "\"totalCostLimit\":5," },
+		{ holder_write_stats,
+		    "\"weeklyOpusCostLimit\":100,"
+		    "\"weeklyOpusCost\":0.5" },
+		{ holder_write_stats,
+		    "\"rateLimitWindow\":300,\"rateLimitRequests\":100,"
+		    "\"currentWindowRequests\":12,\"tokenLimit\":2000000,"
+		    "\"currentWindowTokens\":1,\"rateLimitCost\":0," },
+		{ holder_write_stats, "\"windowRemainingSeconds\":12600" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world w;
+
+		world_init(&w);
+		add_limits(&w);
+		written(&w, cases[i].write);
+		if (!strstr(buf_cstr(&w.out), cases[i].has))
+			fail_msg("no %s in %s", cases[i].has, buf_cstr(&w.out));
+		assert_null(strstr(buf_cstr(&w.out), "771177"));
+		assert_null(strstr(buf_cstr(&w.out), "882288"));
+		world_fini(&w);
+	}
+}
+
+static void
+add_models(struct world *w)
+{
+	static const struct rollup_rec some = {
+		.requests = 7, .input = 1500, .rated_micro = 2500000
+	};
+	struct figures *f = &w->figures;
+
+	f->models_count = 3;
+	strcpy(f->models[0].name, "claude-opus-4-8");
+	f->models[0].today = f->models[0].month = f->models[0].total = some;
+	strcpy(f->models[1].name, "gpt-\x1b[2J\u00fc");
+	f->models[1].month = f->models[1].total = some;
+	strcpy(f->models[2].name, "long-ago");
+	f->models[2].total = some;
+}
+
+static void
+models_stand_by_cost_with_what_they_used(void **state)
+{
+	static const char part[] =
+	    "\n"
+	    "models, this month                             requests     "
+	    "tokens "
+	    "         cost\n"
+	    "claude-opus-4-8                                       7       "
+	    "1500 "
+	    "        $2.50\n"
+	    "gpt-[2J\u00fc                                              7"
+	    "       1500         $2.50\n"
+	    "\n";
+	static const struct {
+		const char *body;
+		holder_write *write;
+		unsigned models;
+		const char *period;
+	} cases[] = {
+		{ "", holder_write_models, 2, "\"period\":\"monthly\"" },
+		{ "{\"period\":\"daily\"}", holder_write_models, 1,
+		    "\"period\":\"daily\"" },
+		{ "{\"period\":\"alltime\"}", holder_write_models, 3,
+		    "\"period\":\"alltime\"" },
+		{ "", holder_write_batch_models, 1, "\"period\":\"daily\"" },
+		{ "{\"apiIds\":[\"kother000\"],\"period\":\"monthly\"}",
+		    holder_write_batch_models, 0, "\"data\":[]" },
+	};
+	struct world w;
+	struct why why;
+
+	(void)state;
+	world_init(&w);
+	add_models(&w);
+	if (!strstr(written(&w, holder_write_text), part))
+		fail_msg("%s", buf_cstr(&w.out));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json *root;
+
+		assert_int_equal(holder_ask_read(str_of(cases[i].body), &w.ask,
+				     &why),
+		    OK);
+		written(&w, cases[i].write);
+		assert_non_null(strstr(buf_cstr(&w.out), cases[i].period));
+		assert_int_equal(json_parse(buf_str(&w.out), TEXT_MAX, &root,
+				     &why),
+		    OK);
+		assert_int_equal(json_count(json_at(root, "data")),
+		    cases[i].models);
+		json_free(root);
+		holder_ask_fini(&w.ask);
+	}
+	world_fini(&w);
+}
+
 /* --- bodies ---------------------------------------------------------------- */
 
 static void
@@ -329,18 +542,20 @@ a_body_is_read_or_refused(void **state)
 		const char *body;
 		enum err e;
 		const char *field, *key, *id;
-		bool monthly;
+		enum holder_period period;
 		size_t ids;
 	} cases[] = {
-		{ "", OK, "", "", "", false, 0 },
-		{ "{}", OK, "", "", "", false, 0 },
-		{ "{\"apiKey\":\"cr_x\"}", OK, "", "cr_x", "", false, 0 },
-		{ "{\"apiKey\":null,\"apiId\":\"k\"}", OK, "", "", "k", false,
+		{ "", OK, "", "", "", HOLDER_UNSAID, 0 },
+		{ "{}", OK, "", "", "", HOLDER_UNSAID, 0 },
+		{ "{\"apiKey\":\"cr_x\"}", OK, "", "cr_x", "", HOLDER_UNSAID,
 		    0 },
-		{ "{\"period\":\"monthly\",\"more\":[]}", OK, "", "", "", true,
-		    0 },
-		{ "{\"apiIds\":[\"a\",\"b\"]}", OK, "", "", "", false, 2 },
-		{ "{\"apiIds\":[]}", OK, "", "", "", false, 0 },
+		{ "{\"apiKey\":null,\"apiId\":\"k\"}", OK, "", "", "k",
+		    HOLDER_UNSAID, 0 },
+		{ "{\"period\":\"monthly\",\"more\":[]}", OK, "", "", "",
+		    HOLDER_MONTHLY, 0 },
+		{ "{\"apiIds\":[\"a\",\"b\"]}", OK, "", "", "", HOLDER_UNSAID,
+		    2 },
+		{ "{\"apiIds\":[]}", OK, "", "", "", HOLDER_UNSAID, 0 },
 		{ .body = "{", .e = ERR_SYNTAX },
 		{ .body = "[]", .e = ERR_VALUE },
 		{ .body = "{\"apiKey\":1}", .e = ERR_VALUE, .field = "apiKey" },
@@ -373,7 +588,7 @@ a_body_is_read_or_refused(void **state)
 			continue;
 		assert_true(str_eq(a.api_key, str_of(cases[i].key)));
 		assert_true(str_eq(a.api_id, str_of(cases[i].id)));
-		assert_int_equal(a.monthly, cases[i].monthly);
+		assert_int_equal(a.period, cases[i].period);
 		assert_int_equal(json_count(a.ids), cases[i].ids);
 		holder_ask_fini(&a);
 	}
@@ -447,6 +662,9 @@ main(void)
 		cmocka_unit_test(
 		    every_document_is_json_and_keeps_what_is_not_the_holders),
 		cmocka_unit_test(a_key_out_of_use_is_said_to_be),
+		cmocka_unit_test(people_read_what_is_left),
+		cmocka_unit_test(programs_read_what_is_left),
+		cmocka_unit_test(models_stand_by_cost_with_what_they_used),
 		cmocka_unit_test(a_body_is_read_or_refused),
 		cmocka_unit_test(more_ids_than_anybody_has_are_refused),
 		cmocka_unit_test(a_batch_is_about_the_key_that_was_sent),
