@@ -30,7 +30,7 @@ _relayctl()
         word=${COMP_WORDS[i]}
         case $word in
         --socket | --url | --env | --columns) ((i++)) ;;
-        --json | --csv | --help | -h) ;;
+        --json | --csv | --chart | --help | -h) ;;
         *) words+=("$word") ;;
         esac
     done

@@ -71,14 +71,13 @@ chart_spark(struct buf *out, const int64_t *values, size_t count, int64_t most,
 	}
 }
 
-size_t
-chart_merge(int64_t *values, size_t *io_count, size_t columns)
+void
+chart_merge(int64_t *values, size_t *io_count, size_t each)
 {
-	size_t each = columns ? (*io_count + columns - 1) / columns : 1;
 	size_t n = 0;
 
 	if (each <= 1)
-		return 1;
+		return;
 	for (size_t i = 0; i < *io_count; i += each) {
 		int64_t sum = 0;
 
@@ -87,7 +86,6 @@ chart_merge(int64_t *values, size_t *io_count, size_t columns)
 		values[n++] = sum;
 	}
 	*io_count = n;
-	return each;
 }
 
 /* --- texts ----------------------------------------------------------------- */
@@ -123,6 +121,19 @@ chart_count(struct buf *out, int64_t n)
 		buf_mustf(out,
 		    amount < 99.95 && amount > -99.95 ? "%.1f%c" : "%.0f%c",
 		    amount, units[unit]);
+}
+
+void
+chart_percent(struct buf *out, int64_t part, int64_t whole)
+{
+	double percent = whole ? (double)part * 100 / (double)whole : 0;
+
+	if (part <= 0 || whole <= 0)
+		return;
+	if (percent < 0.5)
+		buf_must(out, STR("<1%"));
+	else
+		buf_mustf(out, "%.0f%%", percent);
 }
 
 /* --- heat ------------------------------------------------------------------ */

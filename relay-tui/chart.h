@@ -22,9 +22,8 @@ void chart_bar(struct buf *out, int64_t value, int64_t most, int columns,
 void chart_spark(struct buf *out, const int64_t *values, size_t count,
     int64_t most, bool ascii);
 
-/* Add up neighbours until the values fit into so many columns; how many of
- * them each value now holds.  The last one may hold fewer. */
-size_t chart_merge(int64_t *values, size_t *io_count, size_t columns);
+/* Add up each so many neighbours; the last sum may be of fewer. */
+void chart_merge(int64_t *values, size_t *io_count, size_t each);
 
 /* Two texts at the ends of so many columns, the left one giving way. */
 void
@@ -32,6 +31,9 @@ chart_ends(struct buf *out, struct str left, struct str right, int columns);
 
 /* A number in three or four digits: 950, 1.2k, 34.1M. */
 void chart_count(struct buf *out, int64_t n);
+
+/* A part of a whole: 42%, <1%; nothing where there is no part. */
+void chart_percent(struct buf *out, int64_t part, int64_t whole);
 
 /* Hours of the days of a week.  A cell without an hour in it (hours[d][h] is
  * 0: not asked for, or left out by summer time) is blank, one with nothing in

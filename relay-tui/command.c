@@ -68,15 +68,15 @@ command_fail(const struct output *o, enum verdict v, const struct why *why)
 	return v;
 }
 
-static enum verdict
-fail_answer(const struct output *o, const struct ctl_frame *f)
+enum verdict
+command_fail_answer(const struct output *o, const struct ctl_frame *f)
 {
 	say_failure(o, f->error, f->field, f->message);
 	return ctl_frame_is(f, ERR_DENIED) ? NOT_PERMITTED : FAILED;
 }
 
-static enum verdict
-fail_local(const struct output *o, enum err e, const struct why *why)
+enum verdict
+command_fail_local(const struct output *o, enum err e, const struct why *why)
 {
 	return command_fail(o,
 	    e == ERR_CLOSED	  ? UNREACHABLE
@@ -239,6 +239,13 @@ put_arg(struct json_out *j, const struct ctl_match *m, const struct ctl_arg *a,
 	return OK;
 }
 
+static bool
+is_usage(const struct ctl_match *m)
+{
+	return m->row == ctl_row(CTL_M_usage_show) ||
+	    m->row == ctl_row(CTL_M_my_usage);
+}
+
 /* limit and cursor are the pager's. */
 static enum err
 put_params(struct json_out *j, const struct ready *r, struct why *out_why)
@@ -250,6 +257,9 @@ put_params(struct json_out *j, const struct ready *r, struct why *out_why)
 		if (strcmp(m->args[i].name, "cursor") != 0 &&
 		    strcmp(m->args[i].name, "limit") != 0)
 			e = put_arg(j, m, &m->args[i], out_why);
+	/* Periods of nobody in particular are of all together. */
+	if (is_usage(m) && ctl_match_arg(m, "per") && !ctl_match_arg(m, "by"))
+		json_say(j, "by", STR("all"));
 	for (unsigned i = 0; i < r->secrets_count; i++)
 		json_say(j, r->secrets[i].name, buf_str(&r->secrets[i].text));
 	put_fields(j, m);
@@ -341,7 +351,7 @@ command_env(const struct command *c, struct str name)
 		e = setup_print(c->out, client, c->url, kind, STR("$RELAY_KEY"),
 		    &why);
 	ctl_client_close(client);
-	return e ? fail_local(c->out, e, &why) : DONE;
+	return e ? command_fail_local(c->out, e, &why) : DONE;
 }
 
 static bool
@@ -385,7 +395,7 @@ follow(const struct command *c, struct ctl_client *client)
 		if (ferror(c->out->to))
 			return FAILED;
 	}
-	return fail_local(c->out, e, &why);
+	return command_fail_local(c->out, e, &why);
 }
 
 /* Print one answer; false when another page is to be asked for. */
@@ -399,13 +409,13 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 
 	*out_more = false;
 	if (f->kind == CTL_ERROR)
-		return fail_answer(c->out, f);
+		return command_fail_answer(c->out, f);
 	if (p->method == CTL_M_receipt_tail)
 		return follow(c, client);
 	if (makes_value(p->method) && c->client && !c->out->json) {
 		enum err e = print_key_env(c, client, f, &why);
 
-		return e ? fail_local(c->out, e, &why) : DONE;
+		return e ? command_fail_local(c->out, e, &why) : DONE;
 	}
 	show_page(s, f->data);
 	*out_more = pager_turn(p, f);
@@ -433,6 +443,7 @@ ask_all(const struct command *c, struct ctl_client *client,
 
 	if (show_begin(&s, c->out, p->method, &why))
 		return command_fail(c->out, MISUSED, &why);
+	s.is_part = p->wanted > 0 || buf_len(&p->cursor) > 0;
 	while (more && v == DONE) {
 		struct json_out *j = ctl_client_begin(client, p->method);
 		enum err e = put_params(j, r, &why);
@@ -443,7 +454,7 @@ ask_all(const struct command *c, struct ctl_client *client,
 		pager_put(p, j);
 		e = ctl_client_ask(client, &f, &why);
 		if (e)
-			return fail_local(c->out, e, &why);
+			return command_fail_local(c->out, e, &why);
 		v = take_answer(c, client, p, &s, &f, &more);
 		ctl_frame_fini(&f);
 	}
@@ -522,7 +533,7 @@ command_run(const struct command *c)
 	if (!e)
 		e = ask_for_missing(&r, client, p.method, &why);
 	if (e)
-		v = fail_local(c->out, e, &why);
+		v = command_fail_local(c->out, e, &why);
 	else
 		v = ask_all(c, client, &r, &p);
 	if (v == DONE)
@@ -589,10 +600,10 @@ command_overview(const struct command *c)
 	enum verdict v = DONE;
 
 	if (e)
-		return fail_local(c->out, e, &why);
+		return command_fail_local(c->out, e, &why);
 	e = show_one(c, client, CTL_M_status, &status, &why);
 	if (!e && status.kind == CTL_ERROR) {
-		v = fail_answer(c->out, &status);
+		v = command_fail_answer(c->out, &status);
 	} else if (!e && !c->out->json) {
 		if (total(status.data, "accounts")) {
 			fputc('\n', c->out->to);
@@ -604,7 +615,7 @@ command_overview(const struct command *c)
 		say_hints(c, status.data);
 	}
 	if (e)
-		v = fail_local(c->out, e, &why);
+		v = command_fail_local(c->out, e, &why);
 	else
 		ctl_frame_fini(&status);
 	ctl_client_close(client);

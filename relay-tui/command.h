@@ -9,6 +9,7 @@
 #include "relay-tui/output.h"
 
 struct ctl_client;
+struct ctl_frame;
 
 /* The exit status, as relayctl(8) tells it. */
 enum verdict {
@@ -31,6 +32,12 @@ struct command {
  * {"error":{...}}). */
 enum verdict
 command_fail(const struct output *o, enum verdict v, const struct why *why);
+
+/* The same of an answer that is an error, and of what went wrong here. */
+enum verdict
+command_fail_answer(const struct output *o, const struct ctl_frame *f);
+enum verdict
+command_fail_local(const struct output *o, enum err e, const struct why *why);
 
 /* Connect, ask, print. */
 enum verdict command_run(const struct command *c);

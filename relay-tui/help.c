@@ -7,6 +7,7 @@
 static const struct own_option own_options[] = {
 	{ "json", NULL, N_("answer with one JSON document") },
 	{ "csv", NULL, N_("answer a list as comma-separated values") },
+	{ "chart", NULL, N_("after `usage`: draw the course of each name") },
 	{ "columns", "NAMES", N_("of a list, only these: name,cost") },
 	{ "socket", "PATH", N_("the control socket to ask at") },
 	{ "url", "URL", N_("the relay's address in what `env` prints") },

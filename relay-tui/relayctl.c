@@ -12,6 +12,7 @@
 #include "relay-tui/command.h"
 #include "relay-tui/help.h"
 #include "relay-tui/secret.h"
+#include "relay-tui/spending.h"
 #include "relay-tui/words.h"
 
 #define WORDS_MAX 128
@@ -20,7 +21,7 @@
 struct line {
 	const char *words[WORDS_MAX];
 	int count;
-	bool json, csv, help, version;
+	bool json, csv, chart, help, version;
 	const char *socket, *url, *client, *columns;
 };
 
@@ -33,6 +34,8 @@ take_own(struct line *l, const struct own_option *own, const char *value)
 		l->json = true;
 	else if (!strcmp(own->name, "csv"))
 		l->csv = true;
+	else if (!strcmp(own->name, "chart"))
+		l->chart = true;
 	else if (!strcmp(own->name, "columns"))
 		l->columns = value;
 	else if (!strcmp(own->name, "help"))
@@ -162,15 +165,38 @@ complete(struct command *c, int count, const char *const *words)
 	return DONE;
 }
 
+/* Commands that ask by themselves; false: it is none of these. */
+static bool
+run_asking(const struct command *c, enum verdict *out)
+{
+	static const struct {
+		const char *words;
+		enum verdict (*run)(const struct command *c);
+	} asking[] = {
+		{ "usage heat", spending_heat },
+		{ "usage top", spending_top },
+	};
+
+	for (size_t i = 0; i < sizeof(asking) / sizeof(asking[0]); i++)
+		if (!strcmp(c->match->row->words, asking[i].words)) {
+			*out = asking[i].run(c);
+			return true;
+		}
+	return false;
+}
+
 static enum verdict
 run_local(struct command *c)
 {
+	enum verdict v;
 	const struct ctl_arg *client = ctl_match_arg(c->match, "client");
 	const struct ctl_arg *mode = ctl_match_arg(c->match, "mode");
 	const char *words[CTL_ARGS_MAX];
 	int count = 0;
 	char name[96];
 
+	if (run_asking(c, &v))
+		return v;
 	if (client && mode && !str_eq(mode->value, STR("key"))) {
 		/* "gemini gca" is the settings of that name. */
 		snprintf(name, sizeof(name), "%.*s-%.*s",
@@ -186,6 +212,26 @@ run_local(struct command *c)
 	help_print(c->out, count, words,
 	    ctl_match_arg(c->match, "all") != NULL);
 	return DONE;
+}
+
+/* Some answers are drawn for people and told to programs. */
+static enum verdict
+run_asked(struct command *c, const struct line *l)
+{
+	const struct output *o = c->out;
+	struct why why;
+
+	if (l->chart && c->match->row != ctl_row(CTL_M_usage_show)) {
+		(void)!why_set(&why, ERR_SYNTAX, "chart",
+		    _("only `usage` is drawn as a chart"));
+		return command_fail(o, MISUSED, &why);
+	}
+	if (l->chart)
+		return spending_chart(c);
+	if (c->match->row == ctl_row(CTL_M_cost) && !o->json && !o->csv &&
+	    !o->columns)
+		return spending_cost(c);
+	return command_run(c);
 }
 
 static enum verdict
@@ -215,7 +261,10 @@ run(struct command *c, const struct line *l)
 		return v;
 	}
 	c->match = &m;
-	v = m.row->method ? command_run(c) : run_local(c);
+	/* The same as `tail`, for those who look for it here. */
+	if (!strcmp(m.row->words, "usage tail"))
+		m.row = ctl_row(CTL_M_receipt_tail);
+	v = m.row->method ? run_asked(c, l) : run_local(c);
 	c->match = NULL;
 	return v;
 }

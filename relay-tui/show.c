@@ -287,6 +287,7 @@ show_begin(struct show *s, struct output *o, enum ctl_method method,
 	*s = (struct show){ .out = o, .method = method };
 	buf_init(&s->text, JSON_MAX);
 	json_begin(&s->json, &s->text);
+	usage_table_init(&s->usage);
 	if (o->csv && !columns && method != CTL_M_receipt_tail)
 		return why_set(out_why, ERR_VALUE, "csv",
 		    _("this is no list: say --json"));
@@ -319,16 +320,13 @@ begin_list(struct show *s, const struct json *data)
 	}
 	json_open(&s->json, '{');
 	for (const struct json *m = json_first(data); m; m = json_next(m)) {
-		struct str text;
+		char key[64];
 
-		if (json_as_str(m, &text))
+		if (str_eq(json_key(m), str_of(rows)))
 			continue;
-		/* Our own words: by, since, until. */
-		json_put_key(&s->json,
-		    str_eq(json_key(m), STR("by"))	    ? "by"
-			: str_eq(json_key(m), STR("since")) ? "since"
-							    : "until");
-		json_put_string(&s->json, text);
+		snprintf(key, sizeof(key), "%.*s", STR_ARG(json_key(m)));
+		json_put_key(&s->json, key);
+		json_put_tree(&s->json, m);
 	}
 	json_put_key(&s->json, rows);
 	json_open(&s->json, '[');
@@ -348,74 +346,7 @@ is_usage(enum ctl_method method)
 	return method == CTL_M_usage_show || method == CTL_M_my_usage;
 }
 
-/* --- sums under a table of usage ------------------------------------------- */
-
-static bool
-is_summed(const struct column *c)
-{
-	return c->kind == CELL_NUMBER || c->kind == CELL_COUNT ||
-	    c->kind == CELL_MONEY || c->kind == CELL_CENTS;
-}
-
-static void
-add_sums(struct show *s, const struct json *row)
-{
-	const struct column *c = shown_columns(s);
-	int64_t most = INT64_C(1) << 53;
-
-	for (int i = 0; c[i].title && i < SHOW_SUMS_MAX; i++) {
-		int64_t n = 0;
-
-		if (is_summed(&c[i]) &&
-		    json_may_i64(row, c[i].key, 0, most, &n, NULL) == OK)
-			s->sums[i] += n;
-	}
-}
-
-/* A last row that says "total" where the others say of whom or when. */
-static void
-add_total(struct show *s)
-{
-	static const char *const heads[] = { "at", "label", "name" };
-	const struct column *c = shown_columns(s);
-	struct json *row = NULL;
-	struct json_out j;
-	struct buf text;
-
-	buf_init(&text, 4096);
-	json_begin(&j, &text);
-	json_open(&j, '{');
-	json_say(&j, heads[s->head], str_of(_("total")));
-	for (int i = 0; c[i].title && i < SHOW_SUMS_MAX; i++)
-		if (is_summed(&c[i]))
-			json_say_i64(&j, c[i].key, s->sums[i]);
-	json_close(&j, '}');
-	if (json_end(&j) == OK &&
-	    json_parse(buf_str(&text), 4096, &row, NULL) == OK)
-		table_add_total(&s->table, s->out, row);
-	json_free(row);
-	buf_fini(&text);
-}
-
-static void
-take_usage_row(struct show *s, const struct json *row)
-{
-	s->head = json_at(row, "at") ? 0 : json_at(row, "label") ? 1 : 2;
-	add_sums(s, row);
-}
-
-static void
-print_period(struct output *o, const struct json *data)
-{
-	struct str since = STR(""), until = STR(""), zone = STR("");
-
-	if (json_may_str(data, "since", &since, NULL) ||
-	    json_may_str(data, "until", &until, NULL) ||
-	    json_may_str(data, "zone", &zone, NULL))
-		return;
-	fprintf(o->to, _("%.*s to %.*s, %.*s\n"), STR_ARG(since),
-	    STR_ARG(until), STR_ARG(zone));
-}
+/* --- pages ----------------------------------------------------------------- */
 
 static void
 show_csv_page(struct show *s, const struct json *data)
@@ -454,17 +385,18 @@ show_page(struct show *s, const struct json *data)
 		if (s->out->json)
 			begin_list(s, data);
 		else if (is_usage(s->method))
-			print_period(s->out, data);
+			usage_table_begin(&s->usage, s->out, shown_columns(s),
+			    data, s->is_part);
 	}
 	for (const struct json *r = json_first(rows); r; r = json_next(r)) {
 		if (s->out->json)
 			json_put_tree(&s->json, r);
 		else if (looks[s->method].print_row)
 			looks[s->method].print_row(s->out, r);
+		else if (is_usage(s->method))
+			usage_table_add(&s->usage, s->out, r);
 		else
 			table_add(&s->table, s->out, r);
-		if (is_usage(s->method))
-			take_usage_row(s, r);
 		s->rows++;
 	}
 }
@@ -479,9 +411,10 @@ show_end(struct show *s)
 		if (json_end(&s->json) == OK)
 			fprintf(s->out->to, "%s\n", buf_cstr(&s->text));
 	} else if (looks[s->method].table && !s->out->csv) {
-		if (is_usage(s->method) && s->rows > 1)
-			add_total(s);
-		table_print(&s->table, s->out);
+		if (is_usage(s->method))
+			usage_table_print(&s->usage, s->out);
+		else
+			table_print(&s->table, s->out);
 		if (s->rows == 0)
 			out_lines(s->out, PAINT_PLAIN,
 			    str_of(_(looks[s->method].empty
@@ -490,6 +423,7 @@ show_end(struct show *s)
 	}
 	if (looks[s->method].table)
 		table_fini(&s->table);
+	usage_table_fini(&s->usage);
 	free(s->chosen);
 	buf_fini(&s->text);
 }

@@ -6,8 +6,7 @@
 #include "proto/ctl.h"
 
 #include "relay-tui/table.h"
-
-#define SHOW_SUMS_MAX 32
+#include "relay-tui/usage_table.h"
 
 /* The pages of one answer. */
 struct show {
@@ -18,8 +17,8 @@ struct show {
 	struct json_out json;
 	struct column *chosen; /* those of output.columns; or NULL */
 	size_t rows, pages;
-	int head;		     /* of usage: what a row is called by */
-	int64_t sums[SHOW_SUMS_MAX]; /* of usage, by column */
+	bool is_part; /* of a list: there is more before or behind */
+	struct usage_table usage;
 };
 
 /* ERR_VALUE: rows as CSV, or single columns, are wanted of what has none. */

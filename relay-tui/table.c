@@ -175,6 +175,9 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 	case CELL_TEXT:
 	case CELL_DECIMAL:
 	case CELL_OWNER:
+	case CELL_ISO:
+	case CELL_ISO_DAY:
+	case CELL_ISO_MONTH:
 	case CELL_NUMBER:
 	case CELL_FLAG:
 	case CELL_STATE:
@@ -201,6 +204,38 @@ write_list(const struct json *list, struct buf *out)
 	}
 }
 
+/* Days and months are cut out of a moment; a "total" stays what it is. */
+static void
+write_iso(enum cell kind, struct str s, struct buf *out)
+{
+	size_t len = kind == CELL_ISO_MONTH ? 7
+	    : kind == CELL_ISO_DAY	    ? 10
+					    : 16;
+	struct str time = str_skip(str_first(s, len), 11);
+
+	text_clean(str_first(s, len < 10 ? len : 10), out);
+	if (time.len) {
+		buf_must(out, STR(" "));
+		text_clean(time, out);
+	}
+}
+
+static void
+write_text(const struct column *c, struct str s, struct buf *out)
+{
+	if (c->kind == CELL_ISO || c->kind == CELL_ISO_DAY ||
+	    c->kind == CELL_ISO_MONTH) {
+		write_iso(c->kind, s, out);
+		return;
+	}
+	if (c->kind == CELL_END && s.len)
+		buf_must(out, STR("..."));
+	if (c->kind == CELL_OWNER)
+		owner_write(s, out);
+	else
+		text_clean(s, out);
+}
+
 void
 cell_write(const struct output *o, const struct column *c,
     const struct json *row, struct buf *out)
@@ -213,12 +248,7 @@ cell_write(const struct output *o, const struct column *c,
 	if (!v)
 		return;
 	if (json_as_str(v, &s) == OK) {
-		if (c->kind == CELL_END && s.len)
-			buf_must(out, STR("..."));
-		if (c->kind == CELL_OWNER)
-			owner_write(str_first(s, CELL_MAX - 16), out);
-		else
-			text_clean(str_first(s, CELL_MAX - 16), out);
+		write_text(c, str_first(s, CELL_MAX - 16), out);
 	} else if (json_as_i64(v, &n) == OK) {
 		write_number(o, c->kind, n, out);
 	} else if (json_as_bool(v, &b) == OK) {
@@ -356,7 +386,20 @@ most_amount(const struct table *t)
 	return most;
 }
 
-/* Shares can be told when all amounts are there. */
+static char *
+share_text(int64_t part, int64_t whole)
+{
+	struct buf text;
+	size_t len;
+
+	buf_init(&text, 64);
+	chart_percent(&text, part, whole);
+	(void)buf_cstr(&text);
+	return buf_take(&text, &len);
+}
+
+/* Shares can be told when all amounts are there: of the total, which may be
+ * more than the rows that are shown. */
 static void
 fill_shares(struct table *t)
 {
@@ -364,6 +407,8 @@ fill_shares(struct table *t)
 
 	for (size_t i = 0; i < amounts_count(t); i++)
 		sum += t->amounts[i];
+	if (t->has_total)
+		sum = t->amounts[amounts_count(t)];
 	for (size_t i = 0; i < t->count; i++) {
 		size_t row = i / t->width;
 
@@ -371,8 +416,32 @@ fill_shares(struct table *t)
 		    row >= amounts_count(t) || t->amounts[row] <= 0)
 			continue;
 		free(t->cells[i]);
-		t->cells[i] = xasprintf("%.0f%%",
-		    (double)t->amounts[row] * 100 / (double)sum);
+		t->cells[i] = share_text(t->amounts[row], sum);
+	}
+}
+
+void
+table_rank(struct table *t)
+{
+	size_t row_size = t->width * sizeof(char *);
+	char *row[COLUMNS_MAX];
+
+	/* By inserting: the daemon's order is often right already. */
+	for (size_t i = 1; i < amounts_count(t); i++) {
+		int64_t amount = t->amounts[i];
+		size_t at = i;
+
+		while (at > 0 && t->amounts[at - 1] < amount)
+			at--;
+		if (at == i)
+			continue;
+		memcpy(row, t->cells + i * t->width, row_size);
+		memmove(t->cells + (at + 1) * t->width,
+		    t->cells + at * t->width, (i - at) * row_size);
+		memmove(t->amounts + at + 1, t->amounts + at,
+		    (i - at) * sizeof(*t->amounts));
+		memcpy(t->cells + at * t->width, row, row_size);
+		t->amounts[at] = amount;
 	}
 }
 
@@ -584,11 +653,27 @@ print_heads(const struct table *t, struct output *o,
 	fputc('\n', o->to);
 }
 
+/* The last column in which this row has something, so that no line ends in
+ * blanks. */
+static unsigned
+last_said(const struct table *t, const int widths[COLUMNS_MAX], size_t row)
+{
+	unsigned last = 0;
+
+	for (unsigned c = 0; c < t->width; c++)
+		if (widths[c] &&
+		    (t->cells[row * t->width + c][0] ||
+			(t->columns[c].kind == CELL_BAR &&
+			    t->amounts[row] > 0 && row < amounts_count(t))))
+			last = c;
+	return last;
+}
+
 static void
 print_row(const struct table *t, struct output *o,
     const int widths[COLUMNS_MAX], size_t row)
 {
-	unsigned last = last_column(t, widths);
+	unsigned last = last_said(t, widths, row);
 	bool total = row == amounts_count(t);
 
 	for (unsigned i = 0; i < t->width; i++) {
@@ -596,7 +681,7 @@ print_row(const struct table *t, struct output *o,
 		struct str text = str_of(t->cells[row * t->width + i]);
 		struct buf bar;
 
-		if (!widths[i])
+		if (!widths[i] || i > last)
 			continue;
 		buf_init(&bar, CELL_MAX);
 		if (c->kind == CELL_BAR && !total) {

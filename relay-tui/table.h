@@ -10,23 +10,26 @@
 enum cell {
 	CELL_TEXT,
 	CELL_NUMBER,
-	CELL_FLAG,    /* yes, or nothing */
-	CELL_BYTES,   /* 12.3M */
-	CELL_US,      /* a span: 850ms, 12.3s */
-	CELL_MS,      /* a long span: 3d 4h */
-	CELL_MOMENT,  /* wall ms: 2026-11-20 13:09 */
-	CELL_AGO,     /* wall ms: 3m ago */
-	CELL_MONEY,   /* micro-dollars: $1.25, $0.0012 */
-	CELL_CENTS,   /* micro-dollars: $1.25, <$0.01 */
-	CELL_EXACT,   /* micro-dollars: $0.001234 */
-	CELL_DECIMAL, /* digits as text, their points below each other */
-	CELL_COUNT,   /* 34.1M; nothing for 0 */
-	CELL_SHARE,   /* of the sum of the column: 62% */
-	CELL_BAR,     /* a bar, as wide as there is room */
-	CELL_STATE,   /* text, painted by what it says */
-	CELL_OWNER,   /* "uid:1000": alice */
-	CELL_UID,     /* a number: alice */
-	CELL_END,     /* the last characters of a secret: ...abcd */
+	CELL_FLAG,	/* yes, or nothing */
+	CELL_BYTES,	/* 12.3M */
+	CELL_US,	/* a span: 850ms, 12.3s */
+	CELL_MS,	/* a long span: 3d 4h */
+	CELL_MOMENT,	/* wall ms: 2026-11-20 13:09 */
+	CELL_ISO,	/* 2026-11-20T13:00+01:00 as text: 2026-11-20 13:00 */
+	CELL_ISO_DAY,	/* of it 2026-11-20 */
+	CELL_ISO_MONTH, /* of it 2026-11 */
+	CELL_AGO,	/* wall ms: 3m ago */
+	CELL_MONEY,	/* micro-dollars: $1.25, $0.0012 */
+	CELL_CENTS,	/* micro-dollars: $1.25, <$0.01 */
+	CELL_EXACT,	/* micro-dollars: $0.001234 */
+	CELL_DECIMAL,	/* digits as text, their points below each other */
+	CELL_COUNT,	/* 34.1M; nothing for 0 */
+	CELL_SHARE,	/* of the sum of the column: 62% */
+	CELL_BAR,	/* a bar, as wide as there is room */
+	CELL_STATE,	/* text, painted by what it says */
+	CELL_OWNER,	/* "uid:1000": alice */
+	CELL_UID,	/* a number: alice */
+	CELL_END,	/* the last characters of a secret: ...abcd */
 };
 
 /* What becomes of a column when the terminal is narrow: FIT_DROP goes first
@@ -71,6 +74,8 @@ table_add_all(struct table *t, const struct output *o, const struct json *rows);
 /* A last row that is the sum of the others: no bar, no share. */
 void table_add_total(struct table *t, const struct output *o,
     const struct json *row);
+/* The rows with the largest amounts first; the others keep their order. */
+void table_rank(struct table *t);
 size_t table_rows(const struct table *t);
 /* Heads and rows; columns in which no row says anything are left out, and those
  * for which there is no room are named below. */

@@ -21,8 +21,8 @@ const struct column cost_columns[] = {
 	{ N_("SINCE"), "since_at", CELL_MOMENT, false },
 	{ N_("REQUESTS"), "requests", CELL_NUMBER, false },
 	{ N_("UNPRICED"), "unpriced", CELL_NUMBER, false },
-	{ N_("COST"), "cost_micro", CELL_MONEY, false },
-	{ N_("RATED"), "rated_micro", CELL_MONEY, false },
+	{ N_("COST"), "cost_micro", CELL_CENTS, false },
+	{ N_("RATED"), "rated_micro", CELL_CENTS, false },
 	{ .title = NULL },
 };
 

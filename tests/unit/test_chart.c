@@ -72,15 +72,15 @@ a_sparkline_shows_nothing_only_where_nothing_is(void **state)
 }
 
 static void
-neighbours_are_added_up_until_they_fit(void **state)
+neighbours_are_added_up(void **state)
 {
 	int64_t values[] = { 1, 2, 3, 4, 5, 6, 7 };
 	size_t count = 7;
 
 	(void)state;
-	assert_int_equal(chart_merge(values, &count, 7), 1);
+	chart_merge(values, &count, 1);
 	assert_int_equal(count, 7);
-	assert_int_equal(chart_merge(values, &count, 3), 3);
+	chart_merge(values, &count, 3);
 	assert_int_equal(count, 3);
 	assert_int_equal(values[0], 6);
 	assert_int_equal(values[1], 15);
@@ -151,6 +151,27 @@ a_count_takes_five_columns_at_most(void **state)
 
 		buf_init(&b, 64);
 		chart_count(&b, cases[i].n);
+		assert_string_equal(buf_cstr(&b), cases[i].want);
+		buf_fini(&b);
+	}
+}
+
+static void
+a_share_is_never_said_to_be_nothing(void **state)
+{
+	static const struct {
+		int64_t part, whole;
+		const char *want;
+	} cases[] = { { 0, 10, "" }, { 1, 0, "" }, { 1, 1000, "<1%" },
+		{ 1, 201, "<1%" }, { 1, 100, "1%" }, { 2, 3, "67%" },
+		{ 3, 3, "100%" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf b;
+
+		buf_init(&b, 64);
+		chart_percent(&b, cases[i].part, cases[i].whole);
 		assert_string_equal(buf_cstr(&b), cases[i].want);
 		buf_fini(&b);
 	}
@@ -261,10 +282,11 @@ main(void)
 		cmocka_unit_test(a_bar_is_as_long_as_its_share),
 		cmocka_unit_test(
 		    a_sparkline_shows_nothing_only_where_nothing_is),
-		cmocka_unit_test(neighbours_are_added_up_until_they_fit),
+		cmocka_unit_test(neighbours_are_added_up),
 		cmocka_unit_test(an_axis_ends_at_a_number_people_say),
 		cmocka_unit_test(texts_stand_at_the_ends),
 		cmocka_unit_test(a_count_takes_five_columns_at_most),
+		cmocka_unit_test(a_share_is_never_said_to_be_nothing),
 		cmocka_unit_test(
 		    a_heat_map_is_shaded_and_says_what_the_shades_mean),
 		cmocka_unit_test(

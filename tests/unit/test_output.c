@@ -202,8 +202,7 @@ a_table_lines_up(void **state)
 	    "KEY      LIST\n"
 	    "\xe6\xbc\xa2\xe5\xad\x97                     ready      7  1.5K"
 	    "  850us  1m ago  ...abcd  a, b\n"
-	    "a rather long name [31m  held    1234    12   1.2s          "
-	    "         \n");
+	    "a rather long name [31m  held    1234    12   1.2s\n");
 }
 
 static void
