@@ -311,6 +311,12 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	}
 	if (!e)
 		e = store_record(s, t, &old, &r);
+	if (!e && s->signed_in) {
+		/* What became of a renewal no longer matters. */
+		e = txn_del(t, TABLE_renewal, r.name);
+		if (e == ERR_UNKNOWN)
+			e = OK;
+	}
 	if (!e)
 		e = audit_write(t, s->who.method ? &s->who : NULL, "account",
 		    r.name, &account_kind, old.rev ? &old : NULL, &r, out_why);

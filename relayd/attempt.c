@@ -266,12 +266,16 @@ send_shaped(struct relay *r)
 	return send_request(r, &ask);
 }
 
-static enum relay_state
-open_account(struct relay *r)
+enum relay_state
+attempt_account(struct relay *r)
 {
 	struct account *a = r->account;
 	struct ask ask = ask_of(r);
+	enum err e;
 
+	if (!r->renewed && renew_is_needed(r->d->renewals, a))
+		return attempt_renew(r);
+	r->token_at = a->rec.renewed_at;
 	r->account_ppm = charge_rate(a->rec.rate);
 	snprintf(r->account_name, sizeof(r->account_name), "%.*s",
 	    STR_ARG(a->rec.name));
@@ -279,8 +283,15 @@ open_account(struct relay *r)
 		r->hides_usage = false;
 		return shape_begin(r, a, &ask) ? send_shaped(r) : R_SHAPING;
 	}
+	e = attempt_preface(r);
+	if (e && e != ERR_UNKNOWN) {
+		relay_fault(r, FAULT_TOO_BIG, "the request body is too large");
+		return do_refuse(r);
+	}
 	r->hides_usage = buf_len(&r->spliced) && a->rec.usage_inject;
-	if (r->hides_usage)
+	if (!e)
+		r->up_body = buf_str(&r->prefaced);
+	else if (r->hides_usage)
 		r->up_body = buf_str(&r->spliced);
 	else if (knows_encoding(r, &ask.encoding))
 		r->up_body = buf_str(&r->c->body);
@@ -308,7 +319,7 @@ attempt_open(struct relay *r)
 		return nobody(r, &choice);
 	r->account = choice.account;
 	r->same_tries = 0;
-	return open_account(r);
+	return attempt_account(r);
 }
 
 /* --- ending -------------------------------------------------------------------------------- */
@@ -469,21 +480,29 @@ give_up(struct relay *r, unsigned status, const char *error)
 	return do_refuse(r);
 }
 
+bool
+attempt_may_repeat(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+
+	return r->tries < s->attempts_max &&
+	    r->body.len <= s->replay_max_bytes &&
+	    loop_ms(r->d->loop) - r->tries_began_ms <= s->attempts_time_ms &&
+	    budget_left(r);
+}
+
 /* Who may be asked after this failure: the same account again (it is returned
  * then), another one, or nobody (NULL). */
 static struct account *
 who_next(struct relay *r)
 {
-	const struct settings *s = &r->d->settings;
 	struct sched_choice choice;
 	struct sched_ask ask = r->ask;
 
 	/* It is the request that was refused, not the account's try at it. */
 	if (r->verdict->next == NEXT_RETURN)
 		return NULL;
-	if (r->tries >= s->attempts_max || r->body.len > s->replay_max_bytes ||
-	    loop_ms(r->d->loop) - r->tries_began_ms > s->attempts_time_ms ||
-	    !budget_left(r))
+	if (!attempt_may_repeat(r))
 		return NULL;
 	if (r->verdict->next == NEXT_SAME)
 		return r->same_tries < SAME_MAX ? r->account : NULL;
@@ -512,7 +531,24 @@ next_try(struct relay *r, unsigned status, const char *error)
 	r->account = next;
 	r->same_tries = 0;
 	r->up_fresh = false;
-	return open_account(r);
+	return attempt_account(r);
+}
+
+void
+attempt_forget_answer(struct relay *r)
+{
+	buf_clear(&r->held);
+	sse_fini(&r->sse);
+	sse_init(&r->sse);
+	decoder_free(r->undo);
+	r->undo = NULL;
+	reshape_free(r->reshape);
+	r->reshape = NULL;
+	r->shown_type = NULL;
+	r->watch = (struct watch){ .began = false };
+	r->saw_event = r->is_sse = r->lost_track = false;
+	r->is_coded = CODING_IDENTITY;
+	r->whole = 0;
 }
 
 enum relay_state
@@ -526,18 +562,7 @@ attempt_failed(struct relay *r, unsigned status, struct str body,
 	log_note(LOG_WARN, "attempt",
 	    "%s: account %s failed: %s (status %u, rule %s)", r->id_text,
 	    r->account_name, error, status, r->verdict->name);
-	buf_clear(&r->held);
-	sse_fini(&r->sse);
-	sse_init(&r->sse);
-	decoder_free(r->undo);
-	r->undo = NULL;
-	reshape_free(r->reshape);
-	r->reshape = NULL;
-	r->shown_type = NULL;
-	r->watch = (struct watch){ .began = false };
-	r->saw_event = r->is_sse = r->lost_track = false;
-	r->is_coded = CODING_IDENTITY;
-	r->whole = 0;
+	attempt_forget_answer(r);
 	return next_try(r, status, error);
 }
 
@@ -557,7 +582,7 @@ do_retry(struct relay *r)
 	if (f == UP_STALE && !r->up_fresh && !r->account->deleted) {
 		/* Not the account's fault: once more, on a new connection. */
 		r->up_fresh = true;
-		return open_account(r);
+		return attempt_account(r);
 	}
 	r->told_ms = 0;
 	return attempt_failed(r, 0, STR(""), error);
@@ -607,7 +632,11 @@ do_waited(struct relay *r)
 enum relay_state
 do_again(struct relay *r)
 {
-	return is_still_there(r) ? open_account(r) : attempt_open(r);
+	enum relay_state next;
+
+	if (attempt_renewed(r, &next))
+		return next;
+	return is_still_there(r) ? attempt_account(r) : attempt_open(r);
 }
 
 /* A large body is shaped. */
@@ -634,6 +663,9 @@ do_judge(struct relay *r)
 	const struct http1_head *h = &r->up.answer;
 
 	r->heard_ms = loop_ms(r->d->loop);
+	if (r->account->provider->read_limits)
+		r->account->provider->read_limits(h, clock_wall_ms(),
+		    &r->account->windows);
 	if (h->status >= 200 && h->status < 300) {
 		open_gates(r);
 		r->head_us = clock_us() - r->began_us;
@@ -728,6 +760,12 @@ weigh(struct relay *r, struct str body)
 	char error[ERROR_TEXT_MAX];
 
 	error_text(r, status, body, error);
+	if (attempt_token_is_old(r, status) && attempt_may_repeat(r)) {
+		budget_of(r)->again[0]++;
+		attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);
+		attempt_forget_answer(r);
+		return attempt_renew(r);
+	}
 	r->verdict = v;
 	if (!r->head_sent &&
 	    (v->next == NEXT_RETURN || (v->show && !who_next(r)))) {

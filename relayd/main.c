@@ -36,6 +36,7 @@
 #include "relayd/sandbox.h"
 #include "relayd/scrape.h"
 #include "relayd/sdnotify.h"
+#include "relayd/signin.h"
 #include "relayd/tally.h"
 #include "relayd/upstream.h"
 #include "relayd/vitals.h"
@@ -438,6 +439,7 @@ bear(struct process *p, struct why *out_why)
 	figures_new(d, &d->figures);
 	relays_new(d, &d->relays);
 	renewals_new(d, NULL, &d->renewals);
+	signins_new(d, &d->signins);
 	e = control_new(d, &d->control, out_why);
 	if (e)
 		return e;
@@ -465,6 +467,7 @@ bury(struct process *p)
 		conn_kill(c);
 	}
 	control_free(d->control);
+	signins_stop(d->signins);
 	renewals_stop(d->renewals);
 	upstreams_free(d->upstreams);
 	notices_stop(d->notices);
@@ -474,6 +477,7 @@ bury(struct process *p)
 	store_close(d->store);
 	lookout_free(d->lookout);
 	notices_free(d->notices);
+	signins_free(d->signins);
 	renewals_free(d->renewals);
 	figures_free(d->figures);
 	ledger_free(d->ledger);

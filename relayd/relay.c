@@ -93,7 +93,7 @@ relay_wait_until(struct relay *r, int64_t at_ms)
 void
 relay_charge(struct relay *r)
 {
-	size_t now = r->decoded.size + r->spliced.size + r->own_body.size +
+	size_t now = r->decoded.size + r->spliced.size + r->prefaced.size + r->own_body.size +
 	    r->shaped.size + (r->shape ? r->shape->owned.size : 0);
 
 	r->d->counters.body_bytes_now += now;
@@ -120,6 +120,7 @@ relay_free(void *it)
 	buf_fini(&r->own_body);
 	buf_fini(&r->shaped);
 	buf_fini(&r->reshaped);
+	buf_fini(&r->prefaced);
 	buf_fini(&r->fault_text);
 	buf_wipe(&r->up_head);
 	buf_fini(&r->attempts);
@@ -141,6 +142,7 @@ relay_end(struct relay *r)
 	if (r->up_open)
 		attempt_end(r, ATTEMPT_GONE, 0, "");
 	answer_forget_seal(r);
+	attempt_forget_renewal(r);
 	holder_forget(r);
 	shape_forget(r);
 	relay_unreserve(r);
@@ -221,6 +223,7 @@ relay_new(struct relays *all, struct conn *c)
 	buf_init(&r->own_body, d->conf->max_body);
 	buf_init(&r->shaped, d->conf->max_body);
 	buf_init(&r->reshaped, SSE_EVENT_MAX + 1024 * 1024);
+	buf_init(&r->prefaced, d->conf->max_body + 16384);
 	buf_init(&r->fault_text, 1024);
 	buf_init(&r->up_head, 2 * HTTP1_HEAD_MAX);
 	buf_init(&r->attempts, 4096);
@@ -405,8 +408,7 @@ relay_settle(struct relay *r, enum outcome outcome)
 	if (outcome == OUTCOME_GONE)
 		r->flags |= RECEIPT_DISCONNECTED;
 	if (outcome != OUTCOME_REFUSED && outcome != OUTCOME_FAILED &&
-	    (outcome != OUTCOME_UPSTREAM || r->watch.content) &&
-	    !told)
+	    (outcome != OUTCOME_UPSTREAM || r->watch.content) && !told)
 		estimate(r);
 	relay_receipt(r, &rec);
 	rec.outcome = outcome;

@@ -18,6 +18,7 @@
 
 #include "relayd/conn.h"
 #include "relayd/receipt.h"
+#include "relayd/renew.h"
 #include "relayd/route.h"
 #include "relayd/sched.h"
 #include "relayd/upstream.h"
@@ -100,6 +101,12 @@ struct relay {
 	struct buf attempts; /* encoded, for the receipt */
 	int64_t tries_began_ms;
 	struct verdict const *verdict;
+	struct renew_wait renewing; /* the account's token, in BACKOFF */
+	enum err renew_end;	    /* how that ended */
+	struct why renew_why;
+	bool renewed;	       /* once for a request */
+	uint64_t token_at;     /* of the token that was sent */
+	struct buf prefaced;   /* the body with the operator's preamble */
 	int64_t account_ppm;   /* its rate of costs */
 	char account_name[72]; /* of the last try; accounts may be removed */
 
@@ -228,6 +235,25 @@ enum relay_state attempt_failed(struct relay *r, unsigned status,
     struct str body, const char *error);
 /* The whole answer, in r->held, is a refusal of that status. */
 enum relay_state attempt_refused(struct relay *r, unsigned status);
+
+/* attempt_token.c */
+/* Wait for the account's token to be renewed, then try it again. */
+enum relay_state attempt_renew(struct relay *r);
+/* May this refusal be of an old token, so that the account deserves another
+ * try with a new one? */
+bool attempt_token_is_old(const struct relay *r, unsigned status);
+/* In BACKOFF: the renewal is over, or has taken too long.  False: it is not
+ * what was waited for. */
+bool attempt_renewed(struct relay *r, enum relay_state *out_next);
+void attempt_forget_renewal(struct relay *r);
+/* The body for this account: with its preamble, for clients that are not the
+ * provider's own.  ERR_UNKNOWN: as it is. */
+enum err attempt_preface(struct relay *r) CHECKED;
+/* Try the account of r->account again (attempt.c). */
+enum relay_state attempt_account(struct relay *r);
+/* May the request be sent once more, to whomever? */
+bool attempt_may_repeat(struct relay *r);
+void attempt_forget_answer(struct relay *r);
 
 /* answer.c */
 enum relay_state answer_begin(struct relay *r);

@@ -13,6 +13,7 @@
 #include "relayd/daemon.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
+#include "relayd/notice.h"
 
 #define TOTAL_MS 15000
 #define PAUSE_MS 5000
@@ -180,6 +181,9 @@ end(struct renewal *r)
 	}
 	if (!all->stopped)
 		note_end(r, a);
+	if (a && r->e == ERR_DENIED && account_is_signed_out(&a->rec))
+		notice_raise(all->d->notices, NOTICE_sign_in_needed,
+		    a->rec.name, "%s", r->why.text);
 	tell(r);
 	if (all->stopped) {
 		renewal_free(r);
