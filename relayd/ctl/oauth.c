@@ -198,11 +198,11 @@ find_or_refuse(struct ctl_call *c)
 void
 ctl_oauth_again(struct ctl_call *c)
 {
-	const struct account *a = find_or_refuse(c);
-	struct why why = { .text = "" };
 	struct signin_ask ask = { .uid = c->peer.uid,
 		.again = true,
 		.replaces = ctl_flag(c, "replace") };
+	const struct account *a = find_or_refuse(c);
+	struct why why = { .text = "" };
 	enum err e;
 
 	if (!a)
@@ -238,8 +238,8 @@ signin_or_refuse(struct ctl_call *c)
 void
 ctl_oauth_finish(struct ctl_call *c)
 {
-	struct signin *s = signin_or_refuse(c);
 	const struct audit_who who = ctl_who(c);
+	struct signin *s = signin_or_refuse(c);
 	struct why why = { .text = "" };
 	enum err e;
 
@@ -254,8 +254,8 @@ ctl_oauth_finish(struct ctl_call *c)
 void
 ctl_oauth_poll(struct ctl_call *c)
 {
-	struct signin *s = signin_or_refuse(c);
 	const struct audit_who who = ctl_who(c);
+	struct signin *s = signin_or_refuse(c);
 	struct why why = { .text = "" };
 	enum err e;
 

@@ -271,7 +271,8 @@ needs_json(enum route route)
 {
 	return str_eq(rows[route].method, STR("POST")) &&
 	    route != ROUTE_TOKEN_CLAUDE && route != ROUTE_TOKEN_CODEX &&
-	    route != ROUTE_TOKEN_GOOGLE;
+	    route != ROUTE_TOKEN_GOOGLE && route != ROUTE_DEVICE &&
+	    route != ROUTE_TOKEN_DEVICE;
 }
 
 void

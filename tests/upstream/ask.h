@@ -31,8 +31,11 @@ struct tokens {
 	int64_t in, out, cache_read, cache_5m, cache_1h, reasoning;
 };
 
+struct grants;
+
 struct ask {
 	const struct request *req;
+	struct grants *grants; /* NULL: no book is kept */
 	const struct script *script;
 	enum route route;
 	enum dialect dialect;

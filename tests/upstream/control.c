@@ -73,6 +73,13 @@ forget(struct server *s, struct answer *out)
 	buf_must(&out->body, STR("{}"));
 }
 
+static void
+tell_count(unsigned n, struct answer *out)
+{
+	answer_header(out, "content-type: application/json");
+	buf_mustf(&out->body, "{\"count\":%u}", n);
+}
+
 /* GET log?since=N&wait=MS&until=TEXT: with `wait`, answer only when a line
  * after N holds TEXT, or when the time is over. */
 static bool
@@ -111,6 +118,15 @@ control_answer(struct conn *c, struct answer *out)
 		tell_stats(c->server, out);
 	else if (post && str_eq(what, STR("script")))
 		set_script(c, out);
+	else if (post && str_eq(what, STR("revoke")))
+		tell_count(grants_revoke(&c->server->grants,
+			       http_query(&c->req, STR("what"))),
+		    out);
+	else if (post && str_eq(what, STR("approve")))
+		tell_count(grants_approve(&c->server->grants,
+			       http_query(&c->req, STR("user_code")),
+			       http_query(&c->req, STR("deny")).at != NULL),
+		    out);
 	else if (post && str_eq(what, STR("reset")))
 		forget(c->server, out);
 	else

@@ -110,6 +110,9 @@ key_is_right(const struct conn *c)
 {
 	const char *key = c->server->options->require_key;
 
+	if (c->server->options->oauth &&
+	    !grants_allow(&c->server->grants, request_credential(&c->req)))
+		return false;
 	return !key || str_eq(request_credential(&c->req), str_of(key));
 }
 
@@ -146,6 +149,8 @@ wire_for(struct conn *c, const struct script *s, struct str body,
 	struct wire *w = wire_without_answer(s);
 	struct answer a;
 
+	if (c->server->options->oauth)
+		q.grants = &c->server->grants;
 	q.route = route_of(&c->req, &q.dialect);
 	*out_route = route_name(q.route);
 	*out_status = 0;

@@ -20,6 +20,10 @@
  *	GET /_practice/stats	counts, by path and by request id
  *	POST /_practice/reset	forget rules, log, counts and `once` ids
  *
+ *	POST /_practice/revoke?what=access|refresh
+ *	POST /_practice/approve?user_code=CODE[&deny=1]
+ *				with --oauth (grants.h)
+ *
  * It shares no wire code with relayd: it is the witness. */
 #include <getopt.h>
 #include <stdio.h>
@@ -35,6 +39,7 @@ enum option_code {
 	OPTION_LOG,
 	OPTION_BODIES,
 	OPTION_FAST,
+	OPTION_OAUTH,
 	OPTION_SCRIPT,
 	OPTION_REQUIRE_KEY,
 	OPTION_HELP
@@ -46,6 +51,7 @@ static const struct option options[] = {
 	{ "log", required_argument, NULL, OPTION_LOG },
 	{ "bodies", required_argument, NULL, OPTION_BODIES },
 	{ "fast", no_argument, NULL, OPTION_FAST },
+	{ "oauth", no_argument, NULL, OPTION_OAUTH },
 	{ "script", required_argument, NULL, OPTION_SCRIPT },
 	{ "require-key", required_argument, NULL, OPTION_REQUIRE_KEY },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -69,6 +75,10 @@ help(void)
 	       "its end\n"
 	       "  --bodies DIR         keep request bodies as DIR/SEQ.body\n"
 	       "  --require-key KEY    answer 401 to any other credential\n"
+	       "  --oauth              keep a book of codes and tokens: "
+	       "refresh tokens rotate,\n"
+	       "                       and only the newest access token is "
+	       "taken\n"
 	       "  --script KEYS        keys for every request\n"
 	       "  --fast               no log, ready-made answers "
 	       "(benchmarks)\n"
@@ -120,6 +130,9 @@ read_options(int argc, char **argv, struct options *out)
 			break;
 		case OPTION_FAST:
 			out->fast = true;
+			break;
+		case OPTION_OAUTH:
+			out->oauth = true;
 			break;
 		case OPTION_SCRIPT:
 			out->script = optarg;

@@ -281,6 +281,7 @@ server_close(struct server *s)
 	timers_fini(&s->timers);
 	log_close(&s->log);
 	rules_fini(&s->rules);
+	grants_fini(&s->grants);
 	tally_fini(&s->paths);
 	tally_fini(&s->ids);
 	tally_fini(&s->once);

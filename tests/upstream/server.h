@@ -8,6 +8,7 @@
 
 #include "tests/upstream/answer.h"
 #include "tests/upstream/ask.h"
+#include "tests/upstream/grants.h"
 #include "tests/upstream/http.h"
 #include "tests/upstream/log.h"
 #include "tests/upstream/rules.h"
@@ -20,7 +21,7 @@ struct options {
 	const char *listen[MAX_LISTENERS];
 	size_t listeners;
 	const char *port_file, *log, *bodies, *require_key, *script;
-	bool fast;
+	bool fast, oauth;
 };
 
 /* What epoll points at. */
@@ -76,6 +77,7 @@ struct server {
 	struct conn_list conns, watchers, dead;
 	struct log log;
 	struct rules rules;
+	struct grants grants; /* --oauth */
 	struct tally paths, ids, once;
 	uint64_t last_conn, last_seq, open, executing, answered;
 	/* --fast: a wire per route, whole and streamed. */

@@ -2,9 +2,12 @@
 /* sundry.c - the small calls around the big ones: lists of models, token
  * end points, the start-up calls of Code Assist. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "tests/upstream/ask.h"
+#include "tests/upstream/grants.h"
 #include "tests/upstream/json.h"
+#include "tests/upstream/rules.h"
 
 static void
 answer_json(struct answer *a, struct str json)
@@ -51,22 +54,40 @@ models_list(const struct ask *q, struct answer *a)
 		"\"created\":1767225600,\"owned_by\":\"practice\"}]}"));
 }
 
-/* Each refresh gives new tokens, so that a test sees which one is used. */
+/* Without a book each refresh gives new tokens all the same, so that a test sees
+ * which one is used.  False: the answer is a refusal. */
+static bool
+grant(const struct ask *q, struct answer *a, const char *prefix,
+    struct granted *out, char room[2][64])
+{
+	if (q->grants)
+		return grants_token(q, a, out);
+	snprintf(room[0], 64, "%s%" PRIu64, prefix, q->seq);
+	snprintf(room[1], 64, "practice-refresh-%" PRIu64, q->seq);
+	*out = (struct granted){ .access = room[0],
+		.refresh = room[1],
+		.login = "practice",
+		.scope = "user:inference user:profile",
+		.life_s = script_num(q->script->life_s, 28800) };
+	return true;
+}
+
 void
 token_claude(const struct ask *q, struct answer *a)
 {
+	struct granted g;
+	char room[2][64];
+
+	if (!grant(q, a, "sk-ant-oat01-practice-", &g, room))
+		return;
 	answer_header(a, "content-type: application/json");
 	buf_mustf(&a->body,
-	    "{\"token_type\":\"Bearer\",\"access_token\":"
-	    "\"sk-ant-oat01-practice-%" PRIu64
-	    "\",\"expires_in\":28800,\"refresh_token\":"
-	    "\"sk-ant-ort01-practice-%" PRIu64
-	    "\",\"scope\":\"user:inference user:profile\",\"organization\":"
-	    "{\"uuid\":\"00000000-0000-4000-8000-000000000001\",\"name\":"
-	    "\"Practice\"},\"account\":{\"uuid\":"
-	    "\"00000000-0000-4000-8000-000000000002\",\"email_address\":"
-	    "\"practice@example.org\"}}",
-	    q->seq, q->seq);
+	    "{\"token_type\":\"Bearer\",\"access_token\":\"%s\","
+	    "\"expires_in\":%" PRId64 ",\"refresh_token\":\"%s\",\"scope\":"
+	    "\"%s\",\"organization\":{\"uuid\":\"00000000-0000-4000-8000-"
+	    "000000000001\",\"name\":\"Practice\"},\"account\":{\"uuid\":"
+	    "\"subject-of-%s\",\"email_address\":\"%s@example.org\"}}",
+	    g.access, g.life_s, g.refresh, g.scope, g.login, g.login);
 }
 
 /* The id_token's payload: {"sub":"practice","email":"practice@example.org",
@@ -75,45 +96,71 @@ token_claude(const struct ask *q, struct answer *a)
 void
 token_openai(const struct ask *q, struct answer *a)
 {
+	struct granted g;
+	char room[2][64];
+
+	if (!grant(q, a, "practice-access-", &g, room))
+		return;
 	answer_header(a, "content-type: application/json");
 	buf_mustf(&a->body,
-	    "{\"token_type\":\"Bearer\",\"access_token\":"
-	    "\"practice-access-%" PRIu64
-	    "\",\"expires_in\":864000,\"refresh_token\":"
-	    "\"practice-refresh-%" PRIu64
-	    "\",\"id_token\":\"eyJhbGciOiJub25lIn0."
+	    "{\"token_type\":\"Bearer\",\"access_token\":\"%s\","
+	    "\"expires_in\":%" PRId64 ",\"refresh_token\":\"%s\","
+	    "\"id_token\":\"eyJhbGciOiJub25lIn0."
 	    "eyJzdWIiOiJwcmFjdGljZSIsImVtYWlsIjoicHJhY3RpY2VAZXhhbXBsZS5vcmci"
 	    "LCJodHRwczovL2FwaS5vcGVuYWkuY29tL2F1dGgiOnsiY2hhdGdwdF9hY2NvdW50"
 	    "X2lkIjoiYWNjdC1wcmFjdGljZSIsImNoYXRncHRfcGxhbl90eXBlIjoicGx1cyJ9"
 	    "fQ.cHJhY3RpY2U\"}",
-	    q->seq, q->seq);
+	    g.access, g.life_s, g.refresh);
 }
 
 void
 token_google(const struct ask *q, struct answer *a)
 {
+	struct granted g;
+	char room[2][64];
+
+	if (!grant(q, a, "ya29.practice-", &g, room))
+		return;
 	answer_header(a, "content-type: application/json");
 	buf_mustf(&a->body,
-	    "{\"token_type\":\"Bearer\",\"access_token\":"
-	    "\"ya29.practice-%" PRIu64
-	    "\",\"expires_in\":3599,\"refresh_token\":\"1//practice-%" PRIu64
-	    "\",\"scope\":\"https://www.googleapis.com/auth/cloud-platform\"}",
-	    q->seq, q->seq);
+	    "{\"token_type\":\"Bearer\",\"access_token\":\"%s\","
+	    "\"expires_in\":%" PRId64 ",\"refresh_token\":\"%s\","
+	    "\"scope\":\"https://www.googleapis.com/auth/cloud-platform\"}",
+	    g.access, g.life_s, g.refresh);
+}
+
+void
+token_workos(const struct ask *q, struct answer *a)
+{
+	struct granted g;
+	char room[2][64];
+
+	if (!grant(q, a, "practice-access-", &g, room))
+		return;
+	answer_header(a, "content-type: application/json");
+	buf_mustf(&a->body,
+	    "{\"access_token\":\"%s\",\"expires_in\":%" PRId64
+	    ",\"refresh_token\":\"%s\",\"user\":{\"id\":\"subject-of-%s\","
+	    "\"email\":\"%s@example.org\"}}",
+	    g.access, g.life_s, g.refresh, g.login, g.login);
 }
 
 void
 claude_profile(const struct ask *q, struct answer *a)
 {
-	(void)q;
-	answer_json(a,
-	    STR("{\"account\":{\"uuid\":\"00000000-0000-4000-8000-"
-		"000000000002\",\"email\":\"practice@example.org\","
-		"\"full_name\":\"Practice\",\"display_name\":\"Practice\","
-		"\"has_claude_max\":true,\"has_claude_pro\":false},"
-		"\"organization\":{\"uuid\":\"00000000-0000-4000-8000-"
-		"000000000001\",\"name\":\"Practice\",\"billing_type\":"
-		"\"practice\",\"rate_limit_tier\":\"practice\","
-		"\"organization_type\":\"claude_max\"}}"));
+	const char *login = grants_login(q->grants, request_credential(q->req));
+
+	answer_header(a, "content-type: application/json");
+	buf_mustf(&a->body,
+	    "{\"account\":{\"uuid\":\"subject-of-%s\",\"email\":"
+	    "\"%s@example.org\",\"full_name\":\"Practice\","
+	    "\"display_name\":\"Practice\",\"has_claude_max\":true,"
+	    "\"has_claude_pro\":false},\"organization\":{\"uuid\":"
+	    "\"00000000-0000-4000-8000-000000000001\",\"name\":"
+	    "\"Practice\",\"billing_type\":\"practice\","
+	    "\"rate_limit_tier\":\"practice\",\"organization_type\":"
+	    "\"claude_max\"}}",
+	    login, login);
 }
 
 void

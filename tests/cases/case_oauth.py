@@ -1,0 +1,515 @@
+# SPDX-License-Identifier: MIT
+"""case_oauth.py - accounts that somebody signs in to: how that goes, what goes
+wrong, and that no token is lost whenever relayd dies."""
+import json
+import socket
+import threading
+import unittest
+from urllib.parse import parse_qs, urlsplit
+
+from house import Refused, Relay, Upstream, program, until
+from practice import Answer, request_bytes
+from speech import ANTHROPIC, ask
+
+NATIVE = ("user-agent", "claude-cli/2.1.220 (external, cli)")
+LONG = "life=28800"
+
+
+class House(unittest.TestCase):
+    """A relayd, and an upstream that keeps a book of tokens."""
+    conf = {"oauth_accounts": "yes"}
+
+    def setUp(self):
+        self.up = Upstream(program("practice-upstream"), "--oauth")
+        self.addCleanup(self.up.stop)
+        self.origin = f"http://127.0.0.1:{self.up.ports[0]}"
+        self.relay = Relay(self.conf)
+        self.addCleanup(self.close)
+        self.relay.key = self.relay.new_key("case")
+        self.relay.set(retry_budget_floor=1000)
+
+    def close(self):
+        """No secret was ever told: not in the log, not over the socket."""
+        self.relay.close()
+        said = self.relay.all_log.encode() + self.relay.seen
+        for secret in (b"sk-ant-oat01", b"sk-ant-ort01", b"practice-code-"):
+            self.assertNotIn(secret, said)
+
+    # --- the provider's side
+
+    def post(self, target, body=None):
+        with self.up.connect() as s:
+            s.sendall(request_bytes("POST", target, body))
+            return Answer(s).json()
+
+    def revoke(self, what):
+        return self.post("/_practice/revoke?what=" + what)["count"]
+
+    def say_yes(self, url, login="practice"):
+        """What a person does in the browser; what the page shows them."""
+        self.up.script([{"path": "/oauth/authorize",
+                         "do": "login=" + login}])
+        parts = urlsplit(url)
+        page = self.up.get(f"{parts.path}?{parts.query}")
+        self.assertEqual(page.status, 200, page.body)
+        self.up.script([])
+        return page.json()
+
+    def asked(self, route):
+        return [l for l in self.up.log() if l.get("route") == route]
+
+    # --- ours
+
+    def fields(self, **more):
+        return {"url": self.origin, "auth_url": self.origin,
+                "allow_private": "yes", **more}
+
+    def begin(self, name="c", kind="claude-oauth", **more):
+        return self.relay.call("oauth.begin", kind=kind, name=name,
+                               fields=self.fields(**more))
+
+    def sign_in(self, name="c", login="practice", life=LONG, **more):
+        open_ = self.begin(name, **more)
+        page = self.say_yes(open_["url"], login)
+        self.up.script([{"path": "*/oauth/token", "do": life}])
+        who = self.relay.call("oauth.finish", id=open_["id"],
+                              answer=page["paste"])
+        self.up.script([])
+        return who
+
+    def account(self, name="c"):
+        return self.relay.call("account.show", name=name)
+
+    def message(self, **more):
+        return ask(self.relay, ANTHROPIC, stream=False, headers=[NATIVE],
+                   **more)
+
+    def works(self):
+        a = self.message()
+        self.assertEqual(a.status, 200, a.body)
+        return a
+
+    def refused(self, code, method, **params):
+        with self.assertRaises(Refused) as said:
+            self.relay.call(method, **params)
+        self.assertEqual(said.exception.code, code, said.exception)
+        return str(said.exception)
+
+
+class SignIn(House):
+    def test_from_the_address_to_an_answer(self):
+        open_ = self.begin()
+        self.assertIn("Anthropic's terms", open_["notice"])
+        query = parse_qs(urlsplit(open_["url"]).query)
+        self.assertEqual(query["code_challenge_method"], ["S256"])
+        self.assertEqual(query["code"], ["true"])
+        page = self.say_yes(open_["url"])
+        who = self.relay.call("oauth.finish", id=open_["id"],
+                              answer=page["callback"])
+        self.assertEqual(who["email"], "practice@example.org")
+        self.assertEqual(who["plan"], "claude_max")
+        self.assertIn("user:inference", who["scopes"])
+        self.assertGreater(who["expires_at"], who["renewed_at"])
+        self.works()
+        # It outlives relayd.
+        self.assertEqual(self.relay.stop(), 0)
+        self.relay.start()
+        self.works()
+
+    def test_a_setup_token_is_asked_for_a_year_and_never_renewed(self):
+        open_ = self.begin(kind="claude-setup-token")
+        page = self.say_yes(open_["url"])
+        who = self.relay.call("oauth.finish", id=open_["id"],
+                              answer=page["paste"])
+        self.assertEqual(who["scopes"], "user:inference")
+        token = self.asked("TOKEN_CLAUDE")[0]
+        with open(f"{self.up.dir.name}/{token['seq']}.body") as f:
+            self.assertEqual(json.load(f)["expires_in"], 31536000)
+        self.works()
+
+    def test_a_token_of_a_year_can_be_pasted(self):
+        made = self.begin(kind="claude-setup-token", name="other")
+        page = self.say_yes(made["url"])
+        query = parse_qs(urlsplit(made["url"]).query)
+        self.relay.call("oauth.cancel", id=made["id"])
+        self.assertTrue(page["code"] and query["state"])
+        self.relay.call("account.add", kind="claude-setup-token", name="c",
+                        credential="a-token-of-somebody",
+                        fields=self.fields())
+        self.works()
+        self.assertEqual(self.asked("MESSAGES")[0]["status"], 200)
+
+    def test_nothing_wrong_is_stored(self):
+        """Each wrong answer says what is wrong, and how to go on."""
+        open_ = self.begin()
+        page = self.say_yes(open_["url"])
+        wrong = {"answer": "nonsense with ://", "another":
+                 page["code"] + "#another", "no":
+                 "http://x/cb?error=access_denied&state=x"}
+        self.assertIn("no code", self.refused(
+            "syntax", "oauth.finish", id=open_["id"], answer=wrong["answer"]))
+        self.assertIn("another sign-in", self.refused(
+            "stale", "oauth.finish", id=open_["id"], answer=wrong["another"]))
+        self.assertIn("access_denied", self.refused(
+            "denied", "oauth.finish", id=open_["id"], answer=wrong["no"]))
+        # The provider was not bothered, and the right one still works.
+        self.assertEqual(self.asked("TOKEN_CLAUDE"), [])
+        self.relay.call("oauth.finish", id=open_["id"], answer=page["paste"])
+        # A used one does not; nor does the sign-in that is over.
+        self.assertIn("begin again", self.refused(
+            "unknown", "oauth.finish", id=open_["id"],
+            answer=page["paste"]))
+        again = self.begin("d")
+        self.assertIn("used before", self.refused(
+            "denied", "oauth.finish", id=again["id"], answer=page["code"]))
+        self.assertEqual([a["name"] for a in
+                          self.relay.call("account.list")], ["c"])
+
+    def test_a_provider_in_trouble_leaves_nothing(self):
+        for keys in ("status=500", "body=%3Chtml%3E", "fin=head"):
+            with self.subTest(keys):
+                open_ = self.begin()
+                page = self.say_yes(open_["url"])
+                self.up.script([{"path": "*/oauth/token", "do": keys}])
+                with self.assertRaises(Refused):
+                    self.relay.call("oauth.finish", id=open_["id"],
+                                    answer=page["paste"])
+                self.up.script([])
+                self.assertEqual(self.relay.call("account.list"), [])
+
+    def test_only_when_the_owner_of_the_host_allows_it(self):
+        self.relay.stop()
+        self.relay.configure({})
+        self.relay.start()
+        for method in ("oauth.begin",):
+            self.assertIn("oauth_accounts", self.refused(
+                "denied", method, kind="claude-oauth", name="c",
+                fields=self.fields()))
+        self.refused("denied", "account.add", kind="claude-setup-token",
+                     name="c", credential="x" * 20, fields=self.fields())
+        self.refused("unsupported", "oauth.begin", kind="claude-api",
+                     name="c", fields=self.fields())
+
+    def test_there_is_an_end_to_open_sign_ins(self):
+        ids = [self.begin(f"n{i}")["id"] for i in range(64)]
+        self.assertIn("ten minutes", self.refused(
+            "limit", "oauth.begin", kind="claude-oauth", name="more",
+            fields=self.fields()))
+        self.relay.call("oauth.cancel", id=ids[0])
+        self.begin("more")
+        self.refused("unknown", "oauth.cancel", id=ids[0])
+
+    def test_somebody_else_cannot_take_the_account_over(self):
+        self.sign_in(login="alice")
+        self.works()
+        open_ = self.relay.call("oauth.again", name="c")
+        page = self.say_yes(open_["url"], "bob")
+        said = self.refused("denied", "oauth.finish", id=open_["id"],
+                            answer=page["paste"])
+        self.assertIn("bob@example.org", said)
+        self.assertIn("alice@example.org", said)
+        self.assertEqual(self.account()["email"], "alice@example.org")
+        self.works()
+        # Unless that is what is wanted.
+        open_ = self.relay.call("oauth.again", name="c", replace=True)
+        page = self.say_yes(open_["url"], "bob")
+        self.relay.call("oauth.finish", id=open_["id"], answer=page["paste"])
+        self.assertEqual(self.account()["email"], "bob@example.org")
+        self.works()
+
+    def test_the_way_out_is_the_accounts_proxy_or_none(self):
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        open_ = self.begin(proxy=f"http://127.0.0.1:{port}")
+        page = self.say_yes(open_["url"])
+        with self.assertRaises(Refused):
+            self.relay.call("oauth.finish", id=open_["id"],
+                            answer=page["paste"])
+        self.assertEqual(self.asked("TOKEN_CLAUDE"), [])
+
+
+class Clients(House):
+    def test_only_the_providers_own_client_is_served(self):
+        self.sign_in()
+        a = ask(self.relay, ANTHROPIC, stream=False)
+        self.assertEqual(a.status, 403)
+        self.assertEqual(a.json()["error"]["type"], "permission_error")
+        self.assertIn("own client", a.json()["error"]["message"])
+        self.assertEqual(a.header("x-should-retry"), "false")
+        self.works()
+        # An account with an API key serves the others.
+        self.relay.account("claude-api", "key", self.origin, "sk-a1")
+        self.assertEqual(ask(self.relay, ANTHROPIC, stream=False).status, 200)
+
+    def test_what_is_sent_is_what_the_client_said(self):
+        """Body byte for byte; of the headers, the credential changes, and
+        one beta is added."""
+        self.sign_in()
+        body = (b'{ "model":"claude-x",\n "max_tokens": 9, "system": '
+                b'[{"type":"text","text":"x-anthropic-billing-header: a"}],'
+                b'"messages":[{"role":"user","content":"hi \\u00e9"}]}')
+        for betas, sent in ((None, "oauth-2025-04-20"),
+                            ("a-1,b-2", "a-1,b-2,oauth-2025-04-20"),
+                            ("oauth-2025-04-20,b-2",
+                             "oauth-2025-04-20,b-2")):
+            headers = [NATIVE, ("X-App", "cli"),
+                       ("X-Claude-Code-Session-Id", "s-1")]
+            if betas:
+                headers.append(("anthropic-beta", betas))
+            a = ask(self.relay, ANTHROPIC, stream=False, body=body,
+                    headers=headers, target="/v1/messages?beta=true")
+            self.assertEqual(a.status, 200)
+            seen = self.asked("MESSAGES")[-1]
+            self.assertEqual(seen["target"], "/v1/messages?beta=true")
+            with open(f"{self.up.dir.name}/{seen['seq']}.body", "rb") as f:
+                self.assertEqual(f.read(), body)
+            got = {k.lower(): v for k, v in seen["headers"]}
+            self.assertEqual(got["anthropic-beta"], sent)
+            self.assertTrue(got["authorization"].startswith(
+                "Bearer sk-ant-oat01-"))
+            self.assertNotIn("x-api-key", got)
+            self.assertEqual(got["user-agent"], NATIVE[1])
+            self.assertEqual(got["x-app"], "cli")
+            self.assertEqual(got["x-claude-code-session-id"], "s-1")
+            known = {"anthropic-beta", "authorization", "user-agent", "x-app",
+                     "x-claude-code-session-id", "host", "content-type",
+                     "content-length", "accept-encoding"}
+            self.assertEqual(set(got) - known, set())
+
+    def test_any_client_with_the_operators_own_preamble(self):
+        self.sign_in(clients="any", preamble='Say "please".')
+        block = {"type": "text", "text": 'Say "please".'}
+        own = {"type": "text", "text": "mine"}
+        base = {"model": "claude-x", "max_tokens": 9,
+                "messages": [{"role": "user", "content": "hi"}]}
+        for system, becomes in ((None, [block]), ("mine", [block, own]),
+                                ([own], [block, own]), ([], [block])):
+            said = dict(base) if system is None else \
+                dict(base, system=system)
+            a = ask(self.relay, ANTHROPIC, stream=False,
+                    body=json.dumps(said).encode())
+            self.assertEqual(a.status, 200, a.body)
+            seen = self.asked("MESSAGES")[-1]
+            with open(f"{self.up.dir.name}/{seen['seq']}.body", "rb") as f:
+                self.assertEqual(json.load(f), dict(base, system=becomes))
+        # The provider's own client is left alone.
+        self.works()
+        seen = self.asked("MESSAGES")[-1]
+        with open(f"{self.up.dir.name}/{seen['seq']}.body", "rb") as f:
+            self.assertNotIn(b"please", f.read())
+
+    def test_limits_are_kept_and_can_be_asked_for(self):
+        self.sign_in()
+        self.assertEqual(self.relay.call("account.windows"), [])
+        self.works()
+        rows = {r["window"]: r for r in self.relay.call("account.windows")}
+        self.assertEqual(rows["5h"]["used_ppm"], 250000)
+        self.assertEqual(rows["7d"]["used_ppm"], 590000)
+        self.assertEqual(rows["5h"]["status"], "allowed")
+        self.assertGreater(rows["7d"]["reset_at"], rows["5h"]["reset_at"])
+        rows = {r["window"]: r for r in
+                self.relay.call("account.windows", name="c", ask=True)}
+        self.assertEqual(rows["5h"]["reset_at"], 1893474000000)
+        self.assertEqual(len(self.asked("USAGE")), 1)
+
+
+class Renewing(House):
+    def test_before_the_token_ends(self):
+        """A token of a minute is due at once when relayd starts again late;
+        here it is made due by a life that is all lead."""
+        self.sign_in(life="life=1")
+        first = self.account()["renewed_at"]
+        self.up.script([{"path": "*/oauth/token", "do": LONG}])
+        until("a renewed token",
+              lambda: self.account()["renewed_at"] > first)
+        self.works()
+        self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 2)
+
+    def test_a_refused_token_is_renewed_once_for_all_who_wait(self):
+        self.sign_in()
+        self.works()
+        self.assertGreater(self.revoke("access"), 0)
+        self.up.script([{"path": "*/oauth/token", "do": LONG + ";delay=200"}])
+        answers = []
+        threads = [threading.Thread(
+            target=lambda: answers.append(self.message())) for _ in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual([a.status for a in answers], [200] * 8)
+        # One at the sign-in, one now.
+        self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 2)
+        self.assertEqual(self.account()["state"], "ready")
+
+    def test_an_account_that_is_signed_out_is_held_and_says_so(self):
+        self.sign_in()
+        self.revoke("access")
+        self.revoke("refresh")
+        a = self.message()
+        self.assertEqual(a.status, 503, a.body)
+        self.assertNotIn(b"invalid_grant", a.body)
+        held = until("held", lambda: self.account()
+                     if self.account()["state"] == "held" else None)
+        self.assertIn("auth: ", held["held_reason"])
+        self.assertIn("account reauth c", held["held_reason"])
+        self.assertEqual(held["held_by"], "relayd")
+        # Asked twice, five seconds apart, then left alone.
+        self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 3)
+        # Signing in again is all it needs.
+        open_ = self.relay.call("oauth.again", name="c")
+        page = self.say_yes(open_["url"])
+        self.relay.call("oauth.finish", id=open_["id"], answer=page["paste"])
+        self.assertEqual(self.account()["state"], "ready")
+        self.works()
+
+    def test_trouble_of_the_token_endpoint_is_waited_out(self):
+        self.sign_in()
+        self.up.script([{"path": "*/oauth/token", "do": "status=500"}])
+        said = self.refused("again", "account.refresh", name="c")
+        self.assertIn("500", said)
+        # The old token is good still.
+        self.works()
+        self.assertEqual(self.account()["state"], "ready")
+        self.up.script([])
+        who = self.relay.call("account.refresh", name="c")
+        self.assertEqual(who["email"], "practice@example.org")
+        self.works()
+
+    def test_held_accounts_are_renewed_too(self):
+        self.sign_in(life="life=1")
+        self.relay.call("account.hold", name="c", reason="holidays")
+        first = self.account()["renewed_at"]
+        self.up.script([{"path": "*/oauth/token", "do": LONG}])
+        until("a renewed token",
+              lambda: self.account()["renewed_at"] > first)
+        self.assertEqual(self.account()["held_reason"], "holidays")
+
+    def test_a_key_has_nothing_to_renew(self):
+        self.relay.account("claude-api", "key", self.origin, "sk-a1")
+        self.assertIn("API key", self.refused(
+            "unsupported", "account.refresh", name="key"))
+
+
+class Gate:
+    """Stands before the token endpoint and lets a request go as far as the
+    test says: "heard" (the provider never learns of it), "done" (it has
+    answered, nobody hears that), "told" (the answer is on its way)."""
+
+    def __init__(self, upstream, stop_at):
+        self.upstream, self.stop_at = upstream, stop_at
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.there = threading.Event()
+        self.kept = []
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.kept.append(client)
+            self.serve(client)
+
+    def serve(self, client):
+        said = b""
+        while not self.is_whole(said):
+            piece = client.recv(65536)
+            if not piece:
+                return
+            said += piece
+        if self.stop_at == "heard":
+            self.there.set()
+            return
+        with self.upstream.connect() as up:
+            up.sendall(said)
+            up.shutdown(socket.SHUT_WR)
+            answer = b""
+            while piece := up.recv(65536):
+                answer += piece
+        if self.stop_at == "done":
+            self.there.set()
+            return
+        client.sendall(answer)
+        client.close()
+        self.there.set()
+
+    @staticmethod
+    def is_whole(said):
+        head, mark, body = said.partition(b"\r\n\r\n")
+        lengths = [int(l.split(b":")[1]) for l in head.split(b"\r\n")
+                   if l.lower().startswith(b"content-length:")]
+        return bool(mark) and len(body) >= (lengths or [0])[0]
+
+    def close(self):
+        self.listener.close()
+        for s in self.kept:
+            s.close()
+
+
+class Crash(House):
+    """kill -9 at each step of a renewal: no token is lost that a provider
+    had not already made worthless, and then the account says so."""
+
+    def renew_and_kill(self, stop_at):
+        gate = Gate(self.up, stop_at)
+        self.addCleanup(gate.close)
+        self.relay.call("account.set", name="c", fields={
+            "auth_url": f"http://127.0.0.1:{gate.port}"})
+        self.relay.control.send("account.refresh", {"name": "c"})
+        self.assertTrue(gate.there.wait(30))
+        self.relay.kill(9)
+        self.relay.ended()
+        gate.close()
+        self.relay.start()
+        self.relay.call("account.set", name="c",
+                        fields={"auth_url": self.origin})
+
+    def test_before_the_provider_heard_of_it(self):
+        self.sign_in()
+        self.renew_and_kill("heard")
+        self.works()
+        self.relay.call("account.refresh", name="c")
+        self.works()
+
+    def test_after_the_provider_rotated_and_before_relayd_knew(self):
+        self.sign_in()
+        self.renew_and_kill("done")
+        # The old tokens are worth nothing, the new ones are lost.
+        self.assertEqual(self.message().status, 503)
+        held = self.account()
+        self.assertEqual(held["state"], "held")
+        self.assertIn("lost", held["held_reason"])
+        self.assertIn("account reauth c", held["held_reason"])
+
+    def test_while_the_new_tokens_are_being_written(self):
+        """Wherever it dies there: it works, or is held and says why."""
+        ends = set()
+        for _ in range(3):
+            if not self.relay.call("account.list"):
+                self.sign_in()
+            self.renew_and_kill("told")
+            a = self.message()
+            state = self.account()["state"]
+            self.assertIn((a.status, state), {(200, "ready"), (503, "held")})
+            ends.add(state)
+            if state == "held":
+                self.assertIn("lost", self.account()["held_reason"])
+                self.relay.call("account.rm", name="c")
+        self.assertTrue(ends)
+
+    def test_right_after_they_were_written(self):
+        self.sign_in()
+        self.relay.call("account.refresh", name="c")
+        self.relay.kill(9)
+        self.relay.ended()
+        self.relay.start()
+        self.works()
+        self.relay.call("account.refresh", name="c")
+        self.works()
+
+
+if __name__ == "__main__":
+    unittest.main()
