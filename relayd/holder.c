@@ -167,8 +167,11 @@ answer(struct relay *r)
 		.is_ascii = asks_for(h, STR("ascii")) };
 	const char *type = "application/json";
 	holder_write *write = row->write;
+	struct holder_limit limits[HOLDER_LIMITS_MAX];
 	struct buf body;
 
+	v.limits = limits;
+	v.limits_count = holder_limits(r->d, r->key, limits);
 	if (row->needs_figures)
 		v.figures = figures_of(&r->holder->wait);
 	if (r->op == OP_STATS && wants_json(h))

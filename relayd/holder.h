@@ -15,6 +15,7 @@
 #include "relayd/figures.h"
 #include "relayd/provider.h"
 
+struct apikey;
 struct relay;
 
 /* Bodies of such requests are this long at most, and name as many ids. */
@@ -52,14 +53,23 @@ void holder_ask_fini(struct holder_ask *a);
 /* One limit of a key.  What others share in is told without amounts: those
  * would tell what the others use. */
 struct holder_limit {
-	const char *window; /* as in window.h: "day", "5h", "life" */
-	const char *unit;   /* "usd", "requests", "tokens", "input", "output" */
-	struct str class;   /* a glob of models; empty: all */
+	char window[32];  /* as budgets say it: "day", "5h", "life" */
+	const char *unit; /* "usd", "requests", "tokens", "input", "output" */
+	struct str class; /* a glob of models; empty: all */
 	bool is_shared;
 	int64_t most, used;	  /* micro-dollars, or how many */
 	int64_t begin_ms, end_ms; /* wall; 0: it is not known when */
 };
 #define HOLDER_LIMITS_MAX 32
+
+/* Those of that key; their texts are the budgets'. */
+size_t holder_limits(struct daemon *d, struct apikey *k,
+    struct holder_limit out[HOLDER_LIMITS_MAX]);
+bool holder_is_money(const struct holder_limit *l);
+/* Of the calendar: "day", also when it does not begin at midnight. */
+bool holder_is_per(const struct holder_limit *l, const char *word);
+/* What is left of it; never below zero. */
+int64_t holder_left(const struct holder_limit *l);
 
 struct holder_view {
 	const struct apikey_rec *key;
@@ -86,9 +96,6 @@ holder_write holder_write_text;
 
 /* Into an open object: all of a sum, in the words of each kind of client. */
 void holder_put_sum(struct json_out *j, const struct rollup_rec *sum);
-/* What is left of a limit; never below zero. */
-int64_t holder_left(const struct holder_limit *l);
-bool holder_is_money(const struct holder_limit *l);
 /* "2026-11-20T13:09:15.123Z"; never (0) is null.  Micro-dollars as dollars. */
 void holder_say_time(struct json_out *j, const char *key, int64_t wall_ms);
 void holder_say_money(struct json_out *j, const char *key, int64_t micro);

@@ -4,6 +4,8 @@
  *
  * Fields that have no meaning here are there all the same, as zero, null or
  * empty: their readers do not look whether they exist. */
+#include <time.h>
+
 #include "relayd/holder.h"
 #include "relayd/unit.h"
 
@@ -90,13 +92,13 @@ know_limit(struct known_limits *k, const struct holder_limit *l)
 
 	if (l->is_shared)
 		return;
-	if (l->class.len && is_money && !strcmp(l->window, "week"))
+	if (l->class.len && is_money && holder_is_per(l, "week"))
 		k->week_of_some = *l;
 	else if (l->class.len)
 		return;
-	else if (is_money && !strcmp(l->window, "day"))
+	else if (is_money && holder_is_per(l, "day"))
 		k->day = *l;
-	else if (is_money && !strcmp(l->window, "life"))
+	else if (is_money && holder_is_per(l, "life"))
 		k->life = *l;
 	else
 		know_window(k, l);
@@ -126,6 +128,19 @@ put_window(struct json_out *j, const struct known_limits *k, int64_t now_ms)
 	}
 }
 
+/* When the week begins: a day from 1, Monday, to 7, and its hour. */
+static void
+put_week(struct json_out *j, const struct holder_limit *l)
+{
+	struct tm tm = { .tm_wday = 1 };
+	time_t t = (time_t)(l->end_ms / 1000);
+
+	if (l->end_ms)
+		localtime_r(&t, &tm);
+	json_say_i64(j, "weeklyResetDay", tm.tm_wday ? tm.tm_wday : 7);
+	json_say_i64(j, "weeklyResetHour", tm.tm_hour);
+}
+
 static void
 put_limits(struct json_out *j, const struct holder_view *v)
 {
@@ -144,8 +159,7 @@ put_limits(struct json_out *j, const struct holder_view *v)
 	holder_say_money(j, "currentTotalCost", v->figures->total.rated_micro);
 	holder_say_money(j, "weeklyOpusCostLimit", k.week_of_some.most);
 	holder_say_money(j, "weeklyOpusCost", k.week_of_some.used);
-	json_say_i64(j, "weeklyResetDay", 1);
-	json_say_i64(j, "weeklyResetHour", 0);
+	put_week(j, &k.week_of_some);
 	json_close(j, '}');
 }
 

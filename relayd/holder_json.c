@@ -160,18 +160,6 @@ put_key(struct json_out *j, const struct holder_view *v)
 
 /* --- limits ---------------------------------------------------------------- */
 
-bool
-holder_is_money(const struct holder_limit *l)
-{
-	return !strcmp(l->unit, "usd");
-}
-
-int64_t
-holder_left(const struct holder_limit *l)
-{
-	return l->used < l->most ? l->most - l->used : 0;
-}
-
 static void
 say_amount(struct json_out *j, const char *key, const struct holder_limit *l,
     int64_t n)
@@ -187,9 +175,9 @@ say_amount(struct json_out *j, const char *key, const struct holder_limit *l,
 static void
 put_limit(struct json_out *j, const struct holder_limit *l)
 {
-	const char *window = !strcmp(l->window, "day") ? "1d"
-	    : !strcmp(l->window, "week")	       ? "7d"
-						       : l->window;
+	const char *window = holder_is_per(l, "day") ? "1d"
+	    : holder_is_per(l, "week")		     ? "7d"
+						     : l->window;
 
 	json_open(j, '{');
 	json_say(j, "window", str_of(window));
@@ -251,7 +239,7 @@ most_of(const struct holder_view *v, const char *window)
 		const struct holder_limit *l = &v->limits[i];
 
 		if (holder_is_money(l) && !l->is_shared && !l->class.len &&
-		    !strcmp(l->window, window))
+		    holder_is_per(l, window))
 			return l->most;
 	}
 	return 0;

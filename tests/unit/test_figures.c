@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "relayd/budget.h"
 #include "relayd/figures.h"
 #include "relayd/loop.h"
 #include "tests/support/relaybox.h"
@@ -293,6 +294,86 @@ a_question_ends_in_one_way(void **state)
 	forget(b);
 }
 
+/* --- limits ---------------------------------------------------------------- */
+
+static void
+on_saved(void *arg, enum err e, const struct why *why, struct budget *b)
+{
+	(void)b;
+	if (e)
+		fail_msg("%s: %s", why->field, why->text);
+	*(bool *)arg = true;
+}
+
+static void
+add_budget(struct relaybox *b, const struct budget_rec *r)
+{
+	bool done = false;
+
+	budget_save(b->d.budgets, r, 0, false, 0, NULL, on_saved, &done);
+	for (int i = 0; i < RELAYBOX_PATIENCE && !done; i++)
+		relaybox_turn(b);
+	assert_true(done);
+}
+
+static void
+the_limits_of_the_key_are_told_and_those_of_others_are_not(void **state)
+{
+	const struct budget_rec recs[] = {
+		{ .id = STR("bmine0001"),
+		    .scope = STR("key"),
+		    .subject = KEY,
+		    .unit = STR("cost_rated"),
+		    .window = STR("day"),
+		    .amount = 20000000,
+		    .action = STR("deny") },
+		{ .id = STR("ball00001"),
+		    .scope = STR("all"),
+		    .unit = STR("requests"),
+		    .window = STR("5h"),
+		    .amount = 771177,
+		    .action = STR("deny") },
+		{ .id = STR("bwarn0001"),
+		    .scope = STR("key"),
+		    .subject = KEY,
+		    .unit = STR("tokens"),
+		    .window = STR("life"),
+		    .amount = 882288,
+		    .action = STR("warn") },
+		{ .id = STR("bother001"),
+		    .scope = STR("key"),
+		    .subject = STR("kother001"),
+		    .unit = STR("tokens"),
+		    .window = STR("month"),
+		    .amount = 993399,
+		    .action = STR("deny") },
+	};
+	struct relaybox *b = *state;
+	struct boxclient c;
+	const char *said;
+
+	for (size_t i = 0; i < sizeof(recs) / sizeof(recs[0]); i++)
+		add_budget(b, &recs[i]);
+	boxclient_init(&c, b);
+	say_stats(&c);
+	boxclient_wait(&c);
+	assert_int_equal(c.status, 200);
+	said = buf_cstr(&c.body);
+	assert_non_null(strstr(said,
+	    "day                  usd    $0.0000     "
+	    "$20.00     $20.00"));
+	assert_non_null(strstr(said,
+	    "5h              requests              "
+	    "             shared"));
+	assert_null(strstr(said, "771"));
+	assert_null(strstr(said, "882"));
+	assert_null(strstr(said, "993"));
+	assert_null(strstr(said, "life"));
+	assert_null(strstr(said, "\nmonth"));
+	boxclient_fini(&c);
+	at_rest(b);
+}
+
 int
 main(void)
 {
@@ -304,6 +385,8 @@ main(void)
 		cmocka_unit_test(the_store_is_asked_about_few_keys_at_once),
 		cmocka_unit_test(an_id_that_is_none_has_no_figures),
 		cmocka_unit_test(a_question_ends_in_one_way),
+		cmocka_unit_test(
+		    the_limits_of_the_key_are_told_and_those_of_others_are_not),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

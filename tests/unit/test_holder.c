@@ -27,9 +27,9 @@ struct world {
 static void
 set_dates(struct figures *f)
 {
-	for (int i = 0; i < FIGURES_DAYS; i++)
-		snprintf(f->dates[i], sizeof(f->dates[i]), "2025-11-%02d",
-		    7 + i);
+	for (unsigned i = 0; i < FIGURES_DAYS; i++)
+		snprintf(f->dates[i], sizeof(f->dates[i]), "2025-11-%02u",
+		    (7 + i) % 100);
 }
 
 static void
