@@ -727,7 +727,9 @@ do_finish(struct relay *r)
  * never made to look whole: the dialect's error, then a broken connection;
  * only Gemini's callers want a clean end (protocols/clients.md 1.1).  An error
  * that the upstream itself has told, and ended after, is passed on like that:
- * clients drop what they have not read yet when a connection breaks. */
+ * clients drop what they have not read yet when a connection breaks.  Where
+ * the close is all that tells a caller of HTTP/1.0 of the end, breaking is a
+ * reset. */
 enum relay_state
 do_cut(struct relay *r)
 {
@@ -758,12 +760,12 @@ do_cut(struct relay *r)
 			r->dialect->write_fault(&refusal, true, &event);
 		emit(r, buf_str(&event));
 		buf_fini(&event);
-		if ((!r->dialect->has_terminal || ended) && r->chunked &&
-		    !http1_put_last_chunk(conn_out(c)))
+		if ((!r->dialect->has_terminal || ended) &&
+		    (!r->chunked || !http1_put_last_chunk(conn_out(c))))
 			return do_settle(r);
 	}
 	r->c = NULL;
-	conn_break(c);
+	conn_break(c, !r->chunked);
 	return do_settle(r);
 }
 

@@ -580,6 +580,15 @@ conn_backlog(const struct conn *c)
 	return buf_len(&c->out);
 }
 
+/* The close is a reset then, which drops what the client has not taken yet. */
+static void
+reset_at_close(int fd)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 /* The answer has left: what comes now? */
 static void
 conn_next(struct conn *c)
@@ -600,7 +609,9 @@ conn_next(struct conn *c)
 		}
 		return;
 	}
-	if (c->framing.done && !buf_len(&c->in)) {
+	if (c->resets)
+		reset_at_close(c->fd);
+	if (c->resets || (c->framing.done && !buf_len(&c->in))) {
 		conn_close(c);
 		return;
 	}
@@ -672,9 +683,10 @@ conn_finish(struct conn *c)
 }
 
 void
-conn_break(struct conn *c)
+conn_break(struct conn *c, bool reset)
 {
 	c->keeps = false;
+	c->resets = reset;
 	/* What is still unread of the request would turn the close into a
 	 * reset that overtakes the answer; conn_next() lingers then. */
 	conn_finish(c);

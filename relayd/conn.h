@@ -71,6 +71,7 @@ struct conn {
 	bool forgets;  /* but only to be rid of it: none is kept */
 	bool answered, keeps;
 	bool told_room; /* the user waits for room() */
+	bool resets;	/* its end must not look like one */
 	struct buf in;	/* not understood yet */
 	size_t seen;
 	struct buf head_bytes; /* what `head` points into */
@@ -106,8 +107,8 @@ size_t conn_backlog(const struct conn *c);
 /* The answer is complete: send the rest, then the next request or the end. */
 void conn_finish(struct conn *c);
 /* The answer stays incomplete: send what is written, then break off so that
- * the client can tell. */
-void conn_break(struct conn *c);
+ * the client can tell; with a reset where the mere end would tell nothing. */
+void conn_break(struct conn *c, bool reset);
 /* The body is not needed any more (its memory is given back). */
 void conn_drop_body(struct conn *c);
 

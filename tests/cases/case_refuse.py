@@ -440,6 +440,36 @@ class Framing(Case):
                     else:
                         self.assertTrue(a.json())
 
+    def test_and_a_reset_where_it_broke_off(self):
+        """The old version has no other way to tell; Gemini's callers are not
+        told at all."""
+        for dialect in ALL:
+            with self.subTest(dialect):
+                data = ask_bytes(self.relay.key, dialect,
+                                 keys="events=8;size=4000;cut=3000").replace(
+                    b"HTTP/1.1", b"HTTP/1.0", 1)
+                with self.relay.connect() as s:
+                    s.sendall(data)
+                    a = Answer(s)
+                self.assertEqual(a.status, 200)
+                self.assertIsNone(a.header("content-length"))
+                self.assertEqual(a.broken,
+                                 None if dialect is GEMINI else "reset")
+                self.assertEqual(self.relay.receipt(a)["outcome"], "cut")
+
+    def test_what_is_no_stream_is_whole_for_it_or_refused(self):
+        for dialect in ALL:
+            for keys, status in (("", 200), ("size=4000;cut=3000", 502)):
+                with self.subTest(dialect, keys=keys):
+                    self.fresh()
+                    data = ask_bytes(
+                        self.relay.key, dialect, False, keys=keys).replace(
+                        b"HTTP/1.1", b"HTTP/1.0", 1)
+                    a = raw(self.relay, data)
+                    self.assertEqual(a.status, status)
+                    self.assertEqual(int(a.header("content-length")),
+                                     len(a.body))
+
     def test_close_is_obeyed(self):
         data = ask_bytes(self.relay.key, ANTHROPIC, False,
                          headers=[("connection", "close")])
