@@ -368,6 +368,21 @@ master_find(const char *dir, const char *key_file, bool may_make,
 }
 
 enum err
+seal_try(const char *dir, const char *key_file, struct why *out_why)
+{
+	uint8_t master[MASTER_BYTES];
+	struct why why;
+	enum err e = master_find(dir, key_file, false, master, &why);
+
+	sodium_memzero(master, sizeof(master));
+	if (!e || (e == ERR_UNKNOWN && !key_file))
+		return OK;
+	if (out_why)
+		*out_why = why;
+	return e;
+}
+
+enum err
 seal_new(const char *dir, const char *key_file, bool may_make,
     struct seal **out, struct why *out_why)
 {

@@ -24,6 +24,9 @@ struct seal;
  * others; out_why says what is wrong and what to do. */
 enum err seal_new(const char *dir, const char *key_file, bool may_make,
     struct seal **out, struct why *out_why) CHECKED;
+/* Is there such a key, or could one be made?  Touches nothing. */
+enum err
+seal_try(const char *dir, const char *key_file, struct why *out_why) CHECKED;
 /* From 32 bytes given (tests). */
 struct seal *seal_of_key(const uint8_t master[32]);
 void seal_free(struct seal *s);

@@ -510,7 +510,10 @@ store_open(const struct store_conf *conf, struct store **out,
 	worker_init(&s->workers[LANE_READ]);
 	pthread_mutex_init(&s->done_lock, NULL);
 	queue_init(&s->done);
-	e = statedir_lock(conf->dir, &s->dir, out_why);
+	/* Before anything is made that would then be left behind. */
+	e = seal_try(conf->dir, conf->key_file, out_why);
+	if (!e)
+		e = statedir_lock(conf->dir, &s->dir, out_why);
 	if (e)
 		goto out_close;
 	s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

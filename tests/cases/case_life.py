@@ -121,6 +121,21 @@ class Start(unittest.TestCase):
         self.relay.start()
         self.assertEqual(len(self.relay.call("key.list")), 1)
 
+    def test_a_bad_master_key_leaves_nothing_behind(self):
+        path = os.path.join(self.relay.dir, "key")
+        self.relay.configure({"master_key": path})
+        self.refused("master key")
+        with open(path, "wb") as f:
+            f.write(b"short")
+        os.chmod(path, 0o400)
+        self.refused("master key")
+        self.assertEqual(os.listdir(self.relay.state), [])
+        os.unlink(path)
+        with open(path, "wb") as f:
+            f.write(os.urandom(32))
+        os.chmod(path, 0o400)
+        self.relay.start()
+
     def test_a_state_directory_that_others_can_read(self):
         os.chmod(self.relay.state, 0o755)
         r = self.relay
