@@ -574,6 +574,8 @@ total(const struct json *status, const char *of)
 	    : n;
 }
 
+static const char all_commands[] = N_("`relayctl help` lists all commands.");
+
 static void
 say_hints(const struct command *c, const struct json *status)
 {
@@ -587,7 +589,7 @@ say_hints(const struct command *c, const struct json *status)
 		    _("There is no key yet. `relayctl key create NAME --env "
 		      "CLIENT` makes one and\nprints the settings of the "
 		      "client that is to use it."));
-	fprintf(c->out->to, "\n%s\n", _("`relayctl help` lists all commands."));
+	fprintf(c->out->to, "\n%s\n", _(all_commands));
 }
 
 enum verdict
@@ -602,9 +604,13 @@ command_overview(const struct command *c)
 	if (e)
 		return command_fail_local(c->out, e, &why);
 	e = show_one(c, client, CTL_M_status, &status, &why);
-	if (!e && status.kind == CTL_ERROR) {
-		v = command_fail_answer(c->out, &status);
-	} else if (!e && !c->out->json) {
+	/* Who may not see the daemon may see what is theirs. */
+	if (!e && ctl_frame_is(&status, ERR_DENIED)) {
+		ctl_frame_fini(&status);
+		e = show_one(c, client, CTL_M_my_overview, &status, &why);
+		if (!e && status.kind == CTL_RESULT && !c->out->json)
+			fprintf(c->out->to, "\n%s\n", _(all_commands));
+	} else if (!e && status.kind != CTL_ERROR && !c->out->json) {
 		if (total(status.data, "accounts")) {
 			fputc('\n', c->out->to);
 			e = show_one(c, client, CTL_M_account_list, &list,
@@ -614,6 +620,8 @@ command_overview(const struct command *c)
 		}
 		say_hints(c, status.data);
 	}
+	if (!e && status.kind == CTL_ERROR)
+		v = command_fail_answer(c->out, &status);
 	if (e)
 		v = command_fail_local(c->out, e, &why);
 	else
@@ -637,6 +645,22 @@ print_names(const struct command *c, const struct json *rows)
 }
 
 static void
+print_owners(const struct command *c, const struct json *rows)
+{
+	struct str owner;
+	struct buf text;
+
+	for (const struct json *r = json_first(rows); r; r = json_next(r)) {
+		if (json_may_str(r, "user", &owner, NULL))
+			continue;
+		buf_init(&text, 4096);
+		owner_write(str_first(owner, 1000), &text);
+		fprintf(c->out->to, "%s\n", buf_cstr(&text));
+		buf_fini(&text);
+	}
+}
+
+static void
 print_fields(const struct command *c, const struct json *kinds)
 {
 	struct str name;
@@ -657,6 +681,8 @@ command_names(const struct command *c, struct str what)
 	} lists[] = {
 		{ "<account>", CTL_M_account_list },
 		{ "<key>", CTL_M_key_list },
+		{ "<my-key>", CTL_M_my_keys },
+		{ "<user>", CTL_M_user_list },
 		{ "<channel>", CTL_M_notify_list },
 		{ "<kind>", CTL_M_account_kinds },
 		{ "<messenger>", CTL_M_notify_kinds },
@@ -676,6 +702,8 @@ command_names(const struct command *c, struct str what)
 		    OK) {
 			if (str_ends(what, STR("field>")))
 				print_fields(c, f.data);
+			else if (str_eq(what, STR("<user>")))
+				print_owners(c, f.data);
 			else
 				print_names(c, f.data);
 			ctl_frame_fini(&f);

@@ -45,8 +45,8 @@ enum verdict command_run(const struct command *c);
 enum verdict command_overview(const struct command *c);
 /* `env CLIENT`: settings with $RELAY_KEY in place of a key. */
 enum verdict command_env(const struct command *c, struct str name);
-/* Names of accounts, keys, kinds, settings, or fields, one per line; nothing
- * when the daemon cannot be asked. */
+/* Names of accounts, keys, people, kinds, settings, or fields, one per line;
+ * nothing when the daemon cannot be asked. */
 void command_names(const struct command *c, struct str what);
 
 #endif

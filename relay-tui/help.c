@@ -258,7 +258,9 @@ placeholder(const struct ctl_row *row, struct str param)
 	if (str_eq(param, STR("KIND")))
 		return notify ? STR("<messenger>") : STR("<kind>");
 	if (str_eq(param, STR("KEY")))
-		return STR("<key>");
+		return is_of(row, "my") ? STR("<my-key>") : STR("<key>");
+	if (str_eq(param, STR("USER")))
+		return STR("<user>");
 	if (str_eq(param, STR("CLIENT")))
 		return STR("<client>");
 	if (str_eq(param, STR("NAME")) && account &&

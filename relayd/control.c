@@ -251,13 +251,29 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	loop_ready(conn->control->daemon->loop, &conn->turn);
 }
 
+static bool
+has_room(const struct control *c, const struct peer *peer)
+{
+	unsigned people = 0, theirs = 0;
+	const struct ctl_conn *conn;
+
+	if (c->count == CONTROL_CONNECTIONS_MAX || peer->role > CTL_SELF)
+		return c->count < CONTROL_CONNECTIONS_MAX;
+	TAILQ_FOREACH (conn, &c->conns, link) {
+		people += conn->peer.role == CTL_SELF;
+		theirs +=
+		    conn->peer.role == CTL_SELF && conn->peer.uid == peer->uid;
+	}
+	return people < CONTROL_PEOPLE_MAX && theirs < CONTROL_PERSON_MAX;
+}
+
 bool
 control_adopt(struct control *c, int fd, const struct peer *peer)
 {
 	struct event_base *base = loop_base(c->daemon->loop);
 	struct ctl_conn *conn;
 
-	if (c->count == CONTROL_CONNECTIONS_MAX) {
+	if (!has_room(c, peer)) {
 		close(fd);
 		return false;
 	}

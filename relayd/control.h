@@ -21,8 +21,12 @@
 #include "relayd/peer.h"
 
 #define CONTROL_CONNECTIONS_MAX 64
-#define CONTROL_CALLS_MAX	4 /* under way, per connection */
-#define CONTROL_SUBS_MAX	8 /* per connection */
+/* Of one person without a role, and of all of them together: operators get in
+ * whatever people do. */
+#define CONTROL_PERSON_MAX 8
+#define CONTROL_PEOPLE_MAX 48
+#define CONTROL_CALLS_MAX  4 /* under way, per connection */
+#define CONTROL_SUBS_MAX   8 /* per connection */
 
 struct conf;
 struct control;
@@ -40,7 +44,8 @@ void control_free(struct control *c);
 /* After a reload: look the groups of these options up. */
 enum err control_reload(struct control *c, const struct conf *conf,
     struct why *out_why) CHECKED;
-/* Serve a connected socket as this peer; false (and closed): too many. */
+/* Serve a connected socket as this peer; false (and closed): too many, in all
+ * or of theirs. */
 bool control_adopt(struct control *c, int take_fd, const struct peer *peer);
 unsigned control_connections(const struct control *c);
 

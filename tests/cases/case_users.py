@@ -110,6 +110,15 @@ class Users(Case):
                 nobody = self.ctl(self.bob, *words, "x" * len(name), status=1)
                 self.assertEqual(there.replace(name, "x" * len(name)), nobody)
         self.assertEqual(self.status(value), 200)
+        spent = self.data(self.alice, "receipts", "--key", hers)[0]["id"]
+        self.assertIn(spent, self.ctl(self.alice, "usage", "explain", spent))
+        self.assertEqual(
+            self.ctl(self.bob, "usage", "explain", spent, status=1),
+            self.ctl(self.bob, "usage", "explain", "req_" + "0" * 26,
+                     status=1))
+        # Without a word it is shown what is theirs.
+        self.assertIn("laptop", self.ctl(self.alice))
+        self.assertNotIn("laptop", self.ctl(self.bob))
         # And what is not a person's is not to be had at all.
         for words in (("status",), ("key", "create", "x"), ("user", "ls"),
                       ("account", "ls"), ("set", "self_keys_max", "9"),

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* test_self.c - people at the control socket: what is theirs, what is not
  * there for them, the limits that operators set, and being disabled. */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "relayd/relay.h"
 #include "tests/support/controlbox.h"
 
 #define ME	4711
@@ -189,80 +193,174 @@ an_operator_sees_under_my_what_a_person_would(void **state)
 
 /* --- what is not theirs is not there --------------------------------------- */
 
-/* Every method in which a key can be named, asked for one that is hers and for
- * one that nobody has: but for the name, the answers are the same bytes. */
+/* What an answer tells: an error with its words, without what was asked for;
+ * of a result how many rows there are. */
 static void
-same_refusal(struct client *c, const char *method, const char *param,
-    const char *hers)
+digest(struct client *c, const char *method, const char *param,
+    const char *name, struct buf *out)
 {
-	struct ctl_frame a, b;
-	char params[2][160];
-	struct str text[2];
+	char params[160];
+	struct ctl_frame f;
+	const struct json *rows;
+	struct str message, head;
 
-	snprintf(params[0], sizeof(params[0]), "{\"%s\":\"%s\"}", param, hers);
-	snprintf(params[1], sizeof(params[1]), "{\"%s\":\"%.*s\"}", param,
-	    (int)strlen(hers),
-	    "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
-	    "zzzzzzzzzz");
-	a = ask(c, method, params[0]);
-	b = ask(c, method, params[1]);
-	if (a.kind != CTL_ERROR || b.kind != CTL_ERROR)
-		fail_msg("%s %s was answered", method, params[0]);
-	assert_true(str_eq(a.error, b.error));
-	assert_true(str_eq(a.field, b.field));
-	assert_int_equal(a.code, b.code);
-	text[0] = a.message;
-	text[1] = b.message;
-	for (int i = 0; i < 2; i++) {
-		struct str rest = text[i];
-
-		(void)str_cut(&rest, '"');
-		(void)str_cut(&rest, '"');
-		text[i] = rest;
-	}
-	assert_true(str_eq(text[0], text[1]));
-	ctl_frame_fini(&a);
-	ctl_frame_fini(&b);
+	snprintf(params, sizeof(params), "{\"%s\":\"%s\"}", param, name);
+	f = ask(c, method, params);
+	buf_init(out, 4096);
+	rows = json_at(f.data, "rows");
+	message = f.message;
+	head = str_cut(&message, '"');
+	(void)str_cut(&message, '"');
+	buf_mustf(out, "%d %lld %.*s %.*s %.*s...%.*s", (int)f.kind,
+	    (long long)f.code, STR_ARG(f.error), STR_ARG(f.field),
+	    STR_ARG(head), STR_ARG(message));
+	if (f.kind == CTL_RESULT)
+		buf_mustf(out, " %zu rows, next %.*s",
+		    json_count(rows ? rows : f.data), STR_ARG(f.next));
+	ctl_frame_fini(&f);
 }
 
 static void
+same_answer(struct client *c, const char *method, const char *param,
+    const char *hers)
+{
+	static const char zs[] = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
+				 "zzzzzzzzzzzzzz";
+	struct buf there, nowhere;
+	char nobodys[64];
+
+	snprintf(nobodys, sizeof(nobodys), "%.*s", (int)strlen(hers), zs);
+	digest(c, method, param, hers, &there);
+	digest(c, method, param, nobodys, &nowhere);
+	if (!str_eq(buf_str(&there), buf_str(&nowhere)))
+		fail_msg("%s %s=%s: %s, but for nobody's: %s", method, param,
+		    hers, buf_cstr(&there), buf_cstr(&nowhere));
+	buf_fini(&there);
+	buf_fini(&nowhere);
+}
+
+/* Of a row, every parameter in which something can be named. */
+static void
+try_row(struct client *c, const struct ctl_row *row, const char *const *names,
+    size_t count)
+{
+	struct ctl_param_cursor at = { .begun = false };
+	struct ctl_param p;
+	char method[64], param[48];
+
+	snprintf(method, sizeof(method), "%s", row->method);
+	for (char *s = method; (s = strchr(s, '_'));)
+		*s = '.';
+	while (ctl_param_next(row, &at, &p)) {
+		size_t i;
+
+		if (p.type != CTL_TEXT)
+			continue;
+		for (i = 0; i < p.name.len && i < sizeof(param) - 1; i++)
+			param[i] = (char)tolower((unsigned char)p.name.at[i]);
+		param[i] = '\0';
+		for (i = 0; i < count; i++)
+			same_answer(c, method, param, names[i]);
+	}
+}
+
+/* Every method that people may call, those too that are not thought of yet: one
+ * that is hers and one that nobody has are answered alike. */
+static void
 what_is_hers_is_answered_as_what_does_not_exist(void **state)
 {
-	static const struct {
-		const char *method, *param;
-	} ways[] = {
-		{ "key.show", "key" },
-		{ "my.key.show", "key" },
-		{ "my.key.rotate", "key" },
-		{ "my.key.disable", "key" },
-		{ "my.key.enable", "key" },
-		{ "my.key.rm", "key" },
-		{ "my.usage", "name" },
-		{ "usage.show", "name" },
-		{ "receipt.list", "key" },
-		{ "receipt.tail", "key" },
-	};
 	char id[16], made[16], value[APIKEY_VALUE_LEN + 1], prefix[9];
+	const char *const names[] = { id, made, "hers", "made", value, prefix,
+		"uid:4712", "tagged" };
+	const struct ctl_row *row;
 	struct village v;
 
 	village_begin(&v, state);
 	set(&v.admin, "self_keys_rm", "yes");
-	make(&v.admin, "key.create", "{\"name\":\"hers\"," HERS "}", id, value);
+	make(&v.admin, "key.create",
+	    "{\"name\":\"hers\",\"tags\":\"tagged\"," HERS "}", id, value);
 	make(&v.her, "my.key.create", "{\"name\":\"made\"}", made, NULL);
 	snprintf(prefix, sizeof(prefix), "%.8s", value);
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		const char *const names[] = { id, made, "hers", "made", value,
-			prefix };
-
-		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
-			same_refusal(&v.me, ways[i].method, ways[i].param,
-			    names[n]);
-	}
+	for (unsigned i = 0; (row = ctl_row(i)) && row->method; i++)
+		/* What is made is theirs from then on: tried below. */
+		if (row->role == CTL_SELF && i != CTL_M_my_key_create)
+			try_row(&v.me, row, names,
+			    sizeof(names) / sizeof(names[0]));
 	/* And nothing came of it. */
 	assert_int_equal(key_of(&v, id)->rec.rev, 1);
 	assert_int_equal(key_of(&v, made)->rec.rev, 1);
 	assert_non_null(keyring_match(v.h->d.keys, str_of(value)));
 	village_end(&v);
+}
+
+static void
+publish(const struct village *v, const char *key_id, const char *model)
+{
+	const struct ulid id = { .byte = { 1 } };
+	const struct receipt_rec r = { .key_id = str_of(key_id),
+		.model = str_of(model) };
+
+	v->h->d.relays->observer(v->h->d.relays->observer_arg, &id, &r);
+}
+
+static void
+a_person_hears_of_their_own_requests_only(void **state)
+{
+	char mine[16], hers[16];
+	struct village v;
+	struct ctl_frame f;
+
+	village_begin(&v, state);
+	make(&v.me, "my.key.create", "{\"name\":\"mine\"}", mine, NULL);
+	make(&v.her, "my.key.create", "{\"name\":\"hers\"}", hers, NULL);
+	asked_well(&v.me, "receipt.tail", "{}");
+	publish(&v, hers, "secret");
+	publish(&v, "", "refused");
+	publish(&v, NOTHING, "gone");
+	publish(&v, mine, "own");
+	assert_true(hear(&v.me, &f));
+	assert_int_equal(f.kind, CTL_EVENT);
+	/* Not even a number is missing. */
+	assert_int_equal(f.seq, 1);
+	assert_true(str_eq(text_at(f.data, "model"), STR("own")));
+	ctl_frame_fini(&f);
+	village_end(&v);
+}
+
+static void
+people_leave_room_for_operators(void **state)
+{
+	struct client crowd[CONTROL_PEOPLE_MAX], late;
+	struct house *h = *state;
+	struct ctl_frame f;
+	struct peer peer = { .pid = 1, .role = CTL_SELF };
+	int fds[2];
+
+	for (unsigned i = 0; i < CONTROL_PEOPLE_MAX; i++)
+		client_adopt_as(&crowd[i], h, CTL_SELF,
+		    1000 + i / CONTROL_PERSON_MAX);
+	/* One of those who have as many as one may, and one too many. */
+	for (peer.uid = 1000; peer.uid < 3000; peer.uid += 1500) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		assert_false(control_adopt(h->d.control, fds[0], &peer));
+		close(fds[1]);
+	}
+	client_connect(&late, h);
+	f = ask(&late, "whoami", "{}");
+	assert_true(str_eq(text_at(f.data, "role"), STR("admin")));
+	ctl_frame_fini(&f);
+	client_fini(&late);
+	for (unsigned i = 1; i < CONTROL_PEOPLE_MAX; i++)
+		client_fini(&crowd[i]);
+	/* Now there is room for others, and for each so many. */
+	for (unsigned i = 1; i < CONTROL_PERSON_MAX; i++)
+		client_adopt_as(&crowd[i], h, CTL_SELF, 1000);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	peer.uid = 1000;
+	assert_false(control_adopt(h->d.control, fds[0], &peer));
+	close(fds[1]);
+	for (unsigned i = 0; i < CONTROL_PERSON_MAX; i++)
+		client_fini(&crowd[i]);
 }
 
 static void
@@ -817,6 +915,8 @@ main(void)
 		HOUSED(what_a_person_does_is_in_the_audit_with_their_uid),
 		HOUSED(an_operator_sees_under_my_what_a_person_would),
 		HOUSED(what_is_hers_is_answered_as_what_does_not_exist),
+		HOUSED(a_person_hears_of_their_own_requests_only),
+		HOUSED(people_leave_room_for_operators),
 		HOUSED(lists_are_of_what_is_theirs_whatever_is_asked),
 		HOUSED(names_of_others_are_free_and_hide_nothing),
 		HOUSED(four_at_once_make_as_many_as_there_may_be),
