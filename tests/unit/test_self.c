@@ -614,6 +614,11 @@ the_old_value_works_until_its_grace_ends(void **state)
 	    "{\"key\":\"lap\",\"grace\":\"31d\"}", ERR_VALUE);
 	asked_badly(&v.admin, "key.rotate",
 	    "{\"key\":\"lap\",\"grace\":\"soon\"}", ERR_VALUE);
+	/* A key that goes takes both with it. */
+	rotate(&v.admin, "{\"key\":\"lap\",\"grace\":\"1d\"}", value[0]);
+	asked_well(&v.admin, "key.rm", "{\"key\":\"lap\"}");
+	assert_null(keyring_match(keys, str_of(value[3])));
+	assert_null(keyring_match(keys, str_of(value[0])));
 	village_end(&v);
 }
 
