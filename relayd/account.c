@@ -16,6 +16,7 @@
 
 #include "relayd/budget.h"
 #include "relayd/loop.h"
+#include "relayd/modelrule.h"
 #include "relayd/price.h"
 
 #define ORIGIN_MAX 4096
@@ -27,8 +28,8 @@ static const struct field common_fields[] = {
 	    .help = "where to: https://host[:port][/base]" },
 	{ .name = "models",
 	    .type = FIELD_LIST,
-	    .help = "models it serves, comma-separated, * and ? allowed; "
-		    "empty: all" },
+	    .help = "models it serves, comma-separated: names with * and ?, "
+		    "alias=name there, !never; empty: all" },
 	{ .name = "priority",
 	    .type = FIELD_COUNT,
 	    .min = 1,
@@ -154,6 +155,9 @@ account_check(const struct account_rec *r, struct why *out_why)
 	if (r->priority < 1 || r->priority > 100)
 		return why_set(out_why, ERR_VALUE, "priority",
 		    "must be 1 to 100");
+	e = modelrule_check(r->models, out_why);
+	if (e)
+		return e;
 	if (price_rate_read(r->rate, &rate))
 		return why_set(out_why, ERR_VALUE, "rate",
 		    "must be a factor above 0 and at most 1000, for example "
@@ -197,14 +201,7 @@ account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms)
 bool
 account_has_model(const struct account *a, struct str model)
 {
-	struct str rest = a->rec.models, glob;
-
-	if (!rest.len || !model.len)
-		return true;
-	while (str_list_next(&rest, &glob))
-		if (str_glob(model, glob))
-			return true;
-	return false;
+	return modelrule_allows(a->rec.models, model);
 }
 
 bool

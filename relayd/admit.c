@@ -485,11 +485,12 @@ answer_locally(struct relay *r)
 		buf_must(&body, STR("{\"success\":true}"));
 		break;
 	case OP_LIST_MODELS:
-		models_list(r->d->pool, r->dialect, r->c->head, &body);
+		models_list(r->d->pool, r->routed.kind, r->dialect, r->c->head,
+		    &body);
 		break;
 	case OP_SHOW_MODEL:
-		if (!models_show(r->d->pool, r->dialect, r->c->head,
-			r->routed.model, &body)) {
+		if (!models_show(r->d->pool, r->routed.kind, r->dialect,
+			r->c->head, r->routed.model, &body)) {
 			buf_fini(&body);
 			relay_fault(r, FAULT_MODEL,
 			    "no account has a model %.*s",
@@ -522,42 +523,6 @@ answer_locally(struct relay *r)
 	return do_settle(r);
 }
 
-/* Chat streams tell their usage only when asked to; the caller who did not ask
- * is spared the extra chunk again on the way back. */
-static enum err
-ask_for_usage(struct relay *r)
-{
-	const struct span *options = &r->scan.found[WANT_STREAM_OPTIONS];
-	const struct span *include = &r->scan.found[WANT_INCLUDE_USAGE];
-	struct splice s = { .from = r->scan.open, .to = r->scan.open };
-	enum err e;
-
-	if (r->dialect != &dialect_openai_chat || !r->asked.stream ||
-	    r->asked.include_usage || r->op != OP_GENERATE)
-		return OK;
-	if (include->type != SPAN_ABSENT) {
-		s = (struct splice){ include->from, include->to, STR("true") };
-	} else if (options->type == SPAN_OBJECT) {
-		struct str inner = str_at(r->body.at + options->from + 1,
-		    options->to - options->from - 2);
-		bool empty = true;
-
-		for (size_t i = 0; i < inner.len; i++)
-			empty = empty && strchr(" \t\r\n", inner.at[i]);
-		s.from = s.to = options->from + 1;
-		s.with = empty ? STR("\"include_usage\":true")
-			       : STR("\"include_usage\":true,");
-	} else if (options->type == SPAN_ABSENT) {
-		s.with = STR("\"stream_options\":{\"include_usage\":true},");
-	} else {
-		s = (struct splice){ options->from, options->to,
-			STR("{\"include_usage\":true}") };
-	}
-	e = splice_apply(r->body, &s, 1, &r->spliced);
-	relay_charge(r);
-	return e;
-}
-
 static enum fault
 step_decoded(struct relay *r)
 {
@@ -587,6 +552,19 @@ step_read(struct relay *r)
 	return FAULT_NONE;
 }
 
+/* "ccr,MODEL" asks for the accounts of that kind alone. */
+static void
+take_vendor(struct relay *r)
+{
+	struct str vendor = STR("ccr,");
+
+	if (!str_starts(buf_str(&r->model), vendor))
+		return;
+	buf_eat(&r->model, vendor.len);
+	r->routed.kind = "ccr";
+	r->says_vendor = true;
+}
+
 static enum fault
 step_model(struct relay *r)
 {
@@ -596,6 +574,7 @@ step_model(struct relay *r)
 		e = buf_add(&r->model, r->routed.model);
 	else if (r->asked.model_span.type == SPAN_STRING)
 		e = span_text(r->body, &r->asked.model_span, &r->model);
+	take_vendor(r);
 	if (e || !buf_len(&r->model))
 		return refuse(r, FAULT_REQUEST,
 		    "model: the name of a model is needed");
@@ -648,11 +627,8 @@ do_begin(struct relay *r)
 	     i++)
 		if (whole_steps[i](r))
 			return do_refuse(r);
-	if (ask_for_usage(r)) {
-		relay_fault(r, FAULT_TOO_BIG, "the request body is too large");
-		return do_refuse(r);
-	}
 	r->ask = (struct sched_ask){ .dialect = r->dialect,
+		.kind = r->routed.kind,
 		.op = r->op,
 		.model = buf_str(&r->model),
 		.head = r->c->head };

@@ -19,6 +19,7 @@
 #include "relayd/log.h"
 #include "relayd/outbound.h"
 #include "relayd/relay.h"
+#include "relayd/rename.h"
 #include "relayd/reshape.h"
 #include "relayd/shape.h"
 #include "relayd/tally.h"
@@ -119,7 +120,6 @@ let_request_go(struct relay *r)
 		return;
 	conn_drop_body(r->c);
 	buf_fini(&r->decoded);
-	buf_fini(&r->spliced);
 	buf_fini(&r->own_body);
 	buf_fini(&r->shaped);
 	relay_charge(r);
@@ -372,11 +372,16 @@ choose_reshaping(struct relay *r)
 	const struct reshape_ops *ops =
 	    p->answer ? p->answer(&ask, &r->up.answer) : NULL;
 
+	if (ops)
+		r->is_sse = reshape_is_events(ops);
+	else if (buf_len(&r->up_model))
+		ops = r->is_sse ? &rename_events : &rename_whole;
 	if (!ops)
 		return;
 	r->reshape = reshape_new(ops);
 	r->shown_type = ops->content_type;
-	r->is_sse = reshape_is_events(ops);
+	if (buf_len(&r->up_model))
+		r->reshape->model = buf_str(&r->model);
 }
 
 enum relay_state

@@ -10,6 +10,7 @@
 #include "relayd/ledger.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
+#include "relayd/modelrule.h"
 #include "relayd/notice.h"
 #include "relayd/outbound.h"
 #include "relayd/relay.h"
@@ -201,13 +202,26 @@ start_upstream(struct relay *r, struct account *a)
 	upstream_start(r->d->upstreams, &r->up, &ask);
 }
 
+/* What the account calls the model, when that is another name. */
+static void
+note_up_model(struct relay *r)
+{
+	struct str model = buf_str(&r->model);
+	struct str name = modelrule_upstream(r->account->rec.models, model);
+
+	buf_clear(&r->up_model);
+	if (!str_eq(name, model))
+		buf_must(&r->up_model, str_first(name, 256));
+}
+
 static struct ask
 ask_of(const struct relay *r)
 {
 	return (struct ask){ .dialect = r->dialect,
 		.op = r->op,
 		.head = r->c->head,
-		.model = buf_str(&r->model),
+		.model = buf_len(&r->up_model) ? buf_str(&r->up_model)
+					       : buf_str(&r->model),
 		.action = r->routed.action,
 		.query = buf_str(&r->query),
 		.stream = r->asked.stream,
@@ -270,12 +284,14 @@ enum relay_state
 attempt_account(struct relay *r)
 {
 	struct account *a = r->account;
-	struct ask ask = ask_of(r);
-	enum err e;
+	bool changed;
+	struct ask ask;
 
 	if (!r->renewed && renew_is_needed(r->d->renewals, a))
 		return attempt_renew(r);
 	r->token_at = a->rec.renewed_at;
+	note_up_model(r);
+	ask = ask_of(r);
 	r->account_ppm = charge_rate(a->rec.rate);
 	snprintf(r->account_name, sizeof(r->account_name), "%.*s",
 	    STR_ARG(a->rec.name));
@@ -283,16 +299,12 @@ attempt_account(struct relay *r)
 		r->hides_usage = false;
 		return shape_begin(r, a, &ask) ? send_shaped(r) : R_SHAPING;
 	}
-	e = attempt_preface(r);
-	if (e && e != ERR_UNKNOWN) {
+	if (shape_splice(r, a, &changed)) {
 		relay_fault(r, FAULT_TOO_BIG, "the request body is too large");
 		return do_refuse(r);
 	}
-	r->hides_usage = buf_len(&r->spliced) && a->rec.usage_inject;
-	if (!e)
-		r->up_body = buf_str(&r->prefaced);
-	else if (r->hides_usage)
-		r->up_body = buf_str(&r->spliced);
+	if (changed)
+		r->up_body = buf_str(&r->shaped);
 	else if (knows_encoding(r, &ask.encoding))
 		r->up_body = buf_str(&r->c->body);
 	else

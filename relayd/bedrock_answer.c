@@ -11,6 +11,7 @@
 #include "proto/mem.h"
 
 #include "relayd/bedrock.h"
+#include "relayd/rename.h"
 
 #define METRICS "amazon-bedrock-invocationMetrics"
 
@@ -131,11 +132,14 @@ bedrock_refusal(const struct http1_head *answer, struct str body,
 
 /* Append json with the string `value`, a part of it, made the model's name. */
 static enum err
-put_renamed(struct str json, struct str value, struct buf *out)
+put_renamed(const struct reshape *base, struct str json, struct str value,
+    struct buf *out)
 {
 	struct str id = raw_text(value), name = bedrock_model_name(id);
 	struct splice s = { .with = name };
 
+	if (base->model.len)
+		return rename_model(json, base->model, out);
 	if (!id.len || name.len == id.len)
 		return buf_add(out, json);
 	s.from = (size_t)(id.at - json.at);
@@ -206,8 +210,8 @@ put_event_json(struct events *s, struct str json, struct buf *out)
 		usage = cursor_find(message, STR("usage"));
 		s->knows_input =
 		    cursor_find(usage, STR("input_tokens")).len > 0;
-		return put_renamed(json, cursor_find(message, STR("model")),
-		    out);
+		return put_renamed(&s->base, json,
+		    cursor_find(message, STR("model")), out);
 	}
 	if (!metrics.len)
 		return buf_add(out, json);
@@ -368,44 +372,19 @@ const struct reshape_ops bedrock_events = {
 
 /* --- a whole answer ---------------------------------------------------------------------- */
 
-struct whole {
-	struct reshape base;
-	struct buf body;
-};
-
-static enum err
-whole_feed(struct reshape *base, struct str piece, struct buf *out,
-    struct why *out_why)
-{
-	struct whole *s = (struct whole *)base;
-	enum err e;
-
-	(void)out;
-	if (!s->body.max)
-		buf_init(&s->body, SSE_EVENT_MAX);
-	e = buf_add(&s->body, piece);
-	return e ? why_set(out_why, e, "", "the answer is too large") : OK;
-}
-
-static void
-whole_fini(struct reshape *base)
-{
-	buf_fini(&((struct whole *)base)->body);
-}
-
 static enum err
 message_end(struct reshape *base, struct buf *out, struct why *out_why)
 {
-	struct str body = buf_str(&((struct whole *)base)->body);
+	struct str body = buf_str(&((struct reshape_whole *)base)->body);
 
 	(void)out_why;
-	return put_renamed(body, cursor_find(body, STR("model")), out);
+	return put_renamed(base, body, cursor_find(body, STR("model")), out);
 }
 
 static enum err
 count_end(struct reshape *base, struct buf *out, struct why *out_why)
 {
-	struct str body = buf_str(&((struct whole *)base)->body);
+	struct str body = buf_str(&((struct reshape_whole *)base)->body);
 	int64_t n;
 
 	if (raw_count(cursor_find(body, STR("inputTokens")), &n))
@@ -416,16 +395,16 @@ count_end(struct reshape *base, struct buf *out, struct why *out_why)
 
 const struct reshape_ops bedrock_message = {
 	.content_type = "application/json",
-	.size = sizeof(struct whole),
-	.feed = whole_feed,
+	.size = sizeof(struct reshape_whole),
+	.feed = reshape_whole_feed,
 	.end = message_end,
-	.fini = whole_fini,
+	.fini = reshape_whole_fini,
 };
 
 const struct reshape_ops bedrock_count = {
 	.content_type = "application/json",
-	.size = sizeof(struct whole),
-	.feed = whole_feed,
+	.size = sizeof(struct reshape_whole),
+	.feed = reshape_whole_feed,
 	.end = count_end,
-	.fini = whole_fini,
+	.fini = reshape_whole_fini,
 };

@@ -9,6 +9,7 @@
 
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
+#include "relayd/modelrule.h"
 
 /* A list longer than this serves nobody. */
 #define MODELS_MAX 256
@@ -45,8 +46,10 @@ shape_of(const struct dialect *dialect, const struct http1_head *head)
 }
 
 static bool
-fits(const struct account *a, enum shape shape)
+fits(const struct account *a, const char *kind, enum shape shape)
 {
+	if (kind && strcmp(a->provider->name, kind) != 0)
+		return false;
 	switch (shape) {
 	case SHAPE_GEMINI:
 		return a->provider->serves(&dialect_gemini, OP_GENERATE);
@@ -73,21 +76,30 @@ add(struct names *n, struct str name)
 }
 
 static void
-collect(const struct pool *p, enum shape shape, struct names *out)
+collect(const struct pool *p, const char *kind, enum shape shape,
+    struct names *out)
 {
 	const struct account *a;
 
 	out->count = 0;
 	TAILQ_FOREACH (a, &p->accounts, link) {
-		struct str rest = a->rec.models, name;
+		struct str rest = a->rec.models;
+		struct modelrule rule;
+		bool only_not = true;
 
-		if (a->rec.held || !fits(a, shape))
+		if (a->rec.held || !fits(a, kind, shape))
 			continue;
-		while (str_list_next(&rest, &name))
-			add(out, name);
-		for (int i = 0; !a->rec.models.len && a->provider->models[i];
-		     i++)
-			add(out, str_of(a->provider->models[i]));
+		while (modelrule_next(&rest, &rule)) {
+			if (rule.type == MODELRULE_NOT)
+				continue;
+			only_not = false;
+			if (modelrule_allows(a->rec.models, rule.glob))
+				add(out, rule.glob);
+		}
+		for (int i = 0; only_not && a->provider->models[i]; i++)
+			if (account_has_model(a,
+				str_of(a->provider->models[i])))
+				add(out, str_of(a->provider->models[i]));
 	}
 }
 
@@ -119,8 +131,9 @@ put_model(struct json_out *j, enum shape shape, struct str name)
 }
 
 void
-models_list(const struct pool *p, const struct dialect *dialect,
-    const struct http1_head *head, struct buf *out)
+models_list(const struct pool *p, const char *kind,
+    const struct dialect *dialect, const struct http1_head *head,
+    struct buf *out)
 {
 	enum shape shape = shape_of(dialect, head);
 	struct json_out j;
@@ -132,7 +145,7 @@ models_list(const struct pool *p, const struct dialect *dialect,
 		buf_must(out, STR("{\"models\":[]}"));
 		return;
 	}
-	collect(p, shape, &n);
+	collect(p, kind, shape, &n);
 	json_begin(&j, out);
 	json_open(&j, '{');
 	if (shape != SHAPE_GEMINI)
@@ -155,8 +168,9 @@ models_list(const struct pool *p, const struct dialect *dialect,
 }
 
 bool
-models_show(const struct pool *p, const struct dialect *dialect,
-    const struct http1_head *head, struct str model, struct buf *out)
+models_show(const struct pool *p, const char *kind,
+    const struct dialect *dialect, const struct http1_head *head,
+    struct str model, struct buf *out)
 {
 	enum shape shape = shape_of(dialect, head);
 	const struct account *a;
@@ -165,7 +179,7 @@ models_show(const struct pool *p, const struct dialect *dialect,
 
 	TAILQ_FOREACH (a, &p->accounts, link)
 		found = found ||
-		    (!a->rec.held && fits(a, shape) &&
+		    (!a->rec.held && fits(a, kind, shape) &&
 			account_has_model(a, model));
 	if (!found)
 		return false;

@@ -10,12 +10,14 @@ struct daemon;
 
 /* What the accounts serve: the names they list (globs are left out), or those
  * known of their kind.  The dialect is the route's; at the root the client's
- * headers decide. */
-void models_list(const struct pool *p, const struct dialect *dialect,
-    const struct http1_head *head, struct buf *out);
+ * headers decide.  `kind`: of accounts of that kind alone; NULL: of all. */
+void models_list(const struct pool *p, const char *kind,
+    const struct dialect *dialect, const struct http1_head *head,
+    struct buf *out);
 /* One of them; false when no account has it. */
-bool models_show(const struct pool *p, const struct dialect *dialect,
-    const struct http1_head *head, struct str model, struct buf *out);
+bool models_show(const struct pool *p, const char *kind,
+    const struct dialect *dialect, const struct http1_head *head,
+    struct str model, struct buf *out);
 
 /* {"status":"healthy",...}: nothing that a stranger should not know. */
 void health_write(const struct daemon *d, struct buf *out);

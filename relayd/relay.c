@@ -93,8 +93,8 @@ relay_wait_until(struct relay *r, int64_t at_ms)
 void
 relay_charge(struct relay *r)
 {
-	size_t now = r->decoded.size + r->spliced.size + r->prefaced.size + r->own_body.size +
-	    r->shaped.size + (r->shape ? r->shape->owned.size : 0);
+	size_t now = r->decoded.size + r->own_body.size + r->shaped.size +
+	    (r->shape ? r->shape->owned.size : 0);
 
 	r->d->counters.body_bytes_now += now;
 	r->d->counters.body_bytes_now -= r->charged;
@@ -116,11 +116,10 @@ relay_free(void *it)
 	buf_fini(&r->query);
 	buf_fini(&r->decoded);
 	buf_fini(&r->model);
-	buf_fini(&r->spliced);
+	buf_fini(&r->up_model);
 	buf_fini(&r->own_body);
 	buf_fini(&r->shaped);
 	buf_fini(&r->reshaped);
-	buf_fini(&r->prefaced);
 	buf_fini(&r->fault_text);
 	buf_wipe(&r->up_head);
 	buf_fini(&r->attempts);
@@ -219,11 +218,10 @@ relay_new(struct relays *all, struct conn *c)
 	buf_init(&r->query, HTTP1_HEAD_MAX);
 	buf_init(&r->decoded, d->conf->max_body);
 	buf_init(&r->model, 512);
-	buf_init(&r->spliced, d->conf->max_body + 256);
+	buf_init(&r->up_model, 512);
 	buf_init(&r->own_body, d->conf->max_body);
-	buf_init(&r->shaped, d->conf->max_body);
+	buf_init(&r->shaped, d->conf->max_body + SHAPE_GROWTH);
 	buf_init(&r->reshaped, SSE_EVENT_MAX + 1024 * 1024);
-	buf_init(&r->prefaced, d->conf->max_body + 16384);
 	buf_init(&r->fault_text, 1024);
 	buf_init(&r->up_head, 2 * HTTP1_HEAD_MAX);
 	buf_init(&r->attempts, 4096);
@@ -281,7 +279,9 @@ relay_receipt(struct relay *r, struct receipt_rec *out)
 		out->fault = str_of(fault_row(r->fault)->name);
 	else if (r->watch.error)
 		out->fault = str_of(r->watch.error_type);
-	if (r->watch.model[0] &&
+	if (buf_len(&r->up_model))
+		out->upstream_model = buf_str(&r->up_model);
+	else if (r->watch.model[0] &&
 	    !str_eq(str_of(r->watch.model), buf_str(&r->model)))
 		out->upstream_model = str_of(r->watch.model);
 }

@@ -75,15 +75,16 @@ struct relay {
 	struct decoder *decoder; /* of a compressed request body */
 	struct buf decoded;
 	struct buf model;
+	bool says_vendor;    /* the body names a kind beside the model */
+	struct buf up_model; /* as the account calls it; empty: the same */
 	struct str body;     /* decoded */
-	struct buf spliced;  /* with the usage asked for; empty: no need */
 	struct buf own_body; /* the connection's body, once it is taken over */
 	struct buf shaped;   /* as the account's kind wants it */
 	struct shape *shape; /* that is being made */
 	uint8_t sha256[32];  /* of `shaped`, for kinds that sign */
 	size_t charged; /* of all these, in the daemon's budget for bodies */
-	struct str up_body;    /* the one that goes to the account */
-	struct holder *holder; /* of a question about the key */
+	struct str up_body;	      /* the one that goes to the account */
+	struct holder *holder;	      /* of a question about the key */
 	struct reservation *reserved; /* NULL: under no budget */
 	bool is_options;
 	char client[48];  /* product of the User-Agent */
@@ -106,7 +107,6 @@ struct relay {
 	struct why renew_why;
 	bool renewed;	       /* once for a request */
 	uint64_t token_at;     /* of the token that was sent */
-	struct buf prefaced;   /* the body with the operator's preamble */
 	int64_t account_ppm;   /* its rate of costs */
 	char account_name[72]; /* of the last try; accounts may be removed */
 
@@ -246,9 +246,6 @@ bool attempt_token_is_old(const struct relay *r, unsigned status);
  * what was waited for. */
 bool attempt_renewed(struct relay *r, enum relay_state *out_next);
 void attempt_forget_renewal(struct relay *r);
-/* The body for this account: with its preamble, for clients that are not the
- * provider's own.  ERR_UNKNOWN: as it is. */
-enum err attempt_preface(struct relay *r) CHECKED;
 /* Try the account of r->account again (attempt.c). */
 enum relay_state attempt_account(struct relay *r);
 /* May the request be sent once more, to whomever? */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "proto/mem.h"
+#include "proto/sse.h"
 
 struct reshape *
 reshape_new(const struct reshape_ops *ops)
@@ -26,5 +27,26 @@ reshape_free(struct reshape *s)
 bool
 reshape_is_events(const struct reshape_ops *ops)
 {
-	return str_starts(str_of(ops->content_type), STR("text/event-stream"));
+	return ops->content_type &&
+	    str_starts(str_of(ops->content_type), STR("text/event-stream"));
+}
+
+enum err
+reshape_whole_feed(struct reshape *base, struct str piece, struct buf *out,
+    struct why *out_why)
+{
+	struct reshape_whole *s = (struct reshape_whole *)base;
+	enum err e;
+
+	(void)out;
+	if (!s->body.max)
+		buf_init(&s->body, SSE_EVENT_MAX);
+	e = buf_add(&s->body, piece);
+	return e ? why_set(out_why, e, "", "the answer is too large") : OK;
+}
+
+void
+reshape_whole_fini(struct reshape *base)
+{
+	buf_fini(&((struct reshape_whole *)base)->body);
 }

@@ -13,7 +13,7 @@
 struct reshape;
 
 struct reshape_ops {
-	const char *content_type; /* of what comes out */
+	const char *content_type; /* of what comes out; NULL: as it came */
 	size_t size; /* of the struct that begins with struct reshape; zeroed */
 	void (*fini)(struct reshape *s); /* NULL: nothing to do */
 	/* The next bytes of the upstream's body; what can be said by now is
@@ -29,6 +29,9 @@ struct reshape_ops {
 struct reshape {
 	const struct reshape_ops *ops;
 	bool ended;
+	/* What the client calls the model, when the account calls it otherwise;
+	 * else empty. */
+	struct str model;
 	/* Said with the end: all in all this is a refusal of that status, and
 	 * what came out is its body; 0: it is an answer. */
 	unsigned status;
@@ -38,5 +41,14 @@ struct reshape *reshape_new(const struct reshape_ops *ops);
 /* NULL is fine. */
 void reshape_free(struct reshape *s);
 bool reshape_is_events(const struct reshape_ops *ops);
+
+/* For those that need the whole body: it stands in `body` at the end. */
+struct reshape_whole {
+	struct reshape base;
+	struct buf body;
+};
+enum err reshape_whole_feed(struct reshape *s, struct str piece,
+    struct buf *out, struct why *out_why);
+void reshape_whole_fini(struct reshape *s);
 
 #endif

@@ -112,6 +112,24 @@ skip_id(const char **pattern, struct str *path)
 	return true;
 }
 
+/* The kind of account that a prefix stands for, or NULL. */
+static const char *
+kind_of(struct str path)
+{
+	static const struct {
+		const char *prefix, *kind;
+	} pools[] = {
+#define X(prefix_, kind_) { .prefix = (prefix_), .kind = (kind_) },
+#include "relayd/route_pool.def"
+#undef X
+	};
+
+	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
+		if (str_starts(path, str_of(pools[i].prefix)))
+			return pools[i].kind;
+	return NULL;
+}
+
 /* Does the path fit the row's pattern? */
 static bool
 fits(const struct route *r, struct str path, struct routed *out)
@@ -219,6 +237,7 @@ route_find(struct str method, struct str path, struct str query,
 			continue;
 		out->route = r;
 		out->op = r->op;
+		out->kind = kind_of(cleaned);
 		if (out->action.at)
 			out->op = action_op(out, query);
 		if (out->op == OP_SINK && r->op != OP_SINK)

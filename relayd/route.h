@@ -26,6 +26,7 @@ struct routed {
 	struct str action; /* Gemini: "generateContent" */
 	bool stream;	   /* Gemini: the action streams */
 	bool sse;	   /* Gemini: as events (alt=sse) */
+	const char *kind;  /* of accounts, when only one will do; or NULL */
 };
 
 /* Find the row.  `text` gets a copy of what *out points at (cleaned path).

@@ -68,6 +68,8 @@ sift(struct account *a, const struct sched_ask *ask, struct sched_choice *out)
 	enum gate which;
 	int64_t until;
 
+	if (ask->kind && strcmp(a->provider->name, ask->kind) != 0)
+		return SIEVE_KIND;
 	if (!a->provider->serves(ask->dialect, ask->op))
 		return SIEVE_KIND;
 	if (ask->head && !account_serves_client(a, ask->head))

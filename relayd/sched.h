@@ -22,6 +22,7 @@ struct sched_ask {
 	const struct dialect *dialect;
 	enum op op;
 	struct str model;
+	const char *kind; /* of account, when only one will do; or NULL */
 	const struct http1_head *head; /* the client's; NULL: none asks */
 	int64_t now_ms;
 	const struct account *tried[SCHED_TRIED_MAX];

@@ -13,9 +13,7 @@
 #include "relayd/provider.h"
 #include "relayd/relay.h"
 
-/* What a kind may add to a body. */
-#define SHAPE_GROWTH (64 * 1024)
-#define PLAN_MAX     (64 * 1024)
+#define PLAN_MAX (64 * 1024)
 
 /* Where the body that the client sent lies just now. */
 static struct buf *

@@ -19,6 +19,8 @@ struct relay;
 
 /* Bodies up to this are shaped inside the turn. */
 #define SHAPE_AT_ONCE_MAX (256 * 1024)
+/* What may be added to a body. */
+#define SHAPE_GROWTH (64 * 1024)
 
 struct shape {
 	struct job job;
@@ -42,5 +44,10 @@ shape_begin(struct relay *r, const struct account *a, const struct ask *ask);
 enum err shape_take(struct relay *r, struct why *out_why) CHECKED;
 /* The relay does not wait for it any more. */
 void shape_forget(struct relay *r);
+
+/* For kinds that take the client's body: its usage asked for, its model
+ * renamed, when the account needs that; the result is r->shaped then. */
+enum err shape_splice(struct relay *r, const struct account *a,
+    bool *out_changed) CHECKED;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* anthropic_compat.c - other services that speak Anthropic Messages. */
 #include "relayd/account.h"
-#include "relayd/provider.h"
+#include "relayd/provider/common.h"
 
 static const struct field fields[] = {
 	{ .name = "credential",
@@ -24,28 +24,12 @@ serves(const struct dialect *dialect, enum op op)
 	    (op == OP_GENERATE || op == OP_COUNT_TOKENS);
 }
 
-/* The base may be the service's root, its /v1, or the full path of messages:
- * people paste all three (protocols/claude.md 4). */
 static enum err
 target(const struct account *a, const struct ask *ask, struct buf *out,
     struct why *out_why)
 {
-	struct str base = str_of(a->base);
-	const char *path = "/v1/messages";
-	const char *more = ask->op == OP_COUNT_TOKENS ? "/count_tokens" : "";
-	enum err e;
-
 	(void)out_why;
-	if (str_ends(base, STR("/v1/messages")))
-		path = "";
-	else if (str_ends(base, STR("/v1")))
-		path = "/messages";
-	e = buf_add(out, str_of(path));
-	if (!e)
-		e = buf_add(out, str_of(more));
-	if (!e && ask->query.len)
-		e = buf_addf(out, "?%.*s", STR_ARG(ask->query));
-	return e;
+	return anthropic_target(str_of(a->base), ask, out);
 }
 
 const struct provider provider_anthropic_compat = {

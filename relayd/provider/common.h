@@ -37,4 +37,23 @@ extern const char claude_notice[];
 #define CLAUDE_OAUTH_BETA "oauth-2025-04-20"
 #define CLAUDE_REDIRECT	  "https://platform.claude.com/oauth/code/callback"
 
+/* The base may be the service's root, its /v1, or the full path of messages:
+ * people paste all three (protocols/claude.md 4). */
+static inline enum err
+anthropic_target(struct str base, const struct ask *ask, struct buf *out)
+{
+	const char *path = "/v1/messages";
+	const char *more = ask->op == OP_COUNT_TOKENS ? "/count_tokens" : "";
+	enum err e;
+
+	if (str_ends(base, STR("/v1/messages")))
+		path = "";
+	else if (str_ends(base, STR("/v1")))
+		path = "/messages";
+	e = buf_addf(out, "%s%s", path, more);
+	if (!e && ask->query.len)
+		e = buf_addf(out, "?%.*s", STR_ARG(ask->query));
+	return e;
+}
+
 #endif
