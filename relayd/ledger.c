@@ -25,6 +25,8 @@
 
 #include "relayd/charge.h"
 #include "relayd/entry.h"
+#include "relayd/keeping.h"
+#include "relayd/ledger_tend.h"
 #include "relayd/log.h"
 #include "relayd/receipt.h"
 
@@ -48,7 +50,9 @@ struct batch {
 
 struct ledger {
 	struct store *store;
-	struct zone *zone;
+	struct zones zones;
+	const struct zone *zone; /* the loop's: of what is asked and answered */
+	struct tending *tending;
 	struct journal *ring;
 	struct buf encoded; /* the loop's: an entry on its way */
 	/* The writer's. */
@@ -67,6 +71,36 @@ const struct zone *
 ledger_zone(const struct ledger *l)
 {
 	return l->zone;
+}
+
+struct zones *
+ledger_zones(struct ledger *l)
+{
+	return &l->zones;
+}
+
+enum err
+ledger_use_zone(struct ledger *l, struct str name)
+{
+	const struct zone *z = zones_need(&l->zones, name);
+
+	if (!z)
+		return ERR_LIMIT;
+	l->zone = z;
+	tending_move(l->tending, z);
+	return OK;
+}
+
+void
+ledger_prune(struct ledger *l, const struct ledger_keep *keep, int64_t now_ms)
+{
+	tending_prune(l->tending, keep, now_ms);
+}
+
+bool
+ledger_is_tended(const struct ledger *l)
+{
+	return tending_busy(l->tending);
 }
 
 /* --- the loop's side ------------------------------------------------------- */
@@ -205,7 +239,7 @@ not_booked(struct txn *t, const struct ulid *id)
 /* The only way into the table receipt: with its sums, and once. */
 static enum err
 book(struct txn *t, const struct ulid *id, struct str encoded,
-    struct sums *sums)
+    struct booking *to)
 {
 	struct budget_need need;
 	struct receipt_rec r;
@@ -217,10 +251,10 @@ book(struct txn *t, const struct ulid *id, struct str encoded,
 	e = receipt_rec_read(encoded, &r);
 	if (e)
 		return e;
-	sums_add(sums, id, &r);
+	booking_add(to, id, &r);
 	if (r.budgets.len) {
 		charge_need(&r, &need);
-		spent_add(&sums->spent, r.budgets, &need);
+		spent_add(&to->sums.spent, r.budgets, &need);
 	}
 	return txn_put(t, TABLE_receipt, id_key(id), encoded);
 }
@@ -229,7 +263,7 @@ book(struct txn *t, const struct ulid *id, struct str encoded,
  * so in flow by now.  Without that, which cannot be, the numbers count. */
 static enum err
 book_end(struct batch *b, const struct entry *n, struct txn *t,
-    struct sums *sums)
+    struct booking *to)
 {
 	struct receipt_rec end, opened;
 	struct str kept;
@@ -248,12 +282,12 @@ book_end(struct batch *b, const struct entry *n, struct txn *t,
 		e = txn_del(t, TABLE_flow, id_key(&n->id));
 	if (e && e != ERR_UNKNOWN)
 		return e;
-	return book(t, &n->id, buf_str(&b->whole), sums);
+	return book(t, &n->id, buf_str(&b->whole), to);
 }
 
 static enum err
 entry_fold(struct batch *b, const struct entry *n, struct txn *t,
-    struct sums *sums)
+    struct booking *to)
 {
 	enum err e;
 
@@ -269,9 +303,9 @@ entry_fold(struct batch *b, const struct entry *n, struct txn *t,
 		e = txn_del(t, TABLE_flow, id_key(&n->id));
 		if (e && e != ERR_UNKNOWN)
 			return e;
-		return book(t, &n->id, n->rec, sums);
+		return book(t, &n->id, n->rec, to);
 	case ENTRY_END:
-		return book_end(b, n, t, sums);
+		return book_end(b, n, t, to);
 	case ENTRY_FOREIGN:
 		break;
 	}
@@ -331,17 +365,14 @@ batch_fold(struct ledger *l, const struct journal *ring, uint64_t at,
     struct txn *t, struct why *out_why)
 {
 	struct batch *b = &l->batch;
-	struct sums sums;
-	enum err e = OK;
+	struct booking to;
+	enum err e = booking_begin(&to, t, &l->zones);
 
-	sums_init(&sums, l->zone);
 	for (unsigned i = 0; !e && i < b->count; i++)
-		e = entry_fold(b, &b->entries[i], t, &sums);
-	if (!e)
-		e = sums_write(&sums, t);
+		e = entry_fold(b, &b->entries[i], t, &to);
+	e = booking_end(&to, t, e);
 	if (!e)
 		e = position_put(t, journal_id(ring), at);
-	sums_fini(&sums);
 	if (e == ERR_UNSUPPORTED)
 		why_set(out_why, e, "ledger",
 		    "%s is of a newer relayd; run that one once more",
@@ -526,7 +557,7 @@ interrupt(struct receipt_rec *r)
 
 static enum err
 interrupt_one(struct clean *c, struct txn *t, struct str key, struct str value,
-    struct sums *sums)
+    struct booking *to)
 {
 	struct receipt_rec r;
 	struct ulid id;
@@ -542,7 +573,7 @@ interrupt_one(struct clean *c, struct txn *t, struct str key, struct str value,
 	interrupt(&r);
 	buf_clear(&c->encoded);
 	e = receipt_rec_write(&r, &c->encoded);
-	return e ? e : book(t, &id, buf_str(&c->encoded), sums);
+	return e ? e : book(t, &id, buf_str(&c->encoded), to);
 }
 
 static enum err
@@ -550,21 +581,20 @@ interrupt_work(struct job *j, struct txn *t, struct why *out_why)
 {
 	struct clean *c = (struct clean *)j;
 	struct rows rows = { .count = 0 };
-	struct sums sums;
+	struct booking to;
 	enum err e;
 
 	(void)out_why;
-	sums_init(&sums, c->l->zone);
-	e = txn_scan(t, TABLE_flow, STR(""), false, rows_add, &rows);
+	e = booking_begin(&to, t, &c->l->zones);
+	if (!e)
+		e = txn_scan(t, TABLE_flow, STR(""), false, rows_add, &rows);
 	for (unsigned i = 0; !e && i < rows.count; i++)
 		e = interrupt_one(c, t,
 		    str_at(rows.row[i].key, rows.row[i].key_len),
-		    str_at(rows.row[i].value, rows.row[i].value_len), &sums);
-	if (!e)
-		e = sums_write(&sums, t);
+		    str_at(rows.row[i].value, rows.row[i].value_len), &to);
+	e = booking_end(&to, t, e);
 	c->count = rows.count;
 	rows_fini(&rows);
-	sums_fini(&sums);
 	return e;
 }
 
@@ -626,6 +656,38 @@ take_over(struct ledger *l, const char *dir, struct why *out_why)
 	return clean_all(l, forget_work, &forgotten, out_why);
 }
 
+struct knowing {
+	struct job job;
+	struct ledger *l;
+};
+
+static enum err
+know_work(struct job *j, struct txn *t, struct why *out_why)
+{
+	struct ledger *l = ((struct knowing *)j)->l;
+	struct keeping k;
+	enum err e = keeping_zones(t, &l->zones);
+
+	(void)out_why;
+	if (!e)
+		e = keeping_read(t, &l->zones, &k);
+	if (!e)
+		l->zone = k.next ? k.next : k.zone;
+	return e;
+}
+
+/* Until somebody says another one it is the zone that sums are of. */
+static enum err
+know_zones(struct ledger *l, struct why *out_why)
+{
+	struct knowing k = { .job.work = know_work, .l = l };
+	enum err e = store_now(l->store, LANE_READ, &k.job);
+
+	if (e && out_why)
+		*out_why = k.job.why;
+	return e;
+}
+
 enum err
 ledger_new(struct store *s, const char *dir, struct ledger **out,
     struct why *out_why)
@@ -634,10 +696,12 @@ ledger_new(struct store *s, const char *dir, struct ledger **out,
 	enum err e;
 
 	l->store = s;
-	l->zone = zone_new(STR("UTC"));
+	l->tending = tending_new(s, &l->zones);
 	buf_init(&l->encoded, JOURNAL_ENTRY_MAX);
 	buf_init(&l->batch.whole, (size_t)2 * JOURNAL_ENTRY_MAX);
-	e = take_over(l, dir, out_why);
+	e = know_zones(l, out_why);
+	if (!e)
+		e = take_over(l, dir, out_why);
 	if (!e)
 		e = journal_new(dir, JOURNAL_BYTES, &l->ring, out_why);
 	if (e) {
@@ -664,7 +728,8 @@ ledger_free(struct ledger *l)
 		journal_close(l->ring);
 	buf_fini(&l->encoded);
 	buf_fini(&l->batch.whole);
-	zone_free(l->zone);
+	tending_free(l->tending);
+	zones_fini(&l->zones);
 	free(l);
 }
 

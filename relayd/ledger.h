@@ -20,6 +20,7 @@
 struct ledger;
 struct price_table;
 struct store;
+struct zones;
 
 /* Before store_start(): take over what earlier runs left in dir, make this
  * run's ring there, and become the store's feed. */
@@ -55,9 +56,24 @@ enum err ledger_done(struct ledger *l, const struct ulid *id,
 unsigned ledger_fill(const struct ledger *l);
 bool ledger_is_tight(const struct ledger *l);
 
-/* Where its questions go, and whose days it keeps. */
+/* Days and months are those of that IANA zone from now on.  Sums of another
+ * one move there, a slice at a time, also over a restart.  Before store_start()
+ * or on the loop.  ERR_LIMIT: it was another one too often. */
+enum err ledger_use_zone(struct ledger *l, struct str name) CHECKED;
+
+/* What is older goes, a slice at a time; 0: kept for good. */
+struct ledger_keep {
+	int64_t receipts_ms, minutes_ms, hours_ms, days_ms;
+};
+void
+ledger_prune(struct ledger *l, const struct ledger_keep *keep, int64_t now_ms);
+/* Is it moving or pruning? */
+bool ledger_is_tended(const struct ledger *l);
+
+/* Where its questions go, and whose days they are of. */
 struct store *ledger_store(struct ledger *l);
 const struct zone *ledger_zone(const struct ledger *l);
+struct zones *ledger_zones(struct ledger *l);
 
 /* --- questions: asked on the loop, answered there, never at once ----------- */
 
@@ -129,11 +145,14 @@ void ledger_receipts(struct ledger *l, const struct receipts_query *q,
 void ledger_receipt(struct ledger *l, const struct ulid *id,
     ledger_receipts_done *done, void *arg);
 
-/* Sum all receipts again and compare with the sums that are kept. */
+/* Sum all receipts again and compare with the sums that are kept, as far back
+ * as there are receipts.  ERR_BUSY: the sums are moving. */
 struct ledger_check {
 	uint64_t receipts, sums; /* looked at */
 	uint64_t differences;	 /* must be 0 */
 	char first[160];	 /* the first of them, for people */
+	uint32_t
+	    since; /* the minute from which on there are receipts; 0: all */
 };
 typedef void ledger_verify_done(void *arg, enum err e, const struct why *why,
     const struct ledger_check *check);

@@ -13,6 +13,7 @@
 #include "store/store.h"
 
 #include "relayd/charge.h"
+#include "relayd/keeping.h"
 #include "relayd/ledger.h"
 #include "relayd/receipt.h"
 
@@ -38,7 +39,7 @@ struct changed {
 struct recompute_job {
 	struct job job;
 	struct store *store;
-	const struct zone *zone;
+	struct zones *zones;
 	const struct price_table *prices; /* the caller holds it */
 	bool apply;
 	ledger_recompute_done *done;
@@ -124,7 +125,7 @@ recompute_row(void *arg, struct str key, struct str value)
 /* Under the names of the receipt as it was written. */
 static enum err
 write_one(const struct changed *c, struct str encoded, struct txn *t,
-    struct sums *sums)
+    struct booking *b)
 {
 	struct receipt_rec to, from;
 	enum err e = receipt_rec_read(encoded, &to);
@@ -135,7 +136,7 @@ write_one(const struct changed *c, struct str encoded, struct txn *t,
 	from.flags = c->from.flags;
 	from.cost_micro = c->from.cost_micro;
 	from.rated_micro = c->from.rated_micro;
-	sums_add_price(sums, &c->id, &from, &to);
+	booking_add_price(b, &c->id, &from, &to);
 	return txn_put(t, TABLE_receipt, id_key(&c->id), encoded);
 }
 
@@ -143,18 +144,14 @@ static enum err
 write_changes(struct recompute_job *j, struct txn *t)
 {
 	struct str all = buf_str(&j->bytes);
-	struct sums sums;
-	enum err e = OK;
+	struct booking b;
+	enum err e = booking_begin(&b, t, j->zones);
 
-	sums_init(&sums, j->zone);
 	for (unsigned i = 0; !e && i < j->count; i++)
 		e = write_one(&j->changed[i],
 		    str_at(all.at + j->changed[i].at, j->changed[i].len), t,
-		    &sums);
-	if (!e)
-		e = sums_write(&sums, t);
-	sums_fini(&sums);
-	return e;
+		    &b);
+	return booking_end(&b, t, e);
 }
 
 static enum err
@@ -199,7 +196,7 @@ ledger_recompute(struct ledger *l, const struct price_table *prices,
 	j->job.work = recompute_work;
 	j->job.done = recompute_done;
 	j->store = ledger_store(l);
-	j->zone = ledger_zone(l);
+	j->zones = ledger_zones(l);
 	j->prices = prices;
 	j->apply = apply;
 	j->done = done;

@@ -18,6 +18,7 @@
 
 #include "store/store.h"
 
+#include "relayd/keeping.h"
 #include "relayd/ledger.h"
 
 /* Rows and leaps in one transaction: some 20 ms. */
@@ -39,6 +40,7 @@ struct stretch {
 struct usage_job {
 	struct job job;
 	struct store *store;
+	struct zones *zones;
 	const struct zone *zone;
 	struct usage_query q; /* its texts are ours */
 	ledger_usage_done *done;
@@ -53,6 +55,7 @@ struct usage_job {
 	struct stretch stretches[STRETCHES_MAX];
 	unsigned stretch_count, stretch;
 	uint32_t since, until;
+	enum period finest; /* that a total is put together from */
 
 	struct rollup_key from; /* the next to look at */
 	struct sums sums; /* by minute(4) name, or minute(4) name 0 name */
@@ -61,7 +64,7 @@ struct usage_job {
 	enum lap lap;
 	struct rollup_rec total;
 	unsigned steps;
-	bool more, leaps, ended;
+	bool more, leaps, ended, begun, is_moving;
 	enum err bad;
 };
 
@@ -171,7 +174,7 @@ round_down(const struct zone *z, enum period p, uint32_t minute)
 
 /* From the shortest period at both ends to the longest in the middle. */
 static void
-plan_total(struct usage_job *u, enum period finest)
+plan_total(struct usage_job *u)
 {
 	static const enum period ladder[] = { PERIOD_MINUTE, PERIOD_HOUR,
 		PERIOD_DAY, PERIOD_MONTH };
@@ -184,7 +187,7 @@ plan_total(struct usage_job *u, enum period finest)
 	for (unsigned i = 0; i < 3; i++) {
 		uint32_t in_low, in_high;
 
-		if (ladder[i] < finest)
+		if (ladder[i] < u->finest)
 			continue;
 		in_low = round_up(u->zone, ladder[i + 1], low);
 		in_high = round_down(u->zone, ladder[i + 1], high);
@@ -228,7 +231,7 @@ lap_begin(struct usage_job *u, enum lap lap)
 	u->minute = 0;
 	u->ended = false;
 	if (lap != LAP_ROWS || u->q.per == PERIOD_TOTAL)
-		plan_total(u, row->finest);
+		plan_total(u);
 	else
 		add_stretch(u, source_of(u->q.per), page_begin(u), u->until);
 }
@@ -240,6 +243,43 @@ lap_after(const struct usage_job *u, enum lap lap)
 	return lap == LAP_TOTAL && u->q.top && u->q.per != PERIOD_TOTAL
 	    ? LAP_TOP
 	    : LAP_ROWS;
+}
+
+/* Widened to what there are sums of. */
+static void
+set_bounds(struct usage_job *u, const struct keeping *k)
+{
+	enum period unit = u->q.per;
+	uint32_t since = minute_of_ms(u->q.since_ms);
+	enum dimension of = u->q.by;
+
+	(void)!choose_dimension(&u->q, of, &of);
+	u->finest = dimension_row(of)->finest;
+	while (u->finest < PERIOD_DAY && k->from[u->finest] > since)
+		u->finest++;
+	if (u->finest == PERIOD_DAY && k->from[PERIOD_DAY] > since)
+		u->finest = PERIOD_MONTH;
+	if (unit == PERIOD_TOTAL)
+		unit = u->finest;
+	u->since = zone_begin(u->zone, unit, since);
+	u->until = u->q.until_ms
+	    ? zone_next(u->zone, unit, minute_of_ms(u->q.until_ms - 1))
+	    : ZONE_NEVER;
+}
+
+static enum err
+usage_begin(struct usage_job *u, struct txn *t)
+{
+	struct keeping k;
+	enum err e = keeping_read(t, u->zones, &k);
+
+	if (e)
+		return e;
+	u->begun = true;
+	u->is_moving = k.next || k.zone != u->zone;
+	set_bounds(u, &k);
+	lap_begin(u, u->q.want_total ? LAP_TOTAL : lap_after(u, LAP_TOTAL));
+	return OK;
 }
 
 /* --- reading ----------------------------------------------------------------- */
@@ -390,6 +430,8 @@ usage_work(struct job *j, struct txn *t, struct why *out_why)
 
 	u->steps = 0;
 	u->more = false;
+	if (!e && !u->begun)
+		e = usage_begin(u, t);
 	while (!e && !u->ended && u->stretch < u->stretch_count) {
 		e = read_stretch(u, t);
 		if (e || u->more)
@@ -482,7 +524,8 @@ usage_answer(struct usage_job *u)
 		.count = n,
 		.since = u->since,
 		.until = u->until,
-		.total = u->total });
+		.total = u->total,
+		.is_moving = u->is_moving });
 	free(rows);
 	free(all);
 }
@@ -593,23 +636,6 @@ name_keep(struct str s)
 	return str_keep(s.at ? str_first(s, ROLLUP_NAME_MAX) : s);
 }
 
-/* Widened to what there are sums of. */
-static void
-set_bounds(struct usage_job *u, const struct usage_query *q)
-{
-	enum period unit = q->per;
-	enum dimension of;
-
-	if (choose_dimension(q, q->by, &of))
-		return; /* refused when its turn comes */
-	if (unit == PERIOD_TOTAL)
-		unit = dimension_row(of)->finest;
-	u->since = zone_begin(u->zone, unit, minute_of_ms(q->since_ms));
-	u->until = q->until_ms
-	    ? zone_next(u->zone, unit, minute_of_ms(q->until_ms - 1))
-	    : ZONE_NEVER;
-}
-
 void
 ledger_usage(struct ledger *l, const struct usage_query *q,
     ledger_usage_done *done, void *arg)
@@ -619,6 +645,7 @@ ledger_usage(struct ledger *l, const struct usage_query *q,
 	*u = (struct usage_job){
 		.job = { .work = usage_work, .done = usage_done },
 		.store = ledger_store(l),
+		.zones = ledger_zones(l),
 		.zone = ledger_zone(l),
 		.q = *q,
 		.done = done,
@@ -628,7 +655,5 @@ ledger_usage(struct ledger *l, const struct usage_query *q,
 		u->only[p] = name_keep(only_of(q, (enum part)p));
 	keep_keys(u, q);
 	sums_init(&u->sums, NULL);
-	set_bounds(u, q);
-	lap_begin(u, q->want_total ? LAP_TOTAL : lap_after(u, LAP_TOTAL));
 	store_post(u->store, LANE_READ, &u->job);
 }

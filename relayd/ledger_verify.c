@@ -14,13 +14,16 @@
 
 #include "store/store.h"
 
+#include "relayd/keeping.h"
 #include "relayd/ledger.h"
 #include "relayd/receipt.h"
 
 struct verify_job {
 	struct job job;
 	struct store *store;
+	struct zones *zones;
 	const struct zone *zone;
+	struct keeping keeping;
 	ledger_verify_done *done;
 	void *arg;
 
@@ -219,6 +222,9 @@ compare_sum(void *arg, struct str key, struct str value)
 	v->bad = rollup_key_read(key, &at);
 	if (v->bad || at.period != v->of || at.minute >= v->end)
 		return false;
+	/* About to go. */
+	if (at.minute < v->keeping.from[at.period])
+		return true;
 	v->check.sums++;
 	want = map_del(&v->want.by_key, key);
 	if (!want)
@@ -288,6 +294,7 @@ verify_one(struct verify_job *v, struct txn *t)
 	enum err e;
 
 	sums_init(&v->want, v->zone);
+	memcpy(v->want.from, v->keeping.from, sizeof(v->want.from));
 	if (v->doing == PERIOD_DAY)
 		e = verify_days(v, t);
 	else if (v->doing == PERIOD_MONTH)
@@ -300,16 +307,51 @@ verify_one(struct verify_job *v, struct txn *t)
 	return e;
 }
 
+/* The first day, or month, of which all is there that it is compared with. */
+static uint32_t
+first_whole(const struct verify_job *v)
+{
+	uint32_t from = v->keeping.receipts_from, begin;
+
+	if (v->doing == PERIOD_MONTH && v->keeping.from[PERIOD_DAY] > from)
+		from = v->keeping.from[PERIOD_DAY];
+	if (from == 0)
+		return 0;
+	begin = zone_begin(v->zone, v->doing, from);
+	return begin == from ? from : zone_next(v->zone, v->doing, from);
+}
+
+static enum err
+verify_begin(struct verify_job *v, struct txn *t, struct why *out_why)
+{
+	enum err e = keeping_read(t, v->zones, &v->keeping);
+	uint32_t first;
+
+	if (e)
+		return e;
+	if (v->keeping.next)
+		return why_set(out_why, ERR_BUSY, "sums",
+		    "the sums are being rebuilt for the zone %.*s; ask again "
+		    "in a while",
+		    STR_ARG(zone_name(v->keeping.next)));
+	v->zone = v->keeping.zone;
+	first = first_whole(v);
+	if (v->doing == PERIOD_DAY)
+		v->check.since = first;
+	if (v->minute < first)
+		v->minute = first;
+	return OK;
+}
+
 static enum err
 verify_work(struct job *j, struct txn *t, struct why *out_why)
 {
 	struct verify_job *v = (struct verify_job *)j;
-	enum err e = OK;
+	enum err e = verify_begin(v, t, out_why);
 
-	(void)out_why;
 	v->begin = 0;
 	v->end = ZONE_NEVER;
-	if (v->doing != PERIOD_TOTAL)
+	if (!e && v->doing != PERIOD_TOTAL)
 		e = find_next(v, t);
 	if (e)
 		return e;
@@ -343,7 +385,7 @@ ledger_verify(struct ledger *l, ledger_verify_done *done, void *arg)
 
 	v->job = (struct job){ .work = verify_work, .done = verify_done };
 	v->store = ledger_store(l);
-	v->zone = ledger_zone(l);
+	v->zones = ledger_zones(l);
 	v->doing = PERIOD_DAY;
 	v->done = done;
 	v->arg = arg;

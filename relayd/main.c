@@ -45,6 +45,7 @@
  * memory back. */
 #define DRAIN_LOOK_MS 50
 #define TRIM_MS	      10000
+#define PRUNE_MS      (10 * 60 * 1000)
 /* How long the end waits for its own notice. */
 #define TELL_MS 2000
 
@@ -53,7 +54,7 @@ struct process {
 	struct daemon d;
 	struct sdnotify notify;
 	struct event *term, *intr, *hup, *stored;
-	struct timer drain, watchdog, trim;
+	struct timer drain, watchdog, trim, prune;
 	int64_t drain_until_ms, tell_until_ms;
 	uint64_t trimmed_at;
 };
@@ -80,6 +81,22 @@ on_trim(void *arg)
 		p->trimmed_at = c->requests_total;
 	}
 	timer_set(p->d.loop, &p->trim, loop_ms(p->d.loop) + TRIM_MS);
+}
+
+/* --- what was kept long enough --------------------------------------------------------- */
+
+static void
+on_prune(void *arg)
+{
+	struct process *p = arg;
+	const struct settings *s = &p->d.settings;
+	const struct ledger_keep keep = { .receipts_ms = s->keep_receipts_ms,
+		.minutes_ms = s->keep_minutes_ms,
+		.hours_ms = s->keep_hours_ms,
+		.days_ms = s->keep_days_ms };
+
+	ledger_prune(p->d.ledger, &keep, clock_wall_ms());
+	timer_set(p->d.loop, &p->prune, loop_ms(p->d.loop) + PRUNE_MS);
 }
 
 /* --- signals ----------------------------------------------------------------------------- */
@@ -178,6 +195,10 @@ reload(struct process *p)
 	conf_unref(d->conf);
 	d->conf = next;
 	use_zone(next);
+	if (ledger_use_zone(d->ledger, str_of(next->timezone)))
+		log_note(LOG_ERROR, "reload",
+		    "the zone was changed too often: it is %s after a restart",
+		    next->timezone);
 	log_set_level((enum log_level)next->log_level);
 	listeners_reload(d->listeners);
 	if (control_reload(d->control, next, &why))
@@ -322,6 +343,8 @@ bear_store(struct daemon *d, struct why *out_why)
 	if (!e)
 		e = ledger_new(d->store, d->conf->state_dir, &d->ledger,
 		    out_why);
+	if (!e)
+		e = ledger_use_zone(d->ledger, str_of(d->conf->timezone));
 	/* What was used is known when the ledger has taken over. */
 	if (!e)
 		e = bear_budgets(d, out_why);
@@ -395,8 +418,10 @@ watch_signals(struct process *p)
 	event_add(p->stored, NULL);
 	timer_init(&p->drain, on_drain, p);
 	timer_init(&p->trim, on_trim, p);
+	timer_init(&p->prune, on_prune, p);
 	timer_init(&p->watchdog, on_watchdog, p);
 	timer_set(p->d.loop, &p->trim, loop_ms(p->d.loop) + TRIM_MS);
+	timer_set(p->d.loop, &p->prune, loop_ms(p->d.loop) + TRIM_MS);
 	if (p->notify.watchdog_ms)
 		on_watchdog(p);
 }

@@ -418,11 +418,18 @@ sums_add_price(struct sums *s, const struct ulid *id,
 	add_account(&m, to->account, model_of(to), &more);
 }
 
+static bool
+is_nothing(const struct rollup_rec *sum)
+{
+	static const struct rollup_rec nothing;
+
+	return memcmp(sum, &nothing, sizeof(nothing)) == 0;
+}
+
 static enum err
 add_to_table(struct txn *t, struct str key, const struct rollup_rec *more,
     struct buf *scratch)
 {
-	static const struct rollup_rec nothing;
 	struct rollup_rec sum = { .requests = 0 };
 	bool is_there = false;
 	struct str kept;
@@ -438,7 +445,7 @@ add_to_table(struct txn *t, struct str key, const struct rollup_rec *more,
 	if (e)
 		return e;
 	rollup_add(&sum, more);
-	if (memcmp(&sum, &nothing, sizeof(sum)) == 0)
+	if (is_nothing(&sum))
 		return is_there ? txn_del(t, TABLE_rollup, key) : OK;
 	buf_clear(scratch);
 	e = rollup_rec_write(&sum, scratch);
@@ -458,7 +465,8 @@ sums_write(const struct sums *s, struct txn *t)
 
 	buf_init(&scratch, ENCODED_MAX);
 	while (!e && map_next(&s->by_key, &at, &key, &sum))
-		e = add_to_table(t, key, sum, &scratch);
+		if (!is_nothing(sum))
+			e = add_to_table(t, key, sum, &scratch);
 	buf_fini(&scratch);
 	return e ? e : spent_write(&s->spent, t);
 }

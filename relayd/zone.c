@@ -209,8 +209,8 @@ zone_name(const struct zone *z)
 
 /* --- asking it --------------------------------------------------------------- */
 
-int
-zone_offset(const struct zone *z, uint32_t minute)
+static const struct zone_change *
+change_before(const struct zone *z, uint32_t minute)
 {
 	size_t low = 0, high = z->count;
 
@@ -222,7 +222,13 @@ zone_offset(const struct zone *z, uint32_t minute)
 		else
 			high = middle;
 	}
-	return z->at[low].offset;
+	return &z->at[low];
+}
+
+int
+zone_offset(const struct zone *z, uint32_t minute)
+{
+	return change_before(z, minute)->offset;
 }
 
 static uint32_t
@@ -312,6 +318,16 @@ day_begin(const struct zone *z, enum period p, uint32_t minute, unsigned more)
 	return minute_of_local(z, first_day(p, day, more) * DAY_MIN);
 }
 
+/* Where a full hour of the local clock would have begun. */
+static int64_t
+full_hour(const struct zone *z, uint32_t minute)
+{
+	int64_t local = local_of(z, minute);
+
+	return (int64_t)minute -
+	    (local - floor_div(local, HOUR_MIN) * HOUR_MIN);
+}
+
 uint32_t
 zone_begin(const struct zone *z, enum period p, uint32_t minute)
 {
@@ -320,10 +336,11 @@ zone_begin(const struct zone *z, enum period p, uint32_t minute)
 	if (p == PERIOD_MINUTE)
 		return minute;
 	if (p == PERIOD_HOUR) {
-		int64_t local = local_of(z, minute);
+		/* A clock that is set by half an hour cuts one short. */
+		int64_t change = change_before(z, minute)->from;
+		int64_t begin = full_hour(z, minute);
 
-		return clamped(minute -
-		    (local - floor_div(local, HOUR_MIN) * HOUR_MIN));
+		return clamped(begin > change ? begin : change);
 	}
 	return day_begin(z, p, minute, 0);
 }
@@ -336,7 +353,7 @@ zone_next(const struct zone *z, enum period p, uint32_t minute)
 	if (p == PERIOD_MINUTE)
 		return clamped((int64_t)minute + 1);
 	if (p == PERIOD_HOUR)
-		return clamped((int64_t)zone_begin(z, p, minute) + HOUR_MIN);
+		return clamped(full_hour(z, minute) + HOUR_MIN);
 	return day_begin(z, p, minute, 1);
 }
 

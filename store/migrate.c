@@ -5,10 +5,67 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "store/rec.h"
 #include "store/store.h"
 
-/* Version 1 is the first, so there is nothing to come from yet. */
-const struct migrations migrations = { .steps = NULL, .count = 0 };
+/* Keys as they were in version 1 had at most so many bytes. */
+#define OLD_KEY_MAX 160
+#define AT_ONCE	    256
+
+struct old_keys {
+	char bytes[AT_ONCE][OLD_KEY_MAX];
+	size_t len[AT_ONCE];
+	unsigned count;
+};
+
+static bool
+note_key(void *arg, struct str key, struct str value)
+{
+	struct old_keys *o = arg;
+
+	(void)value;
+	if (key.len > OLD_KEY_MAX || o->count == AT_ONCE)
+		return false;
+	memcpy(o->bytes[o->count], key.at, key.len);
+	o->len[o->count++] = key.len;
+	return true;
+}
+
+/* The sums of version 1 were of days in UTC and had no owners.  They go, and
+ * relayd makes new ones from the receipts: there is no zone yet, so they move
+ * from none. */
+static enum err
+sums_anew(struct txn *t, struct why *out_why)
+{
+	struct keeping_rec k = { .next = STR("UTC") };
+	struct old_keys old;
+	struct buf bytes;
+	enum err e;
+
+	(void)out_why;
+	do {
+		old.count = 0;
+		e = txn_scan(t, TABLE_rollup, STR(""), false, note_key, &old);
+		for (unsigned i = 0; !e && i < old.count; i++)
+			e = txn_del(t, TABLE_rollup,
+			    str_at(old.bytes[i], old.len[i]));
+	} while (!e && old.count > 0);
+	if (e)
+		return e;
+	buf_init(&bytes, 256);
+	e = keeping_rec_write(&k, &bytes);
+	if (!e)
+		e = txn_put(t, TABLE_meta, STR("keeping"), buf_str(&bytes));
+	buf_fini(&bytes);
+	return e;
+}
+
+static const struct migration steps[] = {
+	{ 1, "sums by the hours and days of a zone", sums_anew },
+};
+
+const struct migrations migrations = { .steps = steps,
+	.count = sizeof(steps) / sizeof(steps[0]) };
 
 #define KEY STR("schema")
 

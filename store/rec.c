@@ -59,6 +59,11 @@ static const struct rec_field audit_fields[] = {
 #include "store/rec/audit.def"
 };
 #undef X
+#define X(type, name, since) FIELD(keeping_rec, type, name, since)
+static const struct rec_field keeping_fields[] = {
+#include "store/rec/keeping.def"
+};
+#undef X
 #define X(type, name, since) FIELD(user_rec, type, name, since)
 static const struct rec_field user_fields[] = {
 #include "store/rec/user.def"
@@ -100,6 +105,9 @@ union rollup_newest {
 union audit_newest {
 #include "store/rec/audit.def"
 };
+union keeping_newest {
+#include "store/rec/keeping.def"
+};
 union user_newest {
 #include "store/rec/user.def"
 };
@@ -120,6 +128,7 @@ KIND(receipt);
 KIND(attempt);
 KIND(rollup);
 KIND(audit);
+KIND(keeping);
 KIND(user);
 KIND(channel);
 KIND(notice);
@@ -388,6 +397,7 @@ TYPED(receipt)
 TYPED(attempt)
 TYPED(rollup)
 TYPED(audit)
+TYPED(keeping)
 TYPED(user)
 TYPED(channel)
 TYPED(notice)

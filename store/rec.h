@@ -49,6 +49,9 @@ struct rollup_rec {
 struct audit_rec {
 #include "store/rec/audit.def"
 };
+struct keeping_rec {
+#include "store/rec/keeping.def"
+};
 struct user_rec {
 #include "store/rec/user.def"
 };
@@ -81,6 +84,9 @@ enum err attempt_rec_read(struct str from, struct attempt_rec *out) CHECKED;
 enum err rollup_rec_read(struct str from, struct rollup_rec *out) CHECKED;
 enum err audit_rec_write(const struct audit_rec *r, struct buf *out) CHECKED;
 enum err audit_rec_read(struct str from, struct audit_rec *out) CHECKED;
+enum err
+keeping_rec_write(const struct keeping_rec *r, struct buf *out) CHECKED;
+enum err keeping_rec_read(struct str from, struct keeping_rec *out) CHECKED;
 enum err user_rec_write(const struct user_rec *r, struct buf *out) CHECKED;
 enum err user_rec_read(struct str from, struct user_rec *out) CHECKED;
 enum err
@@ -120,7 +126,7 @@ struct rec_kind {
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
     attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind,
-    budget_kind;
+    budget_kind, keeping_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

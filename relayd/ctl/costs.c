@@ -297,6 +297,12 @@ on_verified(void *arg, enum err e, const struct why *why,
 	json_say_i64(&c->out, "sums", (int64_t)check->sums);
 	json_say_i64(&c->out, "differences", (int64_t)check->differences);
 	json_say(&c->out, "first", str_of(check->first));
+	if (check->since) {
+		char since[ZONE_TEXT];
+
+		zone_text(ledger_zone(c->daemon->ledger), check->since, since);
+		json_say(&c->out, "since", str_of(since));
+	}
 	json_close(&c->out, '}');
 	ctl_answer(c, 0, STR(""));
 }

@@ -31,7 +31,7 @@ STOREYS = [
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
     'audit gate window oauth grant bedrock reshape rename modelrule sigv4 provider account apikey user repeat quiet notice notices messenger channel delivery limit budget spent habit queue prices sticky keyring pool',
     'renew verdict sched sieve route headers outbound openai_target',
-    'relay admit attempt shape answer reserve receipt outcome rollup dimension entry ledger models '
+    'relay admit attempt shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
     'charge tally histogram figures holder',
     'control peer ctl signin notify lookout expose metric metrics scrape',
     'main',
