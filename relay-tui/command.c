@@ -246,16 +246,26 @@ is_usage(const struct ctl_match *m)
 	    m->row == ctl_row(CTL_M_my_usage);
 }
 
-/* limit and cursor are the pager's. */
+static bool
+has_pages(const struct ctl_row *row)
+{
+	struct ctl_param param;
+
+	return ctl_param_find(row, STR("cursor"), &param);
+}
+
+/* Of lists, limit and cursor are the pager's. */
 static enum err
 put_params(struct json_out *j, const struct ready *r, struct why *out_why)
 {
 	const struct ctl_match *m = r->match;
+	bool pages = has_pages(m->row);
 	enum err e = OK;
 
 	for (unsigned i = 0; !e && i < m->count; i++)
-		if (strcmp(m->args[i].name, "cursor") != 0 &&
-		    strcmp(m->args[i].name, "limit") != 0)
+		if (!pages ||
+		    (strcmp(m->args[i].name, "cursor") != 0 &&
+			strcmp(m->args[i].name, "limit") != 0))
 			e = put_arg(j, m, &m->args[i], out_why);
 	/* Periods of nobody in particular are of all together. */
 	if (is_usage(m) && ctl_match_arg(m, "per") && !ctl_match_arg(m, "by"))
@@ -283,13 +293,14 @@ pager_init(struct pager *p, const struct ctl_match *m, struct why *out_why)
 {
 	const struct ctl_arg *limit = ctl_match_arg(m, "limit");
 	const struct ctl_arg *cursor = ctl_match_arg(m, "cursor");
-	struct ctl_param param;
 
 	*p = (struct pager){
 		.method = (enum ctl_method)(m->row - ctl_row(0)),
-		.pages = ctl_param_find(m->row, STR("cursor"), &param),
+		.pages = has_pages(m->row),
 	};
 	buf_init(&p->cursor, 512);
+	if (!p->pages)
+		return OK;
 	if (p->method == CTL_M_receipt_list)
 		p->wanted = RECEIPTS_UNASKED;
 	if (limit && (str_u64(limit->value, &p->wanted) || !p->wanted))

@@ -39,11 +39,13 @@ guess(const struct relay *r, const struct habit *h, struct budget_need *out)
 
 /* --- refusing -------------------------------------------------------------- */
 
-/* Requests are a rate, which passes; all else has to be paid for. */
+/* Requests are a rate, which passes; all else has to be paid for, and what
+ * never passes is not to be waited for. */
 static enum fault
-fault_of(const struct budget *b)
+fault_of(const struct budget_refusal *f)
 {
-	return b->unit == BUDGET_REQUESTS && b->window.kind != CYCLE_LIFE
+	return f->b->unit == BUDGET_REQUESTS &&
+		f->b->window.kind != CYCLE_LIFE && f->asked <= f->amount
 	    ? FAULT_RATE
 	    : FAULT_BUDGET;
 }
@@ -51,25 +53,13 @@ fault_of(const struct budget *b)
 static void
 say_whose(const struct budget *b, char out[160])
 {
-	struct str subject = str_first(b->rec.subject, 80);
-
 	if (b->scope == BUDGET_KEY)
-		snprintf(out, 160, "of this key");
+		snprintf(out, 160, "this key");
 	else if (b->scope == BUDGET_ALL)
-		snprintf(out, 160, "of this relay");
+		snprintf(out, 160, "all keys together");
 	else
-		snprintf(out, 160, "of the %s %.*s",
-		    budget_scope_word(b->scope), STR_ARG(subject));
-}
-
-static void
-say_window(const struct budget *b, char out[64])
-{
-	char text[CYCLE_TEXT];
-
-	cycle_write(&b->window, text);
-	snprintf(out, 64, "%s%s",
-	    b->window.kind == CYCLE_LIFE ? "for " : "per ", text);
+		snprintf(out, 160, "%s %.*s", budget_scope_word(b->scope),
+		    STR_ARG(str_first(b->rec.subject, 80)));
 }
 
 static void
@@ -80,41 +70,40 @@ say_when(const struct budget_refusal *f, char out[128])
 
 	if (!f->resets_at_ms) {
 		snprintf(out, 128, "%s",
-		    f->asked > f->amount ? "which is more than all of it"
+		    f->asked > f->amount ? "that is more than all of it"
 			: f->b->window.kind == CYCLE_LIFE
-			? "and it does not begin anew"
-			: "and others are under way");
+			? "it does not begin anew"
+			: "there is room again when some of them have ended");
 		return;
 	}
 	localtime_r(&at, &tm);
-	strftime(out, 128, "and there is room again at %Y-%m-%d %H:%M:%S %Z",
-	    &tm);
+	strftime(out, 128, "there is room again at %Y-%m-%d %H:%M:%S %Z", &tm);
 }
 
 static enum fault
 refuse(struct relay *r, const struct budget_refusal *f, int64_t wall_ms)
 {
+	struct str class = str_first(f->b->rec.class, 80);
 	enum budget_unit u = f->b->unit;
-	char whose[160], window[64], when[128];
-	char amount[BUDGET_TEXT], used[BUDGET_TEXT], more[BUDGET_TEXT],
-	    asked[BUDGET_TEXT];
-	struct str class = f->b->rec.class;
+	char whose[160], when[128], amount[BUDGET_TEXT], used[BUDGET_TEXT],
+	    more[BUDGET_TEXT], asked[BUDGET_TEXT];
 
 	budget_amount_text(u, f->amount, amount);
 	budget_amount_text(u, f->used, used);
 	budget_amount_text(u, f->reserved, more);
 	budget_amount_text(u, f->asked, asked);
 	say_whose(f->b, whose);
-	say_window(f->b, window);
 	say_when(f, when);
-	relay_fault(r, fault_of(f->b),
-	    "the budget %s%s%.*s, %s %s, has no room for this request: %s "
-	    "used, "
-	    "%s reserved by requests under way, and this one may come to %s, "
-	    "%s (budget %.*s)",
-	    whose, class.len ? " for " : "", STR_ARG(str_first(class, 80)),
-	    amount, window, used, more, asked, when, STR_ARG(f->b->rec.id));
-	if (f->resets_at_ms > wall_ms)
+	relay_fault(r, fault_of(f),
+	    "over budget: %s%s%.*s may use %s %s%.*s; used are %s, reserved by "
+	    "requests under way %s, and this request may need %s; %s (budget "
+	    "%.*s)",
+	    whose, class.len ? " with " : "", STR_ARG(class), amount,
+	    f->b->window.kind == CYCLE_LIFE ? "for " : "per ",
+	    STR_ARG(f->b->rec.window), used, more, asked, when,
+	    STR_ARG(f->b->rec.id));
+	/* A 402 is not to be tried again by itself, whenever that may be. */
+	if (r->fault == FAULT_RATE && f->resets_at_ms > wall_ms)
 		r->fault_retry_ms = f->resets_at_ms - wall_ms;
 	return r->fault;
 }
