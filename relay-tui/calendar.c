@@ -210,6 +210,9 @@ calendar_read(struct str s, int64_t *out_ms)
 	    !take_number(&s, 2, &tm.tm_mon) || !take_char(&s, "-") ||
 	    !take_number(&s, 2, &tm.tm_mday))
 		return ERR_VALUE;
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 ||
+	    tm.tm_mday > 31)
+		return ERR_VALUE;
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
 	if (take_char(&s, "T ") &&
@@ -217,6 +220,8 @@ calendar_read(struct str s, int64_t *out_ms)
 		!take_number(&s, 2, &tm.tm_min)))
 		return ERR_VALUE;
 	if (take_char(&s, ":") && !take_number(&s, 2, &tm.tm_sec))
+		return ERR_VALUE;
+	if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
 		return ERR_VALUE;
 	if (!s.len) {
 		*out_ms = (int64_t)mktime(&tm) * 1000;

@@ -221,7 +221,8 @@ run_asked(struct command *c, const struct line *l)
 	const struct output *o = c->out;
 	struct why why;
 
-	if (l->chart && c->match->row != ctl_row(CTL_M_usage_show)) {
+	if (l->chart && c->match->row != ctl_row(CTL_M_usage_show) &&
+	    c->match->row != ctl_row(CTL_M_my_usage)) {
 		(void)!why_set(&why, ERR_SYNTAX, "chart",
 		    _("only `usage` is drawn as a chart"));
 		return command_fail(o, MISUSED, &why);

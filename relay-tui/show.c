@@ -162,7 +162,9 @@ static const struct look {
 	[CTL_M_setting_list] = { .table = setting_columns },
 	[CTL_M_setting_set] = { .print = print_setting },
 	[CTL_M_setting_unset] = { .print = print_setting },
-	[CTL_M_audit_list] = { .table = audit_columns },
+	[CTL_M_audit_list] = { .table = audit_columns,
+	    .empty = N_("Nothing of that kind was changed. `relayctl audit "
+			"list` alone shows every change.") },
 	[CTL_M_audit_verify] = { .details = audit_details },
 	[CTL_M_config_show] = { .print = print_config,
 	    .csv = option_columns,

@@ -13,7 +13,8 @@
 struct asker {
 	const struct command *c;
 	struct ctl_client *client;
-	enum verdict verdict; /* DONE: nothing */
+	enum ctl_method method; /* usage.show, or my.usage */
+	enum verdict verdict;	/* DONE: nothing */
 };
 
 /* --- asking ---------------------------------------------------------------- */
@@ -24,7 +25,9 @@ asker_init(struct asker *a, const struct command *c)
 	struct why why = { .text = "" };
 	enum err e;
 
-	*a = (struct asker){ .c = c };
+	*a = (struct asker){ .c = c, .method = CTL_M_usage_show };
+	if (c->match->row == ctl_row(CTL_M_my_usage))
+		a->method = CTL_M_my_usage;
 	e = ctl_client_open(c->socket, &a->client, &why);
 	if (e)
 		a->verdict = command_fail_local(c->out, e, &why);
@@ -125,8 +128,7 @@ ask(struct asker *a, const struct question *q, struct usage_rows *out)
 	*out = (struct usage_rows){ .count = 0 };
 	buf_init(&cursor, 512);
 	do {
-		struct json_out *j =
-		    ctl_client_begin(a->client, CTL_M_usage_show);
+		struct json_out *j = ctl_client_begin(a->client, a->method);
 		struct ctl_frame f;
 		enum err e;
 
@@ -171,16 +173,16 @@ read_of(struct asker *a, enum usage_of *out)
 	return false;
 }
 
-/* --- usage --chart --------------------------------------------------------- */
-
 static void
 say_nothing_used(struct output *o)
 {
 	out_lines(o, PAINT_PLAIN,
-	    str_of(_("Nothing was used then. `relayctl usage --chart --since "
-		     "30d` looks further back, `relayctl tail` waits for "
+	    str_of(_("Nothing was used then. `relayctl usage --since 30d` "
+		     "looks further back, `relayctl tail` waits for "
 		     "requests.")));
 }
+
+/* --- usage --chart --------------------------------------------------------- */
 
 /* The first question tells how long the time is, so that the second can ask
  * for fitting periods. */
@@ -247,7 +249,11 @@ spending_heat(const struct command *c)
 	if (!asker_init(&a, c))
 		return asker_fini(&a);
 	if (read_of(&a, &of) && ask(&a, &q, &rows)) {
-		note(&a, usage_view_heat(c->out, &rows, of, &why), &why);
+		if (rows.count || c->out->json || c->out->csv)
+			note(&a, usage_view_heat(c->out, &rows, of, &why),
+			    &why);
+		else
+			say_nothing_used(c->out);
 		usage_rows_fini(&rows);
 	}
 	return asker_fini(&a);
@@ -340,6 +346,9 @@ show_part(struct asker *a, size_t span, size_t part, const struct usage_rows *r,
 		if (part == 0)
 			print_span_head(o, span, r, of);
 		usage_view_top(o, _(parts[part].title), r, of);
+		/* The last span holds the others. */
+		if (span + 1 == SPANS && part == 0 && !r->count)
+			say_nothing_used(o);
 	}
 }
 
@@ -408,25 +417,36 @@ static const struct column course_columns[] = {
 	{ .title = NULL },
 };
 
+static int64_t
+number(const struct json *row, const char *key)
+{
+	int64_t n = 0;
+
+	if (json_may_i64(row, key, 0, INT64_C(1) << 53, &n, NULL))
+		return 0;
+	return n;
+}
+
 /* The row of a period again, with its course. */
 static void
 add_course(struct table *t, struct output *o, const struct json *row,
     const struct usage_rows *r, enum calendar_per per)
 {
+	/* Where no rate multiplies anything, the rated cost is the cost. */
+	bool is_rated = number(row, "rated_micro") != number(row, "cost_micro");
 	struct json *with = NULL;
 	struct buf text, spark;
-	int64_t since = 0;
 	struct json_out j;
 
 	buf_init(&text, 64 * 1024);
 	buf_init(&spark, 16 * 1024);
-	if (json_may_i64(row, "since_at", 0, INT64_C(1) << 53, &since, NULL) ||
-	    usage_view_spark(o, r, per, since, &spark))
+	if (usage_view_spark(o, r, per, number(row, "since_at"), &spark))
 		buf_clear(&spark);
 	json_begin(&j, &text);
 	json_open(&j, '{');
 	for (const struct column *c = course_columns; c->title; c++)
-		if (json_at(row, c->key)) {
+		if (json_at(row, c->key) &&
+		    (is_rated || strcmp(c->key, "rated_micro") != 0)) {
 			json_put_key(&j, c->key);
 			json_put_tree(&j, json_at(row, c->key));
 		}
@@ -468,6 +488,11 @@ draw_cost(struct asker *a, const struct json *periods)
 		first = false;
 	}
 	table_print(&t, a->c->out);
+	if (!by_day.count)
+		out_lines(a->c->out, PAINT_PLAIN,
+		    str_of(_("Nothing was spent lately. `relayctl usage "
+			     "--since 365d` looks further back, `relayctl env "
+			     "CLIENT` points a client here.")));
 	table_fini(&t);
 	usage_rows_fini(&by_hour);
 	usage_rows_fini(&by_day);

@@ -86,16 +86,37 @@ write_name(const struct json *row, struct buf *out)
 		buf_must(out, str_of(_("(none)")));
 }
 
-static size_t
-find_name(struct usage_rows *r, struct buf *take_name)
+/* A key's id, not what it is called: two may be called the same. */
+static void
+write_id(const struct json *row, struct buf *out)
 {
-	for (size_t i = 0; i < r->names_count; i++)
-		if (str_eq(buf_str(&r->names[i]), buf_str(take_name))) {
-			buf_fini(take_name);
+	struct str name = STR(""), model = STR("");
+
+	(void)!json_may_str(row, "name", &name, NULL);
+	(void)!json_may_str(row, "model", &model, NULL);
+	buf_must(out, str_first(name, NAME_MAX_BYTES / 2 - 1));
+	buf_must(out, STR("\n"));
+	buf_must(out, str_first(model, NAME_MAX_BYTES / 2 - 1));
+}
+
+static size_t
+find_name(struct usage_rows *r, const struct json *row)
+{
+	size_t n = r->names_count, room = n + 1;
+	struct buf id;
+
+	buf_init(&id, NAME_MAX_BYTES);
+	write_id(row, &id);
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(buf_str(&r->ids[i]), buf_str(&id))) {
+			buf_fini(&id);
 			return i;
 		}
-	r->names = xrealloc(r->names, (r->names_count + 1) * sizeof(*r->names));
-	r->names[r->names_count] = *take_name;
+	r->names = xrealloc(r->names, room * sizeof(*r->names));
+	r->ids = xrealloc(r->ids, room * sizeof(*r->ids));
+	r->ids[n] = id;
+	buf_init(&r->names[n], NAME_MAX_BYTES);
+	write_name(row, &r->names[n]);
 	return r->names_count++;
 }
 
@@ -104,9 +125,12 @@ find_name(struct usage_rows *r, struct buf *take_name)
 void
 usage_rows_fini(struct usage_rows *r)
 {
-	for (size_t i = 0; i < r->names_count; i++)
+	for (size_t i = 0; i < r->names_count; i++) {
 		buf_fini(&r->names[i]);
+		buf_fini(&r->ids[i]);
+	}
 	free(r->names);
+	free(r->ids);
 	free(r->points);
 	*r = (struct usage_rows){ .count = 0 };
 }
@@ -144,7 +168,6 @@ usage_rows_add(struct usage_rows *r, const struct json *data,
 	for (const struct json *row = json_first(rows); !e && row;
 	     row = json_next(row)) {
 		struct usage_point *p = &r->points[r->count];
-		struct buf name;
 
 		*p = (struct usage_point){ .at_ms = 0 };
 		if (json_at(row, "at") &&
@@ -152,9 +175,7 @@ usage_rows_add(struct usage_rows *r, const struct json *data,
 			calendar_read(at, &p->at_ms)))
 			return why_set(out_why, ERR_VALUE, "at",
 			    _("the daemon tells no time that is one"));
-		buf_init(&name, NAME_MAX_BYTES);
-		write_name(row, &name);
-		p->name = find_name(r, &name);
+		p->name = find_name(r, row);
 		read_values(row, p->values);
 		r->count++;
 	}

@@ -33,6 +33,7 @@ struct usage_rows {
 	int64_t since_ms, until_ms; /* the end is not in it */
 	int64_t total[OFS];
 	struct buf *names; /* cleaned; empty: no name */
+	struct buf *ids;   /* what tells them apart */
 	size_t names_count;
 	struct usage_point *points;
 	size_t count;

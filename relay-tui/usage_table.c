@@ -108,24 +108,42 @@ cell_of(enum calendar_per per)
 						   : CELL_ISO_DAY;
 }
 
+/* Where no rate multiplies anything, the rated cost is the cost: it is shown
+ * to those who ask for it. */
+static bool
+says_nothing(const struct column *c, const struct json *total)
+{
+	int64_t cost = 0, rated = 0, most = INT64_C(1) << 53;
+
+	return c->fit >= FIT_DROP && !strcmp(c->key, "rated_micro") &&
+	    json_may_i64(total, "cost_micro", 0, most, &cost, NULL) == OK &&
+	    json_may_i64(total, "rated_micro", 0, most, &rated, NULL) == OK &&
+	    cost == rated;
+}
+
 static void
 choose_columns(struct usage_table *t, const struct column *columns,
-    struct str by, enum calendar_per per)
+    const struct json *data, enum calendar_per per)
 {
+	struct str by = text_at(data, "by");
 	unsigned n = 0;
 
-	for (; columns[n].title && n < USAGE_COLUMNS_MAX; n++) {
+	for (; columns->title && n < USAGE_COLUMNS_MAX; columns++) {
 		struct column *c = &t->columns[n];
 
-		*c = columns[n];
+		if (says_nothing(columns, json_at(data, "total")))
+			continue;
+		*c = *columns;
+		n++;
 		if (!strcmp(c->key, "at"))
 			c->kind = cell_of(per);
-		if (!strcmp(c->key, "name"))
-			c->title = title_of(by);
+		if (strcmp(c->key, "name") != 0)
+			continue;
+		c->title = title_of(by);
 		/* Whose name is known needs no id where it is narrow. */
-		if (!strcmp(c->key, "name") && str_starts(by, STR("key")))
+		if (str_starts(by, STR("key")))
 			c->fit = FIT_DROP + 1;
-		if (!strcmp(c->key, "name") && str_eq(by, STR("user")))
+		if (str_eq(by, STR("user")))
 			c->kind = CELL_OWNER;
 	}
 	t->columns[n] = (struct column){ .title = NULL };
@@ -176,7 +194,7 @@ usage_table_begin(struct usage_table *t, struct output *o,
 		    calendar_fill(per, since, until - 1, &t->calendar) == OK;
 	}
 	t->ranks = !has_periods;
-	choose_columns(t, columns, by, per);
+	choose_columns(t, columns, data, per);
 	keep_total(t, json_at(data, "total"), has_periods,
 	    str_starts(by, STR("key")));
 	table_init(&t->table, t->columns);

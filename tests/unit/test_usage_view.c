@@ -65,7 +65,7 @@ static const char by_key[] =
     "\"since\":\"2026-10-20T00:00+02:00\",\"until\":\"2026-10-25T00:00+02:00\","
     "\"total\":{\"requests\":12,\"errors\":1,\"input\":1200,\"output\":30000,"
     "\"cache_read\":5000000,\"cache_write_5m\":7,\"cache_write_1h\":8,"
-    "\"searches\":9,\"cost_micro\":20000000,\"rated_micro\":20000000},"
+    "\"searches\":9,\"cost_micro\":20000000,\"rated_micro\":15000001},"
     "\"rows\":[{\"name\":\"kaaaaaaaa\",\"label\":\"small\",\"requests\":2,"
     "\"input\":200,\"output\":10000,\"cost_micro\":4999,\"rated_micro\":1},"
     "{\"name\":\"kbbbbbbbb\",\"label\":\"张伟的笔记本电脑\",\"requests\":10,"
@@ -124,6 +124,31 @@ a_wide_terminal_shows_each_class_of_tokens(void **state)
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
 		assert_non_null(strstr(s.text, heads[i]));
 	assert_null(strstr(s.text, "no room"));
+}
+
+static void
+a_rate_that_changes_nothing_takes_no_column(void **state)
+{
+	static const char *const totals[] = { "1000000", "1500000" };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char text[512];
+		struct screen s;
+
+		snprintf(text, sizeof(text),
+		    "{\"by\":\"model\",\"per\":\"total\",\"zone\":\"UTC\","
+		    "\"since\":\"2026-10-20\",\"until\":\"2026-10-21\","
+		    "\"total\":{\"requests\":1,\"cost_micro\":1000000,"
+		    "\"rated_micro\":%s},\"rows\":[{\"name\":\"m\","
+		    "\"requests\":1,\"cost_micro\":1000000,"
+		    "\"rated_micro\":%s}]}",
+		    totals[i], totals[i]);
+		screen_open(&s);
+		show_table(&s, text, false);
+		fclose(s.out.to);
+		assert_int_equal(strstr(s.text, "RATED") != NULL, i == 1);
+	}
 }
 
 static const char by_day[] =
@@ -374,6 +399,7 @@ main(void)
 		cmocka_unit_test(
 		    the_largest_stand_first_and_shares_are_of_the_total),
 		cmocka_unit_test(a_wide_terminal_shows_each_class_of_tokens),
+		cmocka_unit_test(a_rate_that_changes_nothing_takes_no_column),
 		cmocka_unit_test(days_without_use_are_there),
 		cmocka_unit_test(a_part_of_a_list_is_not_filled_up),
 		cmocka_unit_test(what_has_not_begun_is_not_drawn_as_nothing),
