@@ -23,6 +23,7 @@ struct mail {
 	size_t message_len, message_read;
 	bool is_smtps;
 	struct buf words;
+	unsigned refused; /* the last 4xx or 5xx */
 	struct dns_query *query;
 	struct task begin;
 	struct timer deadline;
@@ -93,15 +94,23 @@ on_read(char *at, size_t size, size_t count, void *arg)
 	return n;
 }
 
-/* A line the server says; only the last one matters. */
+/* A line the server says.  The last one matters, but a no matters more than
+ * the farewell behind it. */
 static size_t
 on_line(char *at, size_t size, size_t count, void *arg)
 {
 	struct mail *m = arg;
 	struct str line = str_first(str_at(at, size * count), WORDS_MAX);
 
-	buf_clear(&m->words);
-	buf_must(&m->words, line);
+	uint64_t code = 0;
+	bool no = !str_u64(str_first(line, 3), &code) && code >= 400;
+
+	if (no)
+		m->refused = (unsigned)code;
+	if (no || !m->refused) {
+		buf_clear(&m->words);
+		buf_must(&m->words, line);
+	}
 	return size * count;
 }
 
@@ -123,6 +132,8 @@ on_done(void *arg, CURLcode code)
 	if (secured > connected)
 		m->result.tls_us = secured - connected;
 	m->result.status = status > 0 ? (unsigned)status : 0;
+	if (code != CURLE_OK && m->refused)
+		m->result.status = m->refused;
 	if (code == CURLE_USE_SSL_FAILED)
 		m->result.e = why_set(&m->result.why, ERR_DENIED, "url",
 		    "%s does not go over to TLS (STARTTLS)", c->way.host);

@@ -244,6 +244,20 @@ notice_queue_later(struct notice_queue *q, struct notice_entry *e,
 }
 
 void
+notice_queue_hurry(struct notice_queue *q, struct str channel)
+{
+	struct notice_entry *e;
+
+	TAILQ_FOREACH (e, &q->entries, link) {
+		if (!e->rec.next_at || !str_eq(e->rec.channel, channel))
+			continue;
+		e->rec.next_at = 0;
+		e->refusals = 0;
+		make_dirty(q, e);
+	}
+}
+
+void
 notice_queue_fail(struct notice_queue *q, struct notice_entry *e,
     int64_t wall_ms, const char *error)
 {

@@ -66,6 +66,8 @@ void notice_queue_remove(struct notice_queue *q, struct notice_entry *take_e);
 /* Try again then. */
 void notice_queue_later(struct notice_queue *q, struct notice_entry *e,
     int64_t next_ms, const char *error);
+/* What waits for a channel may be tried at once. */
+void notice_queue_hurry(struct notice_queue *q, struct str channel);
 /* Never again. */
 void notice_queue_fail(struct notice_queue *q, struct notice_entry *e,
     int64_t wall_ms, const char *error);

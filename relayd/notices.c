@@ -407,7 +407,8 @@ notices_channel_changed(struct notices *n, struct channel *c)
 	c->notices = n;
 	c->failures = 0;
 	c->rest_until_ms = 0;
-	loop_ready(n->loop, &n->look);
+	notice_queue_hurry(&n->queue, c->rec.name);
+	changed(n);
 }
 
 void
