@@ -295,20 +295,30 @@ class Oracle(unittest.TestCase):
     def check_sums(self, rows):
         fields = (*CLASSES, "reasoning", "searches", "cost_micro",
                   "rated_micro", "bytes_in")
-        for by, name_of in (
-                ("key", lambda r: r["key_id"]),
-                ("model", lambda r: r["account"] and r["model"]),
-                ("account", lambda r: r["account"]),
-                ("client", lambda r: r["account"] and r["client"]),
-                ("day", lambda r: time.strftime(
-                    "%Y-%m-%d", time.gmtime(r["at"] / 1000)))):
+        began = time.strftime("%Y-%m-%d", time.gmtime(rows[-1]["at"] / 1000))
+
+        def moment(form):
+            return lambda r: time.strftime(form, time.gmtime(r["at"] / 1000))
+
+        def tried(field):
+            return lambda r: r["account"] and r[field]
+
+        for by, per, name_of in (
+                ("key", "total", lambda r: r["key_id"]),
+                ("model", "total", tried("model")),
+                ("account", "total", lambda r: r["account"]),
+                ("client", "total", tried("client")),
+                ("all", "day", moment("%Y-%m-%dT00:00")),
+                ("all", "hour", moment("%Y-%m-%dT%H:00")),
+                ("all", "minute", moment("%Y-%m-%dT%H:%M"))):
             sums = collections.defaultdict(collections.Counter)
             for r in rows:
                 sums[name_of(r)].update({f: r[f] for f in fields})
             told = {}
-            for r in self.relay.control.rows("usage.show", by=by):
-                told[r["day" if by == "day" else "name"]] = r
-            self.assertEqual(set(told), set(sums), by)
+            for r in self.relay.control.rows("usage.show", by=by, per=per,
+                                             since=began):
+                told[r["at"][:16] if by == "all" else r["name"]] = r
+            self.assertEqual(set(told), set(sums), (by, per))
             for name, sum_ in sums.items():
                 self.assertEqual({f: told[name][f] for f in fields},
                                  {f: sum_[f] for f in fields}, (by, name))
