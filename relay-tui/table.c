@@ -174,6 +174,7 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 		break;
 	case CELL_TEXT:
 	case CELL_DECIMAL:
+	case CELL_NAME:
 	case CELL_OWNER:
 	case CELL_ISO:
 	case CELL_ISO_DAY:
@@ -230,7 +231,9 @@ write_text(const struct column *c, struct str s, struct buf *out)
 	}
 	if (c->kind == CELL_END && s.len)
 		buf_must(out, STR("..."));
-	if (c->kind == CELL_OWNER)
+	if (c->kind == CELL_NAME && !s.len)
+		buf_must(out, str_of(_("(none)")));
+	else if (c->kind == CELL_OWNER)
 		owner_write(s, out);
 	else
 		text_clean(s, out);

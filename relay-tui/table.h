@@ -27,6 +27,7 @@ enum cell {
 	CELL_SHARE,	/* of the sum of the column: 62% */
 	CELL_BAR,	/* a bar, as wide as there is room */
 	CELL_STATE,	/* text, painted by what it says */
+	CELL_NAME,	/* text; "(none)" where it is empty */
 	CELL_OWNER,	/* "uid:1000": alice */
 	CELL_UID,	/* a number: alice */
 	CELL_END,	/* the last characters of a secret: ...abcd */

@@ -140,6 +140,8 @@ choose_columns(struct usage_table *t, const struct column *columns,
 		if (strcmp(c->key, "name") != 0)
 			continue;
 		c->title = title_of(by);
+		/* What never came to an account, for one, has none. */
+		c->kind = CELL_NAME;
 		/* Whose name is known needs no id where it is narrow. */
 		if (str_starts(by, STR("key")))
 			c->fit = FIT_DROP + 1;

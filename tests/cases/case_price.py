@@ -206,6 +206,13 @@ class Price(Case):
         self.assertIn("COST", self.ctl("usage", "--by", "model"))
         self.assertIn("$0.0075", self.ctl("receipts"))
 
+    def test_what_was_refused_has_a_name_in_the_tables(self):
+        self.relay.set(unpriced="deny")
+        self.assertEqual(self.ask("never-heard-of").status, 403)
+        self.relay.set(unpriced="allow")
+        for by in ("account", "model"):
+            self.assertIn("\n(none) ", self.ctl("usage", "--by", by))
+
     def test_a_large_file_fits_through_the_socket(self):
         models = {f"model-{i}": {"input_cost_per_token": i % 97 * 1e-08,
                                  "output_cost_per_token": i % 89 * 1e-08,
