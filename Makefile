@@ -64,9 +64,11 @@ ALL_LDFLAGS	= $(hardening_ld) -pthread $(LDFLAGS)
 pc	= $(shell pkg-config --$(1) $(2))
 proto_pc	= libcjson libsodium libzstd zlib
 store_pc	= lmdb libsodium
+tui_pc	= libqrencode
 relayd_pc	= libevent_core libcurl libcares inih
 proto_libs	= $(call pc,libs,$(proto_pc))
 store_libs	= $(call pc,libs,$(store_pc))
+tui_libs	= $(call pc,libs,$(tui_pc))
 relayd_libs	= $(call pc,libs,$(relayd_pc))
 
 # --- sources ---------------------------------------------------------------
@@ -163,7 +165,7 @@ $(O)/bin/relayd: $(O)/relayd/main.o $(O)/librelayd.a $(O)/libstore.a $(O)/libpro
 
 $(O)/bin/relayctl: $(O)/relay-tui/relayctl.o $(O)/libtui.a $(O)/libproto.a
 	$(say) LD $@
-	$(Q)$(link) $(ALL_LDFLAGS) $(proto_libs)
+	$(Q)$(link) $(ALL_LDFLAGS) $(tui_libs) $(proto_libs)
 
 $(O)/bin/practice-upstream: $(call obj,$(upstream_src)) $(O)/libproto.a
 	$(say) LD $@
@@ -176,14 +178,14 @@ $(O)/bin/bench-%: $(O)/tests/bench/%.o $(O)/librelayd.a $(O)/libstore.a $(O)/lib
 test_libs	= $(O)/libsupport.a $(O)/librelayd.a $(O)/libtui.a $(O)/libstore.a $(O)/libproto.a
 $(O)/unit/%: $(O)/tests/unit/%.o $(test_libs)
 	$(say) LD $@
-	$(Q)$(link) $(ALL_LDFLAGS) $(relayd_libs) $(store_libs) $(proto_libs) -lcmocka
+	$(Q)$(link) $(ALL_LDFLAGS) $(relayd_libs) $(store_libs) $(tui_libs) $(proto_libs) -lcmocka
 
 # Servers of the tests' own do their TLS by hand.
 $(O)/unit/test_dial $(O)/unit/test_fetch: private proto_libs += -lssl -lcrypto
 
 $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_libs)
 	$(say) LD $@
-	$(Q)$(link) $(ALL_LDFLAGS) $(relayd_libs) $(store_libs) $(proto_libs)
+	$(Q)$(link) $(ALL_LDFLAGS) $(relayd_libs) $(store_libs) $(tui_libs) $(proto_libs)
 
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
@@ -219,7 +221,7 @@ bench: all
 # does not use is half written; objects are kept from run to run.
 $(O)/target/%: $(O)/tests/fuzz/fuzz_%.o $(test_libs)
 	$(say) LD $@
-	$(Q)$(link) $(ALL_LDFLAGS) -fsanitize=fuzzer $(relayd_libs) $(store_libs) $(proto_libs)
+	$(Q)$(link) $(ALL_LDFLAGS) -fsanitize=fuzzer $(relayd_libs) $(store_libs) $(tui_libs) $(proto_libs)
 
 SECS	?= 60
 fuzz:
@@ -242,11 +244,11 @@ defs:
 sizes:
 	@$(PYTHON) tests/lint/sizes.py
 headers:
-	@sh tests/lint/headers.sh '$(CC) $(std) $(warnings) $(foreach f,proto store relayd,$(call pc,cflags,$($(f)_pc)))' $(headers)
+	@sh tests/lint/headers.sh '$(CC) $(std) $(warnings) $(foreach f,proto store relayd tui,$(call pc,cflags,$($(f)_pc)))' $(headers)
 man-lint:
 	@if ls man/*.[1-8] >/dev/null 2>&1; then mandoc -T lint -W warning man/*.[1-8]; fi
 tidy:
-	@sh tests/lint/tidy.sh $(O) '$(std) $(foreach f,proto store relayd,$(call pc,cflags,$($(f)_pc)))' \
+	@sh tests/lint/tidy.sh $(O) '$(std) $(foreach f,proto store relayd tui,$(call pc,cflags,$($(f)_pc)))' \
 		$(filter %.c,$(formatted))
 format:
 	@clang-format -i $(formatted)

@@ -6,7 +6,7 @@
 # To build and to run it.
 packages_build='build-essential pkg-config libevent-dev libcurl4-openssl-dev
 	libc-ares-dev liblmdb-dev libcjson-dev libsodium-dev libzstd-dev
-	zlib1g-dev libinih-dev ca-certificates'
+	zlib1g-dev libinih-dev libqrencode-dev ca-certificates'
 
 # To see an answer arrive.
 packages_demo='curl'

@@ -8,6 +8,7 @@
 #include "relay-tui/client.h"
 #include "relay-tui/content.h"
 #include "relay-tui/ctl_client.h"
+#include "relay-tui/login.h"
 #include "relay-tui/noun.h"
 #include "relay-tui/owner.h"
 #include "relay-tui/secret.h"
@@ -372,6 +373,13 @@ makes_value(enum ctl_method method)
 	    method == CTL_M_my_key_create || method == CTL_M_my_key_rotate;
 }
 
+/* What is answered is only the beginning. */
+static bool
+is_dialogue(enum ctl_method method)
+{
+	return method == CTL_M_oauth_begin || method == CTL_M_oauth_again;
+}
+
 /* The new key inside of the settings of its client. */
 static enum err
 print_key_env(const struct command *c, struct ctl_client *client,
@@ -423,6 +431,8 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 		return command_fail_answer(c->out, f);
 	if (p->method == CTL_M_receipt_tail)
 		return follow(c, client);
+	if (is_dialogue(p->method))
+		return login_run(c, client, f->data);
 	if (makes_value(p->method) && c->client && !c->out->json) {
 		enum err e = print_key_env(c, client, f, &why);
 
@@ -470,7 +480,7 @@ ask_all(const struct command *c, struct ctl_client *client,
 		ctl_frame_fini(&f);
 	}
 	if (v == DONE && p->method != CTL_M_receipt_tail &&
-	    !(makes_value(p->method) && c->client))
+	    !is_dialogue(p->method) && !(makes_value(p->method) && c->client))
 		show_end(&s);
 	return v;
 }

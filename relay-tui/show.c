@@ -87,6 +87,11 @@ static const struct look {
 	[CTL_M_account_release] = { .print = print_account },
 	[CTL_M_account_reset] = { .print = print_account },
 	[CTL_M_account_test] = { .print = print_account_test },
+	[CTL_M_account_import] = { .details = identity_details },
+	[CTL_M_account_refresh] = { .details = identity_details },
+	[CTL_M_account_windows] = { .table = window_columns,
+	    .empty = N_("Nothing is known yet: providers tell with each "
+			"answer. `relayctl account windows NAME --ask` asks.") },
 	[CTL_M_key_create] = { .print = print_new_key },
 	[CTL_M_key_list] = { .table = key_columns,
 	    .empty =

@@ -168,6 +168,9 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 	case CELL_UID:
 		uid_write(n, out);
 		break;
+	case CELL_PPM:
+		buf_mustf(out, "%lld%%", (long long)(n + 5000) / 10000);
+		break;
 	case CELL_SHARE:
 	case CELL_BAR:
 		/* The table knows the others. */
@@ -368,7 +371,7 @@ is_right(const struct column *c)
 	    c->kind == CELL_US || c->kind == CELL_COUNT ||
 	    c->kind == CELL_MONEY || c->kind == CELL_CENTS ||
 	    c->kind == CELL_EXACT || c->kind == CELL_DECIMAL ||
-	    c->kind == CELL_SHARE;
+	    c->kind == CELL_SHARE || c->kind == CELL_PPM;
 }
 
 /* --- amounts --------------------------------------------------------------- */

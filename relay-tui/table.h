@@ -25,6 +25,7 @@ enum cell {
 	CELL_DECIMAL,	/* digits as text, their points below each other */
 	CELL_COUNT,	/* 34.1M; nothing for 0 */
 	CELL_SHARE,	/* of the sum of the column: 62% */
+	CELL_PPM,	/* millionths: 59% */
 	CELL_BAR,	/* a bar, as wide as there is room */
 	CELL_STATE,	/* text, painted by what it says */
 	CELL_NAME,	/* text; "(none)" where it is empty */

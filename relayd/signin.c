@@ -73,10 +73,19 @@ tell(struct signin *s, struct signin_end *end)
 		done(s->arg, end);
 }
 
+/* What the provider denies is no question of rights here. */
+static enum err
+our_word(enum err e)
+{
+	return e == ERR_DENIED ? ERR_VALUE : e;
+}
+
 static void
 fail(struct signin *s, enum err e, const struct why *why)
 {
-	struct signin_end end = { .e = e, .why = *why, .is_over = true };
+	struct signin_end end = {
+		.e = our_word(e), .why = *why, .is_over = true
+	};
 
 	log_note(LOG_WARN, "signin", "%.*s: %s", STR_ARG(s->rec.name),
 	    why->text);
@@ -199,7 +208,7 @@ check_identity(const struct signin *s, const struct account *a,
 			       : !is_another(a->rec.email,
 				     oauth_grant_text(&s->grant, GRANT_email)))
 		return OK;
-	return why_set(out_why, ERR_DENIED, "answer",
+	return why_set(out_why, ERR_VALUE, "answer",
 	    "%.*s signed in, but the account is %.*s's; nothing was changed "
 	    "(--replace hands it over, account login NAME makes another one)",
 	    STR_ARG(str_first(is, 60)), STR_ARG(str_first(was, 60)));
@@ -518,7 +527,7 @@ signin_finish(struct signin *s, struct str pasted, const struct audit_who *who,
 		send_ask(s, &ask, on_tokens);
 	oauth_ask_fini(&ask);
 	buf_wipe(&code);
-	return e;
+	return our_word(e);
 }
 
 enum err

@@ -27,6 +27,14 @@ const struct column account_details[] = {
 	{ N_("held because"), "held_reason", CELL_TEXT, false },
 	{ N_("held by"), "held_by", CELL_OWNER, false },
 	{ N_("held since"), "held_at", CELL_MOMENT, false },
+	{ N_("signed in"), "email", CELL_TEXT, FIT_WHOLE },
+	{ N_("plan"), "plan", CELL_TEXT, FIT_WHOLE },
+	{ N_("scopes"), "scopes", CELL_TEXT, FIT_WHOLE },
+	{ N_("token until"), "expires_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("token of"), "renewed_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("clients"), "clients", CELL_TEXT, FIT_WHOLE },
+	{ N_("preamble"), "preamble", CELL_TEXT, FIT_WHOLE },
+	{ N_("auth-url"), "auth_url", CELL_TEXT, FIT_WHOLE },
 	{ N_("url"), "url", CELL_TEXT, false },
 	{ N_("auth"), "auth", CELL_TEXT, false },
 	{ N_("credential"), "credential_end", CELL_END, false },
@@ -47,6 +55,28 @@ const struct column account_details[] = {
 	{ N_("created"), "created_at", CELL_MOMENT, false },
 	{ N_("changed"), "changed_at", CELL_MOMENT, false },
 	{ N_("revision"), "rev", CELL_NUMBER, false },
+	{ .title = NULL },
+};
+
+const struct column identity_details[] = {
+	{ N_("account"), "name", CELL_TEXT, FIT_WHOLE },
+	{ N_("kind"), "kind", CELL_TEXT, FIT_WHOLE },
+	{ N_("signed in"), "email", CELL_TEXT, FIT_WHOLE },
+	{ N_("plan"), "plan", CELL_TEXT, FIT_WHOLE },
+	{ N_("organisation"), "organization", CELL_TEXT, FIT_WHOLE },
+	{ N_("scopes"), "scopes", CELL_TEXT, FIT_WHOLE },
+	{ N_("token until"), "expires_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("renewed"), "renews", CELL_FLAG, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+const struct column window_columns[] = {
+	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
+	{ N_("WINDOW"), "window", CELL_TEXT, FIT_WHOLE },
+	{ N_("USED"), "used_ppm", CELL_PPM, FIT_WHOLE },
+	{ N_("STATUS"), "status", CELL_STATE, FIT_WHOLE },
+	{ N_("RESETS"), "reset_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("TOLD"), "told_at", CELL_AGO, FIT_WHOLE },
 	{ .title = NULL },
 };
 

@@ -344,7 +344,8 @@ on_renewed(void *arg, enum err e, const struct why *why)
 		e = why_set(&gone, ERR_UNKNOWN, "name",
 		    "the account was removed meanwhile");
 	if (e) {
-		ctl_refuse(c, e, a ? why : &gone);
+		/* That the provider denies it is no question of rights. */
+		ctl_refuse(c, e == ERR_DENIED ? ERR_VALUE : e, a ? why : &gone);
 		return;
 	}
 	put_identity(c, a);

@@ -194,7 +194,7 @@ limits_read(unsigned status, struct str body, struct windows *io,
 		    "(user:profile); they are still read from answers");
 	if (status < 200 || status > 299)
 		return why_set(out_why,
-		    status == 429 || status >= 500 ? ERR_AGAIN : ERR_DENIED, "",
+		    status == 429 || status >= 500 ? ERR_AGAIN : ERR_VALUE, "",
 		    "the provider does not tell the limits just now (%u)",
 		    status);
 	if (json_parse(body, OAUTH_ANSWER_MAX, &answer, NULL))

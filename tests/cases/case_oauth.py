@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: MIT
 """case_oauth.py - accounts that somebody signs in to: how that goes, what goes
 wrong, and that no token is lost whenever relayd dies."""
+import base64
+import fcntl
 import json
+import os
+import pty
+import re
 import socket
+import struct
+import subprocess
+import termios
 import threading
 import unittest
 from urllib.parse import parse_qs, urlsplit
@@ -151,7 +159,7 @@ class SignIn(House):
         self.assertIn("another sign-in", self.refused(
             "stale", "oauth.finish", id=open_["id"], answer=wrong["another"]))
         self.assertIn("access_denied", self.refused(
-            "denied", "oauth.finish", id=open_["id"], answer=wrong["no"]))
+            "value", "oauth.finish", id=open_["id"], answer=wrong["no"]))
         # The provider was not bothered, and the right one still works.
         self.assertEqual(self.asked("TOKEN_CLAUDE"), [])
         self.relay.call("oauth.finish", id=open_["id"], answer=page["paste"])
@@ -161,7 +169,7 @@ class SignIn(House):
             answer=page["paste"]))
         again = self.begin("d")
         self.assertIn("used before", self.refused(
-            "denied", "oauth.finish", id=again["id"], answer=page["code"]))
+            "value", "oauth.finish", id=again["id"], answer=page["code"]))
         self.assertEqual([a["name"] for a in
                           self.relay.call("account.list")], ["c"])
 
@@ -204,7 +212,7 @@ class SignIn(House):
         self.works()
         open_ = self.relay.call("oauth.again", name="c")
         page = self.say_yes(open_["url"], "bob")
-        said = self.refused("denied", "oauth.finish", id=open_["id"],
+        said = self.refused("value", "oauth.finish", id=open_["id"],
                             answer=page["paste"])
         self.assertIn("bob@example.org", said)
         self.assertIn("alice@example.org", said)
@@ -389,6 +397,120 @@ class Renewing(House):
         self.relay.account("claude-api", "key", self.origin, "sk-a1")
         self.assertIn("API key", self.refused(
             "unsupported", "account.refresh", name="key"))
+
+
+class Terminal(House):
+    """relayctl at a terminal, as a person has it."""
+
+    def talk(self, *words, size=(24, 80)):
+        """Start it; what it says, up to the first question."""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(program("relayctl"),
+                      ["relayctl", "--socket", self.relay.socket, *words],
+                      {"TERM": "xterm", "LANG": "C.UTF-8", "HOME": "/"})
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", *size, 0, 0))
+        self.addCleanup(os.close, self.fd)
+        self.said = b""
+        return self.hear(b"Answer: ")
+
+    def hear(self, mark=None):
+        """Read on, to the mark or to the end."""
+        begin = len(self.said)
+        while mark is None or mark not in self.said[begin:]:
+            try:
+                piece = os.read(self.fd, 65536)
+            except OSError:
+                piece = b""
+            if not piece:
+                self.assertIsNone(mark, self.said)
+                break
+            self.said += piece
+        return self.said[begin:].decode()
+
+    def answer(self, text, mark=None):
+        os.write(self.fd, text.encode() + b"\n")
+        return self.hear(mark)
+
+    def status(self):
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def login(self, *more):
+        return self.talk("account", "login", "claude-oauth", "c", "--url",
+                         self.origin, "--auth-url", self.origin,
+                         "--allow-private", *more)
+
+    def test_from_the_notice_to_who_it_is(self):
+        said = self.login("--copy")
+        flat = " ".join(said.split())
+        self.assertIn("Anthropic's terms", flat)
+        url = re.search(r"\x1b]8;;(http\S+?)\x1b\\(\S+?)\x1b]8;;", said)
+        self.assertEqual(url[1], url[2])
+        copied = re.search(r"\x1b]52;c;(\S+?)\a", said)
+        self.assertEqual(base64.b64decode(copied[1]).decode(), url[1])
+        # A slip can be mended.
+        again = self.answer("nonsense://", b"Answer: ")
+        self.assertIn("no code in this", again)
+        page = self.say_yes(url[1], "alice")
+        end = self.answer("\x1b[200~" + page["paste"] + "\x1b[201~")
+        for word in ("Signed in.", "alice@example.org", "claude_max",
+                     "user:inference", "token until"):
+            self.assertIn(word, end)
+        self.assertEqual(self.status(), 0)
+        self.assertNotIn("sk-ant", self.said.decode())
+        self.works()
+
+    def test_a_refused_code_ends_it(self):
+        self.login()
+        end = self.answer("a-code-of-nobody")
+        self.assertIn("nothing was stored", end)
+        self.assertEqual(self.status(), 1)
+        self.assertEqual(self.relay.call("account.list"), [])
+
+    def test_enter_alone_gives_up(self):
+        self.login()
+        self.assertIn("given up", self.answer(""))
+        self.assertEqual(self.status(), 1)
+        # Its place is free again.
+        for i in range(64):
+            self.begin(f"n{i}")
+
+    def test_a_qr_code_is_drawn_or_told_why_not(self):
+        said = self.login("--qr")
+        self.assertIn("QR code takes", said)
+        self.assertIn("80 and 24", " ".join(said.split()))
+        os.write(self.fd, b"\n")
+        self.hear()
+        self.status()
+        said = self.talk("account", "login", "claude-oauth", "c", "--qr",
+                         size=(100, 200))
+        lines = [l for l in said.replace("\r", "").split("\n")
+                 if l and set(l) <= set("\u2580\u2584\u2588 ")]
+        # As wide as it is high, two modules to a line.
+        self.assertEqual((len(lines[0]) + 1) // 2, len(lines))
+        self.assertTrue(all(len(l) == len(lines[0]) for l in lines))
+        os.write(self.fd, b"\n")
+        self.hear()
+        self.status()
+
+    def test_a_file_of_claude_code_is_taken_over(self):
+        page = self.say_yes(self.begin("other")["url"])
+        self.assertTrue(page["code"])
+        path = os.path.join(self.relay.dir, "credentials.json")
+        with open(path, "w") as f:
+            json.dump({"claudeAiOauth": {
+                "accessToken": "of-somebody", "refreshToken": "refresh",
+                "expiresAt": 4102444800000, "scopes": ["user:inference"],
+                "subscriptionType": "max"}}, f)
+        words = ["account", "import", "c", "--from", path, "--url",
+                 self.origin, "--auth-url", self.origin, "--allow-private"]
+        r = subprocess.run([program("relayctl"), "--socket",
+                            self.relay.socket, *words], text=True,
+                           capture_output=True, stdin=subprocess.DEVNULL)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertIn("user:inference", r.stdout)
+        self.works()
 
 
 class Gate:
