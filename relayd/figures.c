@@ -41,7 +41,8 @@ struct figures_entry {
 	TAILQ_ENTRY(figures_entry) link; /* while queued */
 	struct figures_desk *desk;
 	struct figures_waits waits; /* who was not told yet */
-	struct figures known, next;
+	struct figures known;
+	struct figures *next; /* while it is busy */
 	int64_t known_ms;
 	uint32_t since_day; /* what the first question begins with */
 	uint32_t month_day; /* the first of the month */
@@ -93,10 +94,10 @@ choose_days(struct figures_entry *e)
 	uint32_t today = zone_day(ledger_zone(e->desk->d->ledger),
 	    minute_of_ms(clock_wall_ms()));
 
-	e->next = (struct figures){ .models_count = 0 };
+	e->next = xcalloc(1, sizeof(*e->next));
 	e->today = today;
 	for (unsigned i = 0; i < FIGURES_DAYS; i++)
-		write_date(today - (FIGURES_DAYS - 1) + i, e->next.dates[i]);
+		write_date(today - (FIGURES_DAYS - 1) + i, e->next->dates[i]);
 	e->month_day = first_of_month(today);
 	e->since_day = today - (FIGURES_DAYS - 1);
 	if (e->month_day < e->since_day)
@@ -107,7 +108,7 @@ static void
 take_day(struct figures_entry *e, const struct usage_row *row)
 {
 	uint32_t day = zone_day(ledger_zone(e->desk->d->ledger), row->minute);
-	struct figures *f = &e->next;
+	struct figures *f = e->next;
 
 	if (day >= e->month_day)
 		rollup_add(&f->month, &row->sum);
@@ -119,7 +120,7 @@ take_day(struct figures_entry *e, const struct usage_row *row)
 static void
 take_model(struct figures_entry *e, const struct usage_row *row)
 {
-	struct figures *f = &e->next;
+	struct figures *f = e->next;
 	struct figures_model *m = &f->models[f->models_count];
 
 	/* What was refused has no model. */
@@ -134,7 +135,7 @@ static void
 take_model_day(struct figures_entry *e, const struct usage_row *row)
 {
 	uint32_t day = zone_day(ledger_zone(e->desk->d->ledger), row->minute);
-	struct figures *f = &e->next;
+	struct figures *f = e->next;
 
 	for (unsigned i = 0; i < f->models_count; i++) {
 		struct figures_model *m = &f->models[i];
@@ -161,7 +162,7 @@ take_row(struct figures_entry *e, const struct usage_row *row)
 		take_model_day(e, row);
 		break;
 	case ASK_TOTAL:
-		rollup_add(&e->next.total, &row->sum);
+		rollup_add(&e->next->total, &row->sum);
 		break;
 	case QUESTIONS:
 		break;
@@ -198,9 +199,11 @@ end_asking(struct figures_entry *e, enum err err)
 	e->state = ENTRY_IDLE;
 	if (!err) {
 		e->state = ENTRY_KNOWN;
-		e->known = e->next;
+		e->known = *e->next;
 		e->known_ms = loop_ms(desk->d->loop);
 	}
+	free(e->next);
+	e->next = NULL;
 	tell(e, err);
 	serve_queue(desk);
 }
@@ -259,7 +262,7 @@ on_rows(void *arg, enum err err, const struct why *why,
 	}
 	for (size_t i = 0; i < a->count; i++)
 		take_row(e, &a->rows[i]);
-	e->next.is_moving = e->next.is_moving || a->is_moving;
+	e->next->is_moving = e->next->is_moving || a->is_moving;
 	e->asks++;
 	ask_next(e);
 }

@@ -294,6 +294,72 @@ a_question_ends_in_one_way(void **state)
 	forget(b);
 }
 
+/* --- a store that cannot be read ------------------------------------------- */
+
+struct spoil {
+	struct job job;
+	bool bad, done;
+};
+
+/* A sum of today that is none, and away with it. */
+static enum err
+spoil_work(struct job *j, struct txn *t, struct why *out_why)
+{
+	const struct spoil *s = (const struct spoil *)j;
+	uint32_t minute = minute_of_ms(clock_wall_ms());
+	struct rollup_key k = rollup_key_of(PERIOD_DAY,
+	    minute - minute % (24 * 60), DIMENSION_KEY, KEY, STR(""));
+	struct str key = str_at(k.bytes, k.len);
+
+	(void)out_why;
+	return s->bad ? txn_put(t, TABLE_rollup, key, STR("\xff"))
+		      : txn_del(t, TABLE_rollup, key);
+}
+
+static void
+spoil_done(struct job *j)
+{
+	assert_int_equal(j->result, OK);
+	((struct spoil *)j)->done = true;
+}
+
+static void
+spoil(struct relaybox *b, bool bad)
+{
+	struct spoil s = { .job = { .work = spoil_work, .done = spoil_done },
+		.bad = bad };
+
+	store_post(b->d.store, LANE_WRITE, &s.job);
+	for (int i = 0; i < RELAYBOX_PATIENCE && !s.done; i++)
+		relaybox_turn(b);
+	assert_true(s.done);
+}
+
+static void
+what_cannot_be_read_is_said_and_asked_for_again(void **state)
+{
+	static const unsigned statuses[] = { 503, 503, 200 };
+	struct relaybox *b = *state;
+
+	relaybox_reset(b);
+	forget(b);
+	spoil(b, true);
+	for (size_t i = 0; i < 3; i++) {
+		struct boxclient c;
+
+		if (i == 2)
+			spoil(b, false);
+		boxclient_init(&c, b);
+		say_stats(&c);
+		boxclient_wait(&c);
+		assert_int_equal(c.status, statuses[i]);
+		assert_true(c.status == 200 ||
+		    strstr(buf_cstr(&c.body), "try again"));
+		boxclient_fini(&c);
+		at_rest(b);
+	}
+}
+
 /* --- limits ---------------------------------------------------------------- */
 
 static void
@@ -385,6 +451,8 @@ main(void)
 		cmocka_unit_test(the_store_is_asked_about_few_keys_at_once),
 		cmocka_unit_test(an_id_that_is_none_has_no_figures),
 		cmocka_unit_test(a_question_ends_in_one_way),
+		cmocka_unit_test(
+		    what_cannot_be_read_is_said_and_asked_for_again),
 		cmocka_unit_test(
 		    the_limits_of_the_key_are_told_and_those_of_others_are_not),
 	};

@@ -196,7 +196,7 @@ no_line_is_longer_than_a_terminal(void **state)
 	w.key.owner = w.key.name;
 	w.key.rate = STR("999.123456");
 	w.key.expires_at = (DAY_0 + 300000) * DAY_MS;
-	memset(&w.figures.total, 0x7f, sizeof(w.figures.total));
+	memset(&w.figures.total, 0x0f, sizeof(w.figures.total));
 	w.figures.total.rated_micro = INT64_C(999999999000000);
 	w.v.is_ascii = true;
 	w.v.zone = STR("America/Argentina/ComodRivadavia");
