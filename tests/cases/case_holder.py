@@ -348,6 +348,55 @@ class Holder(Case):
         self.relay.at_rest()
         self.assertEqual(count(), before + 1)
 
+    # --- limits
+
+    def limits(self, key):
+        doc = self.get("/v1/usage", key=key).json()
+        return doc, {(l["window"], l["unit"]): l for l in doc["rate_limits"]}
+
+    def test_limits_and_what_is_left_of_them(self):
+        made = self.relay.call("key.create", name="limited",
+                               owner="canary-limits")
+        name, key = made["key"]["id"], made["value"]
+        budgets = [self.relay.call("budget.add", scope=scope, limit=limit,
+                                   per=per, **more)["id"]
+                   for scope, limit, per, more in (
+                       ("key:" + name, "3 requests", "day", {}),
+                       ("key:" + name, "$20", "life", {"rated": True}),
+                       ("key:" + name, "771177 tokens", "month",
+                        {"action": "warn"}),
+                       ("user:canary-limits", "882288 tokens", "week", {}))]
+        try:
+            doc, limits = self.limits(key)
+            self.assertEqual(set(limits), {("1d", "requests"),
+                                           ("life", "usd"), ("7d", "tokens")})
+            self.assertEqual(doc["mode"], "quota_limited")
+            self.assertEqual(doc["remaining"], 20)
+            for left in (2, 1, 0):
+                self.assertEqual(
+                    ask(self.relay, ANTHROPIC, key=key).status, 200)
+                doc, limits = self.limits(key)
+                day = limits["1d", "requests"]
+                self.assertEqual((day["limit"], day["used"],
+                                  day["remaining"], day["exhausted"]),
+                                 (3, 3 - left, left, left == 0))
+            self.assertNotIn("limit", limits["7d", "tokens"])
+            self.assertNotEqual(
+                ask(self.relay, ANTHROPIC, key=key).status, 200)
+            # To look is no use of a limit that is used up.
+            page = self.get("/stats", key=key).body.decode()
+            self.assertRegex(page, r"day +requests +3 +3 +0 +20\d\d-")
+            self.assertRegex(page, r"week +tokens +shared ")
+            stats = post(self.relay, POSTS[1], {"apiKey": key}).json()
+            self.assertEqual(stats["data"]["limits"]["totalCostLimit"], 20)
+            said = page + json.dumps(stats) + json.dumps(doc)
+            for word in ("771177", "882288", *budgets):
+                self.assertNotIn(word, said)
+        finally:
+            for b in budgets:
+                self.relay.call("budget.rm", budget=b)
+        self.assertEqual(self.limits(key)[1], {})
+
     # --- states
 
     def test_a_key_that_is_out_of_use_is_told_so(self):
