@@ -193,6 +193,24 @@ put_content(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
 	return e;
 }
 
+/* "user:alice" among "key:...", "tag:..." and others. */
+static enum err
+put_scope(struct json_out *j, const struct ctl_arg *a, struct why *out_why)
+{
+	char own[OWNER_TEXT], scope[OWNER_TEXT + 8];
+	enum err e;
+
+	if (!str_starts(a->value, STR("user:"))) {
+		json_say(j, a->name, a->value);
+		return OK;
+	}
+	e = owner_read(str_skip(a->value, 5), true, own, out_why);
+	snprintf(scope, sizeof(scope), "user:%s", e ? "" : own);
+	if (!e)
+		json_say(j, a->name, str_of(scope));
+	return e;
+}
+
 static bool
 says(const struct ctl_match *m, const char *name, const char *value)
 {
@@ -226,6 +244,8 @@ put_arg(struct json_out *j, const struct ctl_match *m, const struct ctl_arg *a,
 	case CTL_TEXT:
 		if (is_person(m, a))
 			return put_owner(j, a, !gives, out_why);
+		if (!strcmp(a->name, "scope"))
+			return put_scope(j, a, out_why);
 		json_say(j, a->name, a->value);
 		return OK;
 	case CTL_WHEN:

@@ -29,16 +29,32 @@ uid_write(int64_t uid, struct buf *out)
 		buf_mustf(out, "%lld", (long long)uid);
 }
 
+/* Behind the last blank. */
+static struct str
+last_word(struct str s)
+{
+	size_t at = s.len;
+
+	while (at > 0 && s.at[at - 1] != ' ')
+		at--;
+	return str_skip(s, at);
+}
+
 void
 owner_write(struct str owner, struct buf *out)
 {
+	struct str word = last_word(owner);
 	const struct passwd *pw = NULL;
 	uint64_t uid;
 
-	if (str_starts(owner, STR("uid:")) &&
-	    read_uid(str_skip(owner, 4), &uid))
+	if (str_starts(word, STR("uid:")) && read_uid(str_skip(word, 4), &uid))
 		pw = getpwuid((uid_t)uid);
-	text_clean(pw ? str_of(pw->pw_name) : owner, out);
+	if (pw) {
+		text_clean(str_first(owner, owner.len - word.len), out);
+		text_clean(str_of(pw->pw_name), out);
+	} else {
+		text_clean(owner, out);
+	}
 }
 
 static enum err

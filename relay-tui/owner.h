@@ -9,8 +9,8 @@
 
 #define OWNER_TEXT 80
 
-/* "uid:1000" as the name of whoever that is on this machine; as it is when it
- * is nobody, or no number. */
+/* "uid:1000", or "user uid:1000", with the name of whoever that is on this
+ * machine; as it is when it is nobody, or no number. */
 void owner_write(struct str owner, struct buf *out);
 void uid_write(int64_t uid, struct buf *out);
 

@@ -229,6 +229,13 @@ void budget_save(struct budgets *all, const struct budget_rec *r, int64_t add,
 void budget_delete(struct budgets *all, struct str id, uint64_t if_rev,
     const struct audit_who *who, budget_saved *done, void *arg);
 
+/* Give a key the limits that another has as a key; those of tags and owners are
+ * found by themselves.  Answers when all are kept, or with the first failure,
+ * and perhaps at once. */
+typedef void budgets_copied(void *arg, enum err e, const struct why *why);
+void budgets_copy(struct budgets *all, struct str from_key, struct str to_key,
+    const struct audit_who *who, budgets_copied *done, void *arg);
+
 /* --- between budget.c and budget_save.c ------------------------------------ */
 
 /* Take the record's bytes; this moment's facts stay. */

@@ -5,7 +5,7 @@
 
 const struct column budget_columns[] = {
 	{ N_("BUDGET"), "id", CELL_TEXT, FIT_WHOLE },
-	{ N_("OF"), "of", CELL_TEXT, FIT_CUT },
+	{ N_("OF"), "of", CELL_OWNER, FIT_CUT },
 	{ N_("MODELS"), "class", CELL_TEXT, FIT_CUT },
 	{ N_("LIMIT"), "limit", CELL_TEXT, FIT_WHOLE },
 	{ N_("PER"), "window", CELL_TEXT, FIT_WHOLE },
@@ -21,7 +21,7 @@ const struct column budget_columns[] = {
 
 const struct column budget_details[] = {
 	{ N_("budget"), "id", CELL_TEXT, FIT_WHOLE },
-	{ N_("of"), "of", CELL_TEXT, FIT_WHOLE },
+	{ N_("of"), "of", CELL_OWNER, FIT_WHOLE },
 	{ N_("models"), "class", CELL_TEXT, FIT_WHOLE },
 	{ N_("limit"), "limit", CELL_TEXT, FIT_WHOLE },
 	{ N_("per"), "window", CELL_TEXT, FIT_WHOLE },

@@ -2,11 +2,13 @@
 /* keys_new.c - control methods that make values of keys: an operator's new
  * keys, a person's new keys, and new values of old ones.  A value is shown
  * once, in the answer that made it; only its hash is kept. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/mem.h"
 
 #include "relayd/apikey.h"
+#include "relayd/budget.h"
 #include "relayd/control.h"
 #include "relayd/ctl_key.h"
 #include "relayd/daemon.h"
@@ -19,43 +21,99 @@
 struct creation {
 	struct ctl_call *call;
 	char value[APIKEY_VALUE_LEN + 1];
+	char id[16];	/* of the key */
+	char model[16]; /* of the one it is made like; or empty */
+	struct why why; /* what failed while it was furnished */
+	enum err failed;
 };
 
 static void
-on_created(void *arg, enum err e, const struct why *why, struct apikey *k)
+creation_free(struct creation *made)
+{
+	explicit_bzero(made, sizeof(*made));
+	free(made);
+}
+
+static void
+on_undone(void *arg, enum err e, const struct why *why, struct apikey *k)
+{
+	struct creation *made = arg;
+
+	(void)e;
+	(void)why;
+	(void)k;
+	ctl_refuse(made->call, made->failed, &made->why);
+	creation_free(made);
+}
+
+/* Nobody knows the value before it has its limits too. */
+static void
+on_furnished(void *arg, enum err e, const struct why *why)
 {
 	struct creation *made = arg;
 	struct ctl_call *c = made->call;
+	const struct apikey *k = keyring_id(c->daemon->keys, str_of(made->id));
+	const struct audit_who who = ctl_who(c);
 
 	if (e) {
-		ctl_refuse(c, e, why);
-	} else {
+		made->failed = e;
+		made->why = *why;
+		apikey_delete(c->daemon->keys, str_of(made->id), 0, &who,
+		    on_undone, made);
+		return;
+	}
+	if (k) {
 		json_open(&c->out, '{');
 		json_say(&c->out, "value", str_of(made->value));
 		json_put_key(&c->out, "key");
 		ctl_put_key(c, k);
 		json_close(&c->out, '}');
 		ctl_answer(c, k->rec.rev, STR(""));
+	} else {
+		ctl_refusef(c, ERR_UNKNOWN, "key", "it was removed meanwhile");
 	}
-	explicit_bzero(made, sizeof(*made));
-	free(made);
+	creation_free(made);
+}
+
+static void
+on_created(void *arg, enum err e, const struct why *why, struct apikey *k)
+{
+	struct creation *made = arg;
+	struct ctl_call *c = made->call;
+	const struct audit_who who = ctl_who(c);
+
+	if (e) {
+		ctl_refuse(c, e, why);
+		creation_free(made);
+		return;
+	}
+	snprintf(made->id, sizeof(made->id), "%.*s", STR_ARG(k->rec.id));
+	if (made->model[0])
+		budgets_copy(c->daemon->budgets, str_of(made->model), k->rec.id,
+		    &who, on_furnished, made);
+	else
+		on_furnished(made, OK, NULL);
 }
 
 /* Save the record with a fresh value; if_rev 0: it is a new key. */
 static void
-save_value(struct ctl_call *c, const struct apikey_rec *r, uint64_t if_rev)
+save_value(struct ctl_call *c, const struct apikey_rec *r, uint64_t if_rev,
+    const struct apikey *model)
 {
 	const struct audit_who who = ctl_who(c);
 	struct creation *made = xcalloc(1, sizeof(*made));
 
 	made->call = c;
+	if (model)
+		snprintf(made->model, sizeof(made->model), "%.*s",
+		    STR_ARG(model->rec.id));
 	apikey_make_value(made->value);
 	apikey_save(c->daemon->keys, r, str_of(made->value), if_rev != 0,
 	    if_rev, &who, on_created, made);
 }
 
 static void
-create(struct ctl_call *c, struct apikey_rec *r)
+create(struct ctl_call *c, struct apikey_rec *r, const struct apikey *model)
 {
 	static const struct apikey_rec nothing;
 	char id[10];
@@ -66,13 +124,14 @@ create(struct ctl_call *c, struct apikey_rec *r)
 	}
 	apikey_make_id(id);
 	r->id = str_of(id);
-	save_value(c, r, 0);
+	save_value(c, r, 0, model);
 }
 
 /* --- an operator's --------------------------------------------------------- */
 
 static enum err
-take_model(const struct ctl_call *c, struct apikey_rec *io, struct why *out_why)
+take_model(const struct ctl_call *c, struct apikey_rec *io,
+    const struct apikey **out_model, struct why *out_why)
 {
 	struct str like = ctl_text(c, "like");
 	const struct apikey *model;
@@ -86,6 +145,7 @@ take_model(const struct ctl_call *c, struct apikey_rec *io, struct why *out_why)
 		    "(say its id)",
 		    STR_ARG(str_first(like, 60)));
 	apikey_like(io, &model->rec);
+	*out_model = model;
 	return OK;
 }
 
@@ -93,15 +153,16 @@ void
 ctl_key_create(struct ctl_call *c)
 {
 	struct apikey_rec r = { .rev = 0 };
+	const struct apikey *model = NULL;
 	struct why why;
-	enum err e = take_model(c, &r, &why);
+	enum err e = take_model(c, &r, &model, &why);
 
 	if (!e)
 		e = ctl_take_key(c, &r, &why);
 	if (e)
 		ctl_refuse(c, e, &why);
 	else
-		create(c, &r);
+		create(c, &r, model);
 }
 
 /* --- a new value ----------------------------------------------------------- */
@@ -148,7 +209,7 @@ ctl_key_rotate(struct ctl_call *c)
 	if (c->dry_run)
 		ctl_rehearse_key(c, &k->rec, &r);
 	else
-		save_value(c, &r, k->rec.rev);
+		save_value(c, &r, k->rec.rev, NULL);
 }
 
 /* --- a person's ------------------------------------------------------------ */
@@ -193,7 +254,7 @@ check_name_length(const struct ctl_call *c, struct why *out_why)
  * any limit. */
 static enum err
 take_template(const struct ctl_call *c, struct apikey_rec *io,
-    struct why *out_why)
+    const struct apikey **out_model, struct why *out_why)
 {
 	struct str name = str_of(c->daemon->settings.self_keys_template);
 	const struct apikey *model;
@@ -206,6 +267,7 @@ take_template(const struct ctl_call *c, struct apikey_rec *io,
 		    "the template for new keys is not there; ask whoever runs "
 		    "this relay (setting self_keys_template)");
 	apikey_like(io, &model->rec);
+	*out_model = model;
 	if (io->expires_at && (int64_t)io->expires_at <= clock_wall_ms())
 		return why_set(out_why, ERR_DENIED, "",
 		    "the template for new keys has expired; ask whoever runs "
@@ -232,6 +294,7 @@ void
 ctl_my_key_create(struct ctl_call *c)
 {
 	struct apikey_rec r = { .rev = 0 };
+	const struct apikey *model = NULL;
 	char own[PEER_OWNER];
 	struct why why;
 	enum err e;
@@ -241,7 +304,7 @@ ctl_my_key_create(struct ctl_call *c)
 	if (!e)
 		e = check_name_length(c, &why);
 	if (!e)
-		e = take_template(c, &r, &why);
+		e = take_template(c, &r, &model, &why);
 	r.owner = str_of(own);
 	r.self_made = true;
 	if (!e)
@@ -249,5 +312,5 @@ ctl_my_key_create(struct ctl_call *c)
 	if (e)
 		ctl_refuse(c, e, &why);
 	else
-		create(c, &r);
+		create(c, &r, model);
 }

@@ -223,6 +223,18 @@ class Users(Case):
             said = self.ctl(None, *words)
             self.assertIn(name, said, words)
 
+    def test_limits_of_people_are_said_by_name(self):
+        name = self.alice.pw_name
+        self.ctl(None, "key", "create", "k", "--owner", name)
+        self.ctl(None, "budget", "add", "user:" + name, "--limit", "5 usd",
+                 "--per", "day")
+        row = self.relay.call("budget.list")[0]
+        self.addCleanup(self.relay.call, "budget.rm", budget=row["id"])
+        self.assertEqual(row["of"], f"user uid:{self.alice.pw_uid}")
+        for words in (("ls",), ("show", row["id"]),
+                      ("ls", "--scope", "user")):
+            self.assertIn("user " + name, self.ctl(None, "budget", *words))
+
     def test_one_like_another(self):
         self.relay.call("key.create", name="a", rate="2", tags="t", note="n",
                         owner="o")

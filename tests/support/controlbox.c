@@ -77,6 +77,10 @@ house_setup(void **state)
 	assert_int_equal(ledger_new(h->d.store, h->box.dir, &h->d.ledger, NULL),
 	    OK);
 	assert_int_equal(prices_load(h->d.store, &h->d.prices, NULL), OK);
+	h->d.budgets = &h->budgets;
+	budgets_init(&h->budgets, h->d.loop, h->d.store,
+	    ledger_zone(h->d.ledger));
+	assert_int_equal(budgets_load(&h->budgets, NULL), OK);
 	relays_new(&h->d, &h->d.relays);
 	storebox_start(&h->box);
 	h->collect = event_new(loop_base(h->d.loop), store_fd(h->box.s),
@@ -98,6 +102,7 @@ house_teardown(void **state)
 	relays_free(h->d.relays);
 	pool_fini(&h->pool);
 	storebox_close(&h->box);
+	budgets_fini(&h->budgets);
 	keyring_fini(&h->keys);
 	ledger_free(h->d.ledger);
 	price_table_unref(h->d.prices);

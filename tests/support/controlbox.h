@@ -7,6 +7,7 @@
 
 #include "relayd/account.h"
 #include "relayd/apikey.h"
+#include "relayd/budget.h"
 #include "relayd/control.h"
 #include "relayd/daemon.h"
 #include "tests/support/storebox.h"
@@ -20,6 +21,7 @@ struct house {
 	struct daemon d;
 	struct pool pool;
 	struct keyring keys;
+	struct budgets budgets;
 	struct storebox box;
 	struct event *collect;
 	char socket[100];

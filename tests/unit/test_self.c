@@ -270,8 +270,9 @@ static void
 what_is_hers_is_answered_as_what_does_not_exist(void **state)
 {
 	char id[16], made[16], value[APIKEY_VALUE_LEN + 1], prefix[9];
+	char limit[16];
 	const char *const names[] = { id, made, "hers", "made", value, prefix,
-		"uid:4712", "tagged" };
+		limit, "uid:4712", "tagged", "key:hers", "user:uid:4712" };
 	const struct ctl_row *row;
 	struct village v;
 
@@ -281,6 +282,10 @@ what_is_hers_is_answered_as_what_does_not_exist(void **state)
 	    "{\"name\":\"hers\",\"tags\":\"tagged\"," HERS "}", id, value);
 	make(&v.her, "my.key.create", "{\"name\":\"made\"}", made, NULL);
 	snprintf(prefix, sizeof(prefix), "%.8s", value);
+	asked_well(&v.admin, "budget.add",
+	    "{\"scope\":\"key:hers\",\"limit\":\"5 usd\",\"per\":\"day\"}");
+	snprintf(limit, sizeof(limit), "%.*s",
+	    STR_ARG(TAILQ_FIRST(&v.h->budgets.list)->rec.id));
 	for (unsigned i = 0; (row = ctl_row(i)) && row->method; i++)
 		/* What is made is theirs from then on: tried below. */
 		if (row->role == CTL_SELF && i != CTL_M_my_key_create)
@@ -748,6 +753,51 @@ one_like_another_has_every_field_of_it(void **state)
 	}
 }
 
+/* How many limits of its own a key has. */
+static unsigned
+limits_of(const struct village *v, const char *id, int64_t amount)
+{
+	const struct budget *b;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (b, &v->h->budgets.list, link)
+		n += b->scope == BUDGET_KEY &&
+		    str_eq(b->rec.subject, str_of(id)) &&
+		    b->rec.amount == amount;
+	return n;
+}
+
+static void
+one_like_another_has_limits_of_its_own_like_it(void **state)
+{
+	char of[16], id[16];
+	struct village v;
+
+	village_begin(&v, state);
+	make(&v.admin, "key.create", "{\"name\":\"people\"}", of, NULL);
+	asked_well(&v.admin, "budget.add",
+	    "{\"scope\":\"key:people\",\"limit\":\"5 usd\",\"per\":\"day\"}");
+	asked_well(&v.admin, "budget.add",
+	    "{\"scope\":\"key:people\",\"limit\":\"7 "
+	    "requests\",\"per\":\"life\"}");
+	asked_well(&v.admin, "budget.add",
+	    "{\"scope\":\"all\",\"limit\":\"7 requests\",\"per\":\"life\"}");
+	make(&v.admin, "key.create", "{\"name\":\"b\",\"like\":\"people\"}", id,
+	    NULL);
+	assert_int_equal(limits_of(&v, id, 5000000), 1);
+	assert_int_equal(limits_of(&v, id, 7), 1);
+	set(&v.admin, "self_keys_template", "people");
+	make(&v.me, "my.key.create", "{\"name\":\"mine\"}", id, NULL);
+	assert_int_equal(limits_of(&v, id, 5000000), 1);
+	assert_int_equal(limits_of(&v, id, 7), 1);
+	assert_int_equal(limits_of(&v, of, 5000000), 1);
+	assert_int_equal(v.h->budgets.count, 7);
+	/* They are not a person's to change. */
+	asked_badly(&v.me, "budget.rm", "{\"budget\":\"x\"}", ERR_DENIED);
+	asked_badly(&v.me, "budget.set", "{\"budget\":\"x\"}", ERR_DENIED);
+	village_end(&v);
+}
+
 static void
 what_is_said_beside_a_likeness_goes_first(void **state)
 {
@@ -933,6 +983,7 @@ main(void)
 		HOUSED(a_grace_that_is_over_is_over),
 		HOUSED(a_change_that_meets_a_rotation_is_stale),
 		cmocka_unit_test(one_like_another_has_every_field_of_it),
+		HOUSED(one_like_another_has_limits_of_its_own_like_it),
 		HOUSED(what_is_said_beside_a_likeness_goes_first),
 		HOUSED(a_disabled_person_has_no_key_that_works_and_makes_none),
 		HOUSED(people_are_listed_with_what_was_said_of_them),
