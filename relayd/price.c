@@ -195,9 +195,9 @@ price_cost(const struct price *p, const struct usage *u, struct price_sum *out)
 	wide sum = 0;
 
 	out->is_long = p->above && usage_read(u) > p->above;
-	/* Another speed without a price of its own is not known to cost the
-	 * same. */
-	out->whole = !u->fast || p->fast_ppm;
+	/* Another speed or place without a price of its own is not known to
+	 * cost the same. */
+	out->whole = (!u->fast || p->fast_ppm) && (!u->us || p->us_ppm);
 	row = p->rates.pico[u->tier][out->is_long];
 	if (u->fast && p->fast_ppm)
 		ppm = times(ppm, p->fast_ppm);

@@ -18,6 +18,17 @@ EXAMPLES = (
     ("gpt-5", CHAT, "10000,1000,8000,0,0,0", 13500),
     ("gpt-5", RESPONSES, "10000,1000,8000,0,0,900", 13500),
     ("gemini-2.5-pro", GEMINI, "250000,1000,0,0,0,0", 640000),
+    # What is cached is not paid twice, and thinking is paid.
+    ("gemini-2.5-pro", GEMINI, "10000,1000,8000,0,0,500", 18500),
+    ("gpt-5.6", CHAT, "10000,0,8000,1000,0,0", 15250),
+    ("gpt-5.6", RESPONSES, "10000,0,8000,1000,0,0", 15250),
+    ("claude-opus-4-6", ANTHROPIC, "1000,1000,0,0,0,0;speed=fast", 180000),
+    ("claude-opus-4-6", ANTHROPIC,
+     "1000,1000,0,0,0,0;speed=fast;geo=us;searches=2", 218000),
+    ("gpt-5", CHAT, "10000,1000,8000,0,0,0;tier=priority", 27000),
+    ("gpt-5", RESPONSES, "10000,1000,8000,0,0,0;tier=flex", 6750),
+    ("us.anthropic.claude-haiku-4-5-20251001-v1:0", ANTHROPIC,
+     "1000,100,0,0,0,0", 1500),
 )
 
 

@@ -90,7 +90,8 @@ class Entry:
             (self.us or 1 if usage.us else 1)
         dollars = sum(self.price(c, usage.tier, is_long) * n
                       for c, n in usage.items()) * factor
-        whole = bool(self.fast) or not usage.fast
+        whole = bool((self.fast or not usage.fast) and
+                     (self.us or not usage.us))
         if usage.searches:
             if self.search() is None:
                 whole = False

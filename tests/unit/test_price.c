@@ -108,6 +108,14 @@ answers_cost_what_the_price_lists_say(void **state)
 		{ "gemini-2.5-flash-image",
 		    { .output = 1390, .image_output = 1290 }, 38950 },
 		{ "claude-opus-4-8", { .input = 1000, .searches = 3 }, 35000 },
+		/* In one country alone a tenth more, but not of a search. */
+		{ "claude-opus-4-8",
+		    { .input = 1000, .searches = 3, .us = true }, 35500 },
+		{ "claude-sonnet-4-6",
+		    { .input = 1000, .output = 1000, .us = true }, 19800 },
+		{ "claude-opus-4-6",
+		    { .input = 1000, .output = 1000, .fast = true, .us = true },
+		    198000 },
 		{ "gpt-5.6", { .input = 1000, .cache_write_5m = 1000 }, 11250 },
 		/* A cache write without a price is input. */
 		{ "gpt-5.5", { .input = 1000, .cache_write_5m = 1000 }, 10000 },
@@ -139,6 +147,8 @@ answers_cost_what_the_price_lists_say(void **state)
 static void
 what_others_got_wrong_is_right_here(void **state)
 {
+	static const char *const regions[] = { "us", "eu", "apac", "jp", "au",
+		"global" };
 	const struct usage million = { .input = 1000000 };
 	struct price_sum sum;
 
@@ -148,6 +158,27 @@ what_others_got_wrong_is_right_here(void **state)
 	assert_int_equal(sum.micro, 750000);
 	price_cost(find("gpt-5.4"), &(struct usage){ .input = 100000 }, &sum);
 	assert_int_equal(sum.micro, 250000);
+	/* So does "gpt-5.5", and four times as much. */
+	price_cost(find("gpt-5.5"), &million, &sum);
+	assert_int_equal(sum.micro, 10000000);
+	price_cost(find("gpt-5.5"), &(struct usage){ .input = 100000 }, &sum);
+	assert_int_equal(sum.micro, 500000);
+	/* Any region of Bedrock's, not three of them. */
+	for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++) {
+		char model[80];
+
+		snprintf(model, sizeof(model),
+		    "%s.anthropic.claude-haiku-4-5-20251001-v1:0", regions[i]);
+		price_cost(find(model), &million, &sum);
+		assert_int_equal(sum.micro, 1000000);
+	}
+	/* A priority at fifty times the price was a slip of the list's. */
+	price_cost(find("gpt-5-nano"),
+	    &(struct usage){ .input = 1000000, .tier = USAGE_PRIORITY }, &sum);
+	assert_int_equal(sum.micro, 50000);
+	/* What was cheaper until August is not any more. */
+	price_cost(find("claude-sonnet-5"), &million, &sum);
+	assert_int_equal(sum.micro, 3000000);
 	/* Unknown models are nobody's guess, not the price of a Sonnet. */
 	assert_null(find("totally-unknown-model-x"));
 	assert_null(find("gpt-6.1-sol"));
@@ -183,6 +214,9 @@ what_has_no_price_is_said(void **state)
 	    &(struct usage){ .input = 1000, .fast = true }, &sum);
 	assert_false(sum.whole);
 	assert_int_equal(sum.micro, 1000);
+	price_cost(find("claude-haiku-4-5"),
+	    &(struct usage){ .input = 1000, .us = true }, &sum);
+	assert_false(sum.whole);
 	price_cost(find("gpt-5"), &(struct usage){ .input = 1 }, &sum);
 	assert_true(sum.whole);
 }
