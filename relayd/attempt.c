@@ -11,7 +11,6 @@
 #include "relayd/log.h"
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
-#include "relayd/notice.h"
 #include "relayd/outbound.h"
 #include "relayd/relay.h"
 #include "relayd/reshape.h"
@@ -28,8 +27,6 @@
 /* Waits before the same account is asked again (semantics of 529). */
 #define SAME_WAIT_MS 1000
 #define SAME_MAX     2
-/* An account that cannot be used for less is not worth a word. */
-#define TOLD_FROM_MS 60000
 
 /* --- the retry budget ------------------------------------------------------------------ */
 
@@ -419,45 +416,6 @@ remember_error(struct relay *r, const char *error)
 	snprintf(a->last_error, sizeof(a->last_error), "%s", error);
 }
 
-/* Shut the gate that the verdict names, and tell when that is for long. */
-static void
-shut_gate(struct relay *r, const char *error)
-{
-	struct account *a = r->account;
-	int64_t now_ms = loop_ms(r->d->loop), until_ms;
-	int gate = r->verdict->gate;
-
-	verdict_apply(r->verdict, &a->gates, now_ms, r->told_ms, error);
-	if (gate < 0 || gate >= GATE_COUNT)
-		return;
-	until_ms = a->gates.until_ms[gate];
-	if (until_ms - now_ms < TOLD_FROM_MS)
-		return;
-	if (notice_raise(r->d->notices,
-		gate == GATE_AUTH || gate == GATE_CREDIT
-		    ? NOTICE_account_blocked
-		    : NOTICE_account_limited,
-		a->rec.name, "%s, for %lld minutes: %s",
-		gate_text((enum gate)gate),
-		(long long)((until_ms - now_ms + 59999) / 60000), error))
-		a->is_trouble_told = true;
-}
-
-/* It has answered well: take back what was said about it. */
-static void
-open_gates(struct relay *r)
-{
-	struct account *a = r->account;
-	enum gate which;
-
-	gate_succeeded(&a->gates, r->heard_ms);
-	if (!a->is_trouble_told || gate_until(&a->gates, r->heard_ms, &which))
-		return;
-	a->is_trouble_told = false;
-	notice_raise(r->d->notices, NOTICE_account_recovered, a->rec.name,
-	    "it has answered a request");
-}
-
 /* Nobody else can answer: what does the client get to see? */
 static enum relay_state
 give_up(struct relay *r, unsigned status, const char *error)
@@ -570,7 +528,7 @@ attempt_failed(struct relay *r, unsigned status, struct str body,
 	r->verdict = verdict_find(status, body);
 	tally_verdict(r->d->tally, r->verdict);
 	remember_error(r, error);
-	shut_gate(r, error);
+	attempt_shut_gate(r, error);
 	log_note(LOG_WARN, "attempt",
 	    "%s: account %s failed: %s (status %u, rule %s)", r->id_text,
 	    r->account_name, error, status, r->verdict->name);
@@ -678,8 +636,9 @@ do_judge(struct relay *r)
 	if (r->account->provider->read_limits)
 		r->account->provider->read_limits(h, clock_wall_ms(),
 		    &r->account->windows);
+	attempt_tell_windows(r);
 	if (h->status >= 200 && h->status < 300) {
-		open_gates(r);
+		attempt_open_gates(r);
 		r->head_us = clock_us() - r->began_us;
 		return answer_begin(r);
 	}
@@ -784,7 +743,7 @@ weigh(struct relay *r, struct str body)
 		tally_verdict(r->d->tally, v);
 		if (v->next != NEXT_RETURN) {
 			remember_error(r, error);
-			shut_gate(r, error);
+			attempt_shut_gate(r, error);
 		}
 		return answer_pass_error(r);
 	}

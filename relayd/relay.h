@@ -236,6 +236,14 @@ enum relay_state attempt_failed(struct relay *r, unsigned status,
 /* The whole answer, in r->held, is a refusal of that status. */
 enum relay_state attempt_refused(struct relay *r, unsigned status);
 
+/* attempt_tell.c */
+/* Shut the gate that the verdict names, and tell when that is for long. */
+void attempt_shut_gate(struct relay *r, const char *error);
+/* It has answered well: take back what was said about it. */
+void attempt_open_gates(struct relay *r);
+/* Warn of windows that are nearly used up, once in each run of them. */
+void attempt_tell_windows(struct relay *r);
+
 /* attempt_token.c */
 /* Wait for the account's token to be renewed, then try it again. */
 enum relay_state attempt_renew(struct relay *r);

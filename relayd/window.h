@@ -14,6 +14,8 @@ struct window {
 	int64_t used_ppm; /* of the whole; can exceed it; -1: not told */
 	int64_t reset_at; /* wall ms; 0: not told */
 	int64_t told_at;  /* wall ms */
+	/* The reset_at of the run in which people were warned. */
+	int64_t warned_for_at;
 };
 
 struct windows {

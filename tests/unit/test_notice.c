@@ -31,7 +31,8 @@ see(void *arg, enum log_level level, struct str line)
 	struct bench *b = arg;
 
 	(void)level;
-	if (str_starts(line, STR("notice event=account_")) &&
+	if ((str_starts(line, STR("notice event=account_")) ||
+		str_starts(line, STR("notice event=window_"))) &&
 	    b->count < LINES_MAX)
 		snprintf(b->lines[b->count++], sizeof(b->lines[0]), "%.*s",
 		    STR_ARG(str_skip(line, 13)));
@@ -161,6 +162,43 @@ a_short_wait_is_not_worth_a_word(void **state)
 	b->box->a->gates.until_ms[GATE_ERRORS] = 0;
 	ask_once(b, 200);
 	assert_int_equal(b->count, 0);
+}
+
+static const struct {
+	int64_t used_ppm, reset_at;
+	const char *status;
+	bool told;
+} runs[] = {
+	{ 100000, 1795192000000, "allowed", false },
+	{ 899999, 1795192000000, "allowed", false },
+	{ 900000, 1795192000000, "allowed", true },
+	{ 990000, 1795192000400, "allowed_warning", false },
+	{ -1, 1795210000000, "allowed_warning", true },
+	{ 1000000, 1795209999999, "rejected", false },
+	{ 10000, 1795228000000, "allowed", false },
+	{ 0, 1795228000000, "rejected", true },
+};
+
+static void
+a_window_is_warned_of_once_in_each_run(void **state)
+{
+	struct bench *b = *state;
+	struct window *w = window_of(&b->box->a->windows, STR("5h"));
+
+	b->box->d.settings.notice_repeat_ms = 0;
+	b->box->script[0] = "200 200 200 200 200 200 200 200";
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		unsigned before = b->count;
+
+		w->used_ppm = runs[i].used_ppm;
+		w->reset_at = runs[i].reset_at;
+		snprintf(w->status, sizeof(w->status), "%s", runs[i].status);
+		ask_once(b, 200);
+		assert_int_equal(b->count - before, runs[i].told);
+		if (runs[i].told)
+			assert_true(told(b, before,
+			    "window_warning object=\"a, 5h\""));
+	}
 }
 
 /* --- channels -------------------------------------------------------------- */
@@ -348,6 +386,7 @@ main(void)
 		TEST(the_same_is_counted_until_the_setting_says),
 		TEST(an_account_that_answers_again_is_told_so_once),
 		TEST(a_short_wait_is_not_worth_a_word),
+		TEST(a_window_is_warned_of_once_in_each_run),
 		TEST(secrets_are_sealed_kept_replaced_and_removed),
 		TEST(a_save_that_cannot_be_leaves_all_as_it_was),
 		cmocka_unit_test(a_channel_wants_what_its_filters_say),
