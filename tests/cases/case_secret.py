@@ -10,7 +10,7 @@ import socket
 import threading
 
 from house import Case, Refused
-from speech import ALL, ANTHROPIC, CHAT, GEMINI, ask, ask_bytes, raw
+from speech import ALL, ANTHROPIC, CHAT, GEMINI, ask, ask_bytes, head, raw
 
 # Text that no request must leave behind.
 PROMPT = "canary-prompt-4711"
@@ -84,6 +84,11 @@ class Secrets(Case):
             "/v1beta/models/gemini-x:generateContent?key=" + r.key)))
         ask(r, ANTHROPIC, body=ANTHROPIC.body(
             True, PROMPT).replace(b"claude-x", b"through-proxy"))
+        for body in ('{"apiKey":"%s"}', '{"%s":1,"%s":2}' % ("%s", r.key),
+                     '{"apiKey":"x%s"}', '"%s"'):
+            said = (body % r.key).encode()
+            raw(r, head("POST", "/apiStats/api/user-stats", [
+                ("host", "r"), ("content-length", str(len(said)))]) + said)
         self.assertTrue(any(b"Proxy-Authorization: Basic" in h
                             for h in self.proxy.heads))
         r.call("account.test", name="a1")
