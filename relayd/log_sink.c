@@ -338,6 +338,7 @@ sink_run(void *arg)
 {
 	struct log_sink *s = arg;
 
+	(void)pthread_setname_np(pthread_self(), "relayd-log");
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
 		uint64_t from, to;
@@ -385,8 +386,6 @@ start_thread(struct log_sink *s)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&s->thread, NULL, sink_run, s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r == 0)
-		pthread_setname_np(s->thread, "relayd-log");
 	return r;
 }
 

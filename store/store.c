@@ -354,6 +354,13 @@ writer_wait(struct store *s, int64_t *io_fold_at_ns, struct queue *out_jobs)
 	return stop;
 }
 
+/* From within: naming another thread would need /proc. */
+static void
+name_self(const char *name)
+{
+	(void)pthread_setname_np(pthread_self(), name);
+}
+
 static void *
 writer_main(void *arg)
 {
@@ -361,6 +368,7 @@ writer_main(void *arg)
 	int64_t fold_at_ns = feed_waits(s) ? 0 : NEVER;
 	bool resting = false;
 
+	name_self("store-writer");
 	for (;;) {
 		struct queue jobs;
 		bool fold = false, ok = true, stop;
@@ -396,6 +404,7 @@ reader_main(void *arg)
 	struct store *s = arg;
 	struct worker *w = &s->workers[LANE_READ];
 
+	name_self("store-reader");
 	for (;;) {
 		struct queue one;
 		struct job *j;
@@ -569,12 +578,9 @@ store_set_feed(struct store *s, const struct store_feed *feed)
 enum err
 store_start(struct store *s, struct why *out_why)
 {
-	static const struct {
-		void *(*main)(void *);
-		const char *name;
-	} threads[] = {
-		[LANE_WRITE] = { writer_main, "store-writer" },
-		[LANE_READ] = { reader_main, "store-reader" },
+	static void *(*const mains[])(void *) = {
+		[LANE_WRITE] = writer_main,
+		[LANE_READ] = reader_main,
 	};
 	sigset_t all, before;
 	int rc = 0;
@@ -585,11 +591,9 @@ store_start(struct store *s, struct why *out_why)
 	for (; s->running < 2; s->running++) {
 		struct worker *w = &s->workers[s->running];
 
-		rc = pthread_create(&w->thread, NULL, threads[s->running].main,
-		    s);
+		rc = pthread_create(&w->thread, NULL, mains[s->running], s);
 		if (rc)
 			break;
-		pthread_setname_np(w->thread, threads[s->running].name);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc)

@@ -91,6 +91,17 @@ def cpu_s(pid):
     return total / TICK
 
 
+def thread_cpu_s(pid, name):
+    """User and system time of the thread of that name."""
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
+            before, _, after = f.read().rpartition(")")
+        if before.partition("(")[2] == name:
+            fields = after.split()
+            return (int(fields[11]) + int(fields[12])) / TICK
+    raise Failed("there is no thread " + name)
+
+
 def memory_mb(pid, field):
     total = 0
     for p in descendants(pid):
@@ -177,8 +188,9 @@ class Bench:
             process.port = int(f.read())
         return process
 
-    def load(self, mode, port, measured, key="none", **options):
-        """One run of the load; `measured` is the proxy's process or None."""
+    def load(self, mode, port, measured, key="none", look=None, **options):
+        """One run of the load; `measured` is the proxy's process or None.
+        What look() says at the begin and at the end is in "seen"."""
         argv = [os.path.join(self.bin, "bench-load"), mode,
                 "--to", "127.0.0.1:%d" % port, "--key", key]
         for name, value in options.items():
@@ -186,9 +198,11 @@ class Bench:
         load = subprocess.Popen(pinned(LOAD_CORE, argv),
                                 stdout=subprocess.PIPE, text=True)
         try:
-            used = {}
+            used, seen = {}, []
             for line in load.stdout:
                 if line.strip() in ("begin", "end"):
+                    if look:
+                        seen.append(look())
                     used[line.strip()] = cpu_s(measured.pid) if measured else 0
                 else:
                     result = json.loads(line)
@@ -199,6 +213,7 @@ class Bench:
                 load.kill()
                 load.wait()
         result["cpu_s"] = used["end"] - used["begin"]
+        result["seen"] = seen
         return result
 
 
@@ -549,6 +564,53 @@ def tls(bench, table):
     end_targets(bench, up, targets + [front])
 
 
+def turns_of(relayd):
+    """How many turns of the loop took at most so many seconds."""
+    for row in relayd.ctl("metrics"):
+        if row["name"] == "relayd_loop_turn_seconds":
+            return {float(s["labels"]["le"]): s["value"]
+                    for s in row["samples"] if s["name"].endswith("_bucket")}
+    raise Failed("relayd tells nothing of its loop")
+
+
+def percentile_ms(before, after, part):
+    """The bound that holds for that part of the turns between both."""
+    n = {le: after[le] - before[le] for le in after}
+    most = max(n.values())
+    return 1000 * min(le for le in n if n[le] >= part * most)
+
+
+def receipts(bench, table):
+    """The ledger under a load that is more than a team will ever make."""
+    rate, seconds = 2000, 10 if bench.quick else 60
+    up = bench.upstream("size=700")
+    relayd = Relayd(bench, up.port)
+    pid = relayd.process.pid
+
+    def look():
+        return (time.monotonic(), thread_cpu_s(pid, "store-writer"),
+                turns_of(relayd))
+
+    found = bench.load("open", relayd.port, relayd.process, relayd.key,
+                       look=look, conns=256, rate=rate, body=200,
+                       warm_ms=500, measure_ms=seconds * 1000)
+    (began, cpu, turns), (ended, cpu_after, turns_after) = found["seen"]
+    p99_ms = percentile_ms(turns, turns_after, .99)
+    writer = 100 * (cpu_after - cpu) / (ended - began)
+    what = "%d receipts/s for %d s: " % (rate, seconds)
+    table.add(what + "done", "1/s", {"relayd": found["per_second"]},
+              ">= %d" % (rate * .99), found["per_second"] >= rate * .99)
+    table.add("  turn of the loop, p99 below", "ms", {"relayd": p99_ms},
+              "<= 2", p99_ms <= 2.05)
+    table.add("  the store's writer", "% core", {"relayd": writer},
+              "<= 30", writer <= 30)
+    check = relayd.ctl("usage", "verify")
+    table.add("  differences of sums", "", {"relayd": check["differences"]},
+              "0", check["differences"] == 0)
+    relayd.stop()
+    bench.stop(up)
+
+
 def spans(bench, table):
     done = subprocess.run(
         pinned(PROXY_CORE, [os.path.join(bench.bin, "bench-spans")]),
@@ -585,7 +647,7 @@ def main():
                         help="one round, fewer streams: in 90 seconds")
     parser.add_argument("--json", metavar="FILE", help="write the rows there")
     parser.add_argument("--only", metavar="ROWS", help="idle, requests, "
-                        "streams, many, tls, spans; by commas")
+                        "streams, many, tls, receipts, spans; by commas")
     args = parser.parse_args()
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
@@ -604,7 +666,8 @@ def main():
         end_targets(bench, up, targets)
 
     parts = {"idle": idle, "requests": run_requests, "streams": streams,
-             "many": many_streams, "tls": tls, "spans": spans}
+             "many": many_streams, "tls": tls, "receipts": receipts,
+             "spans": spans}
     try:
         for name in (args.only.split(",") if args.only else parts):
             try:

@@ -121,6 +121,17 @@ class Start(unittest.TestCase):
         self.relay.start()
         self.assertEqual(len(self.relay.call("key.list")), 1)
 
+    def test_threads_have_names(self):
+        """Whoever looks at top(1) knows what is busy."""
+        self.relay.start()
+        tasks = f"/proc/{self.relay.process.pid}/task"
+
+        def names():
+            return {open(f"{tasks}/{t}/comm").read().strip()
+                    for t in os.listdir(tasks)}
+        until("all threads to have said theirs", lambda: names() == {
+            "relayd", "relayd-log", "store-writer", "store-reader"})
+
     def test_a_bad_master_key_leaves_nothing_behind(self):
         path = os.path.join(self.relay.dir, "key")
         self.relay.configure({"master_key": path})
