@@ -10,7 +10,7 @@ const struct column audit_columns[] = {
 	{ N_("PID"), "pid", CELL_NUMBER, false },
 	{ N_("METHOD"), "method", CELL_TEXT, false },
 	{ N_("OF"), "type", CELL_TEXT, false },
-	{ N_("OBJECT"), "object", CELL_TEXT, true },
+	{ N_("OBJECT"), "object", CELL_OWNER, true },
 	{ N_("CHANGES"), "changes", CELL_TEXT, true },
 	{ .title = NULL },
 };

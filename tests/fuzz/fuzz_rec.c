@@ -46,15 +46,19 @@ attempts(struct str from)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
+	/* NULL: a list of attempts. */
 	static const struct rec_kind *const kinds[] = { &account_kind,
-		&apikey_kind, &receipt_kind, &attempt_kind, &rollup_kind };
+		&apikey_kind, &receipt_kind, &attempt_kind, &rollup_kind, NULL,
+		&audit_kind, &budget_kind, &user_kind };
+	const struct rec_kind *kind;
 	struct str from;
 
 	if (len == 0)
 		return 0;
 	from = str_at((const char *)bytes + 1, len - 1);
-	if (bytes[0] % 6 < 5)
-		one_record(kinds[bytes[0] % 6], from);
+	kind = kinds[bytes[0] % (sizeof(kinds) / sizeof(kinds[0]))];
+	if (kind)
+		one_record(kind, from);
 	else
 		attempts(from);
 	return 0;
