@@ -241,6 +241,7 @@ on_put(void *arg, enum err e, const struct why *why)
 		pause_for(r);
 		return;
 	}
+	r->e = OK;
 	if (e && e != ERR_STALE)
 		fail(r, e, why);
 	end(r);
