@@ -30,13 +30,17 @@ window_of(struct windows *w, struct str name)
 	if (!is_plain(name) || name.len >= sizeof(one->name))
 		return NULL;
 	for (unsigned i = 0; i < w->count; i++)
-		if (str_eq(str_of(w->at[i].name), name))
+		if (str_ieq(str_of(w->at[i].name), name))
 			return &w->at[i];
 	if (w->count == WINDOWS_MAX)
 		return NULL;
 	one = &w->at[w->count++];
 	*one = (struct window){ .used_ppm = -1 };
-	memcpy(one->name, name.at, name.len);
+	/* Names of headers come in every case. */
+	for (size_t i = 0; i < name.len; i++)
+		one->name[i] = name.at[i] >= 'A' && name.at[i] <= 'Z'
+		    ? (char)(name.at[i] - 'A' + 'a')
+		    : name.at[i];
 	return one;
 }
 

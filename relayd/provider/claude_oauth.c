@@ -98,26 +98,26 @@ take_limit(struct windows *io, struct str name, struct str what,
 	uint64_t at;
 
 	/* Extra usage is a switch, no window. */
-	if (str_eq(name, STR("overage")))
+	if (str_ieq(name, STR("overage")))
 		return;
 	w = window_of(io, name);
 	if (!w)
 		return;
 	w->told_at = now_wall_ms;
-	if (str_eq(what, STR("utilization")))
+	if (str_ieq(what, STR("utilization")))
 		w->used_ppm = window_share(value, 1);
-	else if (str_eq(what, STR("reset")) && !str_u64(value, &at) &&
+	else if (str_ieq(what, STR("reset")) && !str_u64(value, &at) &&
 	    at < UINT32_MAX)
 		w->reset_at = (int64_t)at * 1000;
-	else if (str_eq(what, STR("status")))
+	else if (str_ieq(what, STR("status")))
 		snprintf(w->status, sizeof(w->status), "%.*s", STR_ARG(value));
 }
 
 static bool
 is_limit(struct str what)
 {
-	return str_eq(what, STR("utilization")) || str_eq(what, STR("reset")) ||
-	    str_eq(what, STR("status"));
+	return str_ieq(what, STR("utilization")) ||
+	    str_ieq(what, STR("reset")) || str_ieq(what, STR("status"));
 }
 
 /* anthropic-ratelimit-unified-7d-sonnet-utilization: 0.59 */

@@ -103,7 +103,7 @@ class Tripwire:
 class Daemon:
     """relayd in a directory of its own, and relayctl."""
 
-    def __init__(self, where):
+    def __init__(self, where, more=""):
         self.dir = where
         self.socket = os.path.join(where, "control.sock")
         self.log = os.path.join(where, "relayd.log")
@@ -111,7 +111,7 @@ class Daemon:
         with open(conf, "w") as f:
             f.write(f"listen = 127.0.0.1:0\nstate_dir = {where}/state\n"
                     f"control = {self.socket}\nlog_file = {self.log}\n"
-                    "log_level = debug\n")
+                    "log_level = debug\n" + more)
         ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         ready.bind(os.path.join(where, "notify"))
         ready.settimeout(PATIENCE)
@@ -221,6 +221,9 @@ class Case(unittest.TestCase):
     accounts = ("one", "two")
     # Bodies that the relay has to change on purpose.
     changes_bodies = False
+    # Further options of relayd and of the upstream.
+    conf = ""
+    up_options = ()
 
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="relayd-clients-")
@@ -230,7 +233,7 @@ class Case(unittest.TestCase):
         os.makedirs(self.work)
         os.makedirs(os.path.join(self.home, "tmp"))
         self.up = Upstream(os.path.join(BUILD, "bin", "practice-upstream"),
-                           "--script", "usage=" + USAGE)
+                           "--script", "usage=" + USAGE, *self.up_options)
         self.addCleanup(self.up.stop)
         self.relay = None
         self.key = "cr_direct"
@@ -248,15 +251,18 @@ class Case(unittest.TestCase):
         self.looked = False
 
     def raise_relay(self):
-        self.relay = Daemon(self.dir)
+        self.relay = Daemon(self.dir, self.conf)
         self.addCleanup(self.end_relay)
+        self.add_accounts()
+        self.own_key = self.relay.ctl("key", "create", "me")["value"]
+        self.key = self.own_key
+
+    def add_accounts(self):
         for i, name in enumerate(self.accounts):
             self.relay.add_account(
                 KIND_OF[self.dialect], name,
                 f"http://127.0.0.1:{self.up.ports[0]}", "upstream-" + name,
                 10 + 10 * i)
-        self.own_key = self.relay.ctl("key", "create", "me")["value"]
-        self.key = self.own_key
 
     def end_relay(self):
         status = self.relay.stop()

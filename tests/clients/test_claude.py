@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Claude Code through the relay."""
 import json
+import os
+import re
+import subprocess
+from urllib.parse import urlsplit
+
+import stage
 
 from stage import ANSWER, MIDDLE, PIECES, Case, keys
 
@@ -235,3 +241,75 @@ class Standby(ClaudeCode):
         if self.relay:
             self.assertEqual(self.outcomes(), ["failed", "ok"])
             self.assertIn(self.receipts[0]["status"], (502, 503))
+
+
+class Subscription(ClaudeCode):
+    """An account that somebody has signed in to: the requests pass as they
+    are, with the account's token in place of the relay's key."""
+    conf = "oauth_accounts = yes\n"
+    up_options = ("--oauth",)
+
+    def add_accounts(self):
+        origin = f"http://127.0.0.1:{self.up.ports[0]}"
+        login = subprocess.Popen(
+            [os.path.join(stage.BUILD, "bin", "relayctl"), "--socket",
+             self.relay.socket, "account", "login", "claude-oauth", "one",
+             "--url", origin, "--auth-url", origin, "--allow-private"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        said = b""
+        while b"Answer: " not in said:
+            said += os.read(login.stdout.fileno(), 65536)
+        url = urlsplit(re.search(rb"http://\S+/oauth/authorize\S+",
+                                 said)[0].decode())
+        page = self.up.get(f"{url.path}?{url.query}").json()
+        login.communicate(page["paste"].encode() + b"\n")
+        self.assertEqual(login.returncode, 0)
+
+    def reached(self):
+        return [line for line in super().reached()
+                if line["route"] in ("MESSAGES", "COUNT_TOKENS")]
+
+    def setUp(self):
+        if stage.DIRECT:
+            self.skipTest("without a relay nobody signs in")
+        super().setUp()
+
+    def same_but_for_the_token(self, asked, line):
+        """Of two heads; returns the credential that arrived."""
+        ours = {"host", "connection", "accept-encoding", "content-length",
+                "authorization", "x-api-key", "anthropic-beta"}
+        sent = [(k, v) for k, v in asked.headers if k.lower() not in ours]
+        came = [tuple(h) for h in line["headers"]
+                if h[0].lower() not in ours]
+        self.assertEqual(sent, came)
+        self.assertEqual(asked.target, "/api" + line["target"])
+        self.assertEqual(asked.sha256, line["body_sha256"])
+        head = {k.lower(): v for k, v in line["headers"]}
+        betas = [b for b in head["anthropic-beta"].split(",")
+                 if b != "oauth-2025-04-20"]
+        self.assertEqual(betas, [
+            b for b in (asked.header("anthropic-beta") or "").split(",")
+            if b and b != "oauth-2025-04-20"])
+        self.assertNotIn("x-api-key", head)
+        return head["authorization"]
+
+    def test_its_requests_pass_as_they_are(self):
+        self.script(keys(text=ANSWER))
+        self.answered(self.claude("say something"))
+        self.assertEqual(len(self.reached()), len(self.asked()))
+        for asked, line in zip(self.asked(), self.reached()):
+            token = self.same_but_for_the_token(asked, line)
+            self.assertTrue(token.startswith("Bearer sk-ant-oat01-"), token)
+        windows = self.relay.ctl("account", "windows")
+        self.assertEqual({w["window"] for w in windows}, {"5h", "7d"})
+
+    def test_a_token_that_is_refused_is_nothing_it_sees(self):
+        self.script(keys(text=ANSWER))
+        with self.up.connect() as s:
+            s.sendall(b"POST /_practice/revoke?what=access HTTP/1.1\r\n"
+                      b"host: x\r\ncontent-length: 0\r\n\r\n")
+            s.recv(65536)
+        self.answered(self.claude("say something"))
+        self.assertEqual([line["status"] for line in self.reached()][:2],
+                         [401, 200])
+        self.assertEqual(len(self.asked()), len(self.reached()) - 1)
