@@ -281,8 +281,9 @@ enum relay_state
 attempt_account(struct relay *r)
 {
 	struct account *a = r->account;
-	bool changed;
+	enum shape_begun begun;
 	struct ask ask;
+	bool changed;
 
 	if (!r->renewed && renew_is_needed(r->d->renewals, a))
 		return attempt_renew(r);
@@ -292,9 +293,10 @@ attempt_account(struct relay *r)
 	r->account_ppm = charge_rate(a->rec.rate);
 	snprintf(r->account_name, sizeof(r->account_name), "%.*s",
 	    STR_ARG(a->rec.name));
-	if (a->provider->body) {
+	begun = a->provider->body ? shape_begin(r, a, &ask) : SHAPE_NONE;
+	if (begun != SHAPE_NONE) {
 		r->hides_usage = false;
-		return shape_begin(r, a, &ask) ? send_shaped(r) : R_SHAPING;
+		return begun == SHAPE_DONE ? send_shaped(r) : R_SHAPING;
 	}
 	if (shape_splice(r, a, &changed)) {
 		relay_fault(r, FAULT_TOO_BIG, "the request body is too large");
@@ -726,10 +728,14 @@ translate_reasons(struct relay *r)
 static enum relay_state
 weigh(struct relay *r, struct str body)
 {
+	const struct provider *p = r->account->provider;
 	unsigned status = r->up.answer.status;
+	int64_t told_ms = p->retry_ms ? p->retry_ms(body, clock_wall_ms()) : 0;
 	const struct verdict *v = verdict_find(status, body);
 	char error[ERROR_TEXT_MAX];
 
+	if (told_ms)
+		r->told_ms = told_ms;
 	error_text(r, status, body, error);
 	if (attempt_token_is_old(r, status) && attempt_may_repeat(r)) {
 		budget_of(r)->again[0]++;

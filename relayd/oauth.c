@@ -147,7 +147,9 @@ oauth_flow_init(struct oauth_flow *f, const struct account_rec *r,
 	const struct provider *p = provider_find(r->kind);
 	struct conf_row row;
 
-	*f = (struct oauth_flow){ .provider = p, .auth_url = r->auth_url };
+	*f = (struct oauth_flow){ .provider = p,
+		.auth_url = r->auth_url,
+		.organization = r->organization };
 	if (!p || !p->oauth)
 		return why_set(out_why, ERR_UNSUPPORTED, "kind",
 		    "there is nothing to sign in to for accounts of the kind "

@@ -38,6 +38,7 @@ struct oauth_flow {
 	struct str client_secret; /* empty: a public client */
 	struct str auth_url;	  /* instead of the kind's origins; empty */
 	struct str api_url;	  /* where the account's API is */
+	struct str organization;  /* of an account that is signed in */
 	/* Of a sign-in. */
 	char verifier[OAUTH_RANDOM], challenge[OAUTH_RANDOM];
 	char state[OAUTH_RANDOM];

@@ -79,7 +79,8 @@ struct provider {
 	/* --- of kinds that want another form; all NULL: byte for byte ------- */
 
 	/* The body, in two steps.  On the loop `plan` notes what is to be done
-	 * (in bytes of its own making, appended to out); `body` does it from
+	 * (in bytes of its own making, appended to out; nothing: the body is
+	 * fine as it is); `body` does it from
 	 * those and the client's decoded body alone, perhaps on another
 	 * thread.  Both or none.  Failures are the request's. */
 	enum err (*plan)(const struct account *a, const struct ask *ask,
@@ -101,6 +102,9 @@ struct provider {
 	 * and returns the status it stands for. */
 	unsigned (*refusal)(const struct http1_head *answer, struct str body,
 	    struct buf *out);
+	/* When the body of a refusal says that it may be asked again, in ms
+	 * from now; 0: it does not say. */
+	int64_t (*retry_ms)(struct str body, int64_t wall_ms);
 	/* Where to, when the account has no URL and it is not `url`. */
 	enum err (*origin)(const struct account_rec *r, struct buf *out,
 	    struct why *out_why);

@@ -80,7 +80,7 @@ buf_move(struct buf *to, struct buf *from)
 	buf_init(from, to->max);
 }
 
-bool
+enum shape_begun
 shape_begin(struct relay *r, const struct account *a, const struct ask *ask)
 {
 	struct shape *s = xcalloc(1, sizeof(*s));
@@ -93,14 +93,18 @@ shape_begin(struct relay *r, const struct account *a, const struct ask *ask)
 	buf_init(&s->plan, PLAN_MAX);
 	buf_init(&s->owned, 0);
 	buf_init(&s->out, r->d->conf->max_body + SHAPE_GROWTH);
-	r->shape = s;
-	s->err = a->provider->plan(a, ask, &s->plan, &s->why);
 	s->is_done = true;
+	s->err = a->provider->plan(a, ask, &s->plan, &s->why);
+	if (!s->err && !buf_len(&s->plan)) {
+		shape_free(s);
+		return SHAPE_NONE;
+	}
+	r->shape = s;
 	if (s->err)
-		return true;
+		return SHAPE_DONE;
 	if (s->body.len <= SHAPE_AT_ONCE_MAX) {
 		run(s);
-		return true;
+		return SHAPE_DONE;
 	}
 	s->is_done = false;
 	home = home_of(r);
@@ -109,7 +113,7 @@ shape_begin(struct relay *r, const struct account *a, const struct ask *ask)
 		conn_drop_body(r->c);
 	relay_charge(r);
 	store_post(r->d->store, LANE_READ, &s->job);
-	return false;
+	return SHAPE_WAIT;
 }
 
 /* What it held of the client's body goes back to the relay. */

@@ -36,8 +36,14 @@ struct shape {
 	struct why why;
 };
 
-/* Begin for an account; r->shape is set.  True: it is done already. */
-bool
+/* Begin for an account.  SHAPE_NONE: its kind takes this body as it is; else
+ * r->shape is set, and with SHAPE_DONE it is done already. */
+enum shape_begun {
+	SHAPE_NONE,
+	SHAPE_DONE,
+	SHAPE_WAIT
+};
+enum shape_begun
 shape_begin(struct relay *r, const struct account *a, const struct ask *ask);
 /* It has come to the loop again, or was done at once: take over what it made
  * (r->up_body, r->sha256).  An error is the request's. */

@@ -101,6 +101,13 @@ on_expired(void *arg)
 		drop(s);
 }
 
+/* Some kinds know only one of the ways. */
+static bool
+is_by_device(const struct oauth *o, const struct signin_ask *ask)
+{
+	return o->device.origin && (ask->by_device || !o->authorize.origin);
+}
+
 static struct signin *
 signin_new(struct signins *all, const struct signin_ask *ask,
     struct why *out_why)
@@ -138,6 +145,7 @@ signin_new(struct signins *all, const struct signin_ask *ask,
 	if (ask->proxy_password.len)
 		s->proxy_password =
 		    xmemdup(ask->proxy_password.at, ask->proxy_password.len);
+	s->by_device = is_by_device(s->flow.provider->oauth, ask);
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(s->id, sizeof(s->id), random, 8);
 	randombytes_buf(random, sizeof(random));
@@ -443,7 +451,7 @@ signin_begin(struct signins *all, const struct signin_ask *ask,
 		return ERR_VALUE;
 	task_init(&s->saver, save, s);
 	s->state = SIGNIN_OPEN;
-	if (!s->flow.provider->oauth->device.origin) {
+	if (!s->by_device) {
 		struct signin_end end = { .open = s };
 
 		done(arg, &end);
@@ -512,7 +520,7 @@ signin_finish(struct signin *s, struct str pasted, const struct audit_who *who,
 	struct buf code;
 	enum err e;
 
-	if (s->flow.provider->oauth->device.origin)
+	if (s->by_device)
 		return why_set(out_why, ERR_UNSUPPORTED, "answer",
 		    "nothing is pasted here: type the code at the provider's "
 		    "page");
@@ -537,7 +545,7 @@ signin_poll(struct signin *s, const struct audit_who *who, signin_done *done,
 	struct oauth_ask ask;
 	enum err e;
 
-	if (!s->flow.provider->oauth->device.origin)
+	if (!s->by_device)
 		return why_set(out_why, ERR_UNSUPPORTED, "id",
 		    "this sign-in waits for a pasted answer");
 	if (s->state == SIGNIN_OPEN && loop_ms(s->all->d->loop) < s->poll_ms) {

@@ -58,6 +58,7 @@ struct signin {
 	bool is_again; /* of an account that is there */
 	bool replaces; /* ... also for somebody else */
 	bool is_import;
+	bool by_device;		/* a code to type, nothing to paste */
 	struct account_rec rec; /* as it is to be; points into blob */
 	char *blob, *proxy, *proxy_password;
 	const struct conf *conf; /* counted: the flow points into it */
@@ -88,6 +89,8 @@ struct signin_ask {
 	struct str proxy_password;
 	uid_t uid;
 	bool again, replaces;
+	/* By a code to type, where the kind knows both ways. */
+	bool by_device;
 };
 
 /* Begin; done tells the address or code.  ERR_LIMIT: too many are under way. */

@@ -56,7 +56,7 @@ put_open(struct ctl_call *c, const struct signin *s)
 	json_say(j, "notice", str_of(p->oauth->notice));
 	json_say(j, "url", buf_str(&url));
 	json_say(j, "user_code", buf_str(&s->device.user_code));
-	json_say_bool(j, "pastes", !p->oauth->device.origin);
+	json_say_bool(j, "pastes", !s->by_device);
 	if (s->pace_s)
 		json_say_i64(j, "interval_s", s->pace_s);
 	json_say_i64(j, "ends_at", clock_wall_ms() + (s->ends_ms - loop_ms(l)));
@@ -165,7 +165,8 @@ ctl_oauth_begin(struct ctl_call *c)
 	struct why why = { .text = "" };
 	struct signin_ask ask = { .rec = &rec,
 		.proxy_password = ctl_text(c, "proxy_password"),
-		.uid = c->peer.uid };
+		.uid = c->peer.uid,
+		.by_device = ctl_flag(c, "device") };
 	struct buf text;
 	enum err e = check_allowed(c, p, kind, &why);
 
@@ -200,7 +201,8 @@ ctl_oauth_again(struct ctl_call *c)
 {
 	struct signin_ask ask = { .uid = c->peer.uid,
 		.again = true,
-		.replaces = ctl_flag(c, "replace") };
+		.replaces = ctl_flag(c, "replace"),
+		.by_device = ctl_flag(c, "device") };
 	const struct account *a = find_or_refuse(c);
 	struct why why = { .text = "" };
 	enum err e;

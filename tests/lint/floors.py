@@ -29,8 +29,8 @@ STOREYS = [
     'zone period cycle',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
-    'audit gate window oauth grant bedrock reshape rename modelrule sigv4 provider account apikey user repeat quiet notice notices messenger channel delivery limit budget spent habit queue prices sticky keyring pool',
-    'renew verdict sched sieve route headers outbound openai_target',
+    'audit gate window oauth grant verdict codex bedrock reshape rename modelrule sigv4 provider account apikey user repeat quiet notice notices messenger channel delivery limit budget spent habit queue prices sticky keyring pool',
+    'renew sched sieve route headers outbound openai_target',
     'relay admit attempt shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
     'charge tally histogram figures holder',
     'control peer ctl signin notify lookout expose metric metrics scrape',

@@ -244,6 +244,62 @@ device_begin(const struct ask *q, struct answer *out)
 	    script_num(q->script->pace_s, 1));
 }
 
+/* OpenAI's own way: the poll brings a code, and the verifier for it. */
+void
+device_codex(const struct ask *q, struct answer *out)
+{
+	struct grant *g;
+
+	if (!q->grants) {
+		refuse(out, 404, "not_found", "see --oauth");
+		return;
+	}
+	g = add(q->grants, GRANT_DEVICE, "practice-device-");
+	g->user_code = xasprintf("PRAC-%04" PRIu64, q->grants->last);
+	g->login = xstrdup(login_of(q));
+	answer_header(out, "content-type: application/json");
+	buf_mustf(&out->body,
+	    "{\"device_auth_id\":\"%s\",\"user_code\":\"%s\","
+	    "\"interval\":\"%" PRId64 "\"}",
+	    g->value, g->user_code, script_num(q->script->pace_s, 1));
+}
+
+void
+device_codex_poll(const struct ask *q, struct answer *out)
+{
+	static const char verifier[] =
+	    "practice-verifier-practice-verifier-practice-verifier";
+	char *id = param(q, "device_auth_id");
+	struct grant *g = q->grants ? find(q->grants, GRANT_DEVICE, id) : NULL;
+	uint8_t hash[crypto_hash_sha256_BYTES];
+	struct grant *code;
+	char text[64], *login;
+
+	free(id);
+	if (!g || g->is_void || g->denied) {
+		refuse(out, 400, "access_denied", "no such code");
+		return;
+	}
+	if (!g->approved) {
+		refuse(out, 403, "authorization_pending", "nobody said yes");
+		return;
+	}
+	g->is_void = true;
+	login = xstrdup(g->login);
+	crypto_hash_sha256(hash, (const uint8_t *)verifier, strlen(verifier));
+	sodium_bin2base64(text, sizeof(text), hash, sizeof(hash),
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	code = add(q->grants, GRANT_CODE, "practice-code-");
+	code->challenge = xstrdup(text);
+	code->redirect = xstrdup("https://auth.openai.com/deviceauth/callback");
+	code->login = login;
+	answer_header(out, "content-type: application/json");
+	buf_mustf(&out->body,
+	    "{\"authorization_code\":\"%s\",\"code_challenge\":\"%s\","
+	    "\"code_verifier\":\"%s\"}",
+	    code->value, text, verifier);
+}
+
 /* --- tokens ------------------------------------------------------------------------------ */
 
 static bool
