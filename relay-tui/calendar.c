@@ -8,6 +8,8 @@
 
 #include "proto/mem.h"
 
+#include "relay-tui/words.h"
+
 static const char *const words[PERS] = {
 	[PER_MINUTE] = "minute",
 	[PER_HOUR] = "hour",
@@ -245,4 +247,23 @@ calendar_write(enum calendar_per per, int64_t at_ms, struct buf *out)
 		buf_mustf(out, "-%02d", tm.tm_mday);
 	if (per == PER_HOUR || per == PER_MINUTE)
 		buf_mustf(out, " %02d:%02d", tm.tm_hour, tm.tm_min);
+}
+
+void
+calendar_write_span(enum calendar_per per, int64_t since_ms, int64_t until_ms,
+    struct buf *out)
+{
+	struct buf since, until;
+
+	buf_init(&since, 64);
+	buf_init(&until, 64);
+	calendar_write(per, since_ms, &since);
+	calendar_write(per, until_ms, &until);
+	buf_must(out, buf_str(&since));
+	if (!str_eq(buf_str(&since), buf_str(&until))) {
+		buf_must(out, str_of(_(" to ")));
+		buf_must(out, buf_str(&until));
+	}
+	buf_fini(&since);
+	buf_fini(&until);
 }

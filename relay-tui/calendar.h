@@ -48,5 +48,8 @@ void calendar_set_zone(struct str zone);
 enum err calendar_read(struct str text, int64_t *out_ms) CHECKED;
 /* As short as the period allows: 2026-11, 2026-11-20, 2026-11-20 13:00. */
 void calendar_write(enum calendar_per per, int64_t at_ms, struct buf *out);
+/* "2026-11-14 to 2026-11-20"; of one day that day. */
+void calendar_write_span(enum calendar_per per, int64_t since_ms,
+    int64_t until_ms, struct buf *out);
 
 #endif

@@ -179,6 +179,7 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 	case CELL_DECIMAL:
 	case CELL_NAME:
 	case CELL_OWNER:
+	case CELL_PERSON:
 	case CELL_ISO:
 	case CELL_ISO_DAY:
 	case CELL_ISO_MONTH:
@@ -234,9 +235,9 @@ write_text(const struct column *c, struct str s, struct buf *out)
 	}
 	if (c->kind == CELL_END && s.len)
 		buf_must(out, STR("..."));
-	if (c->kind == CELL_NAME && !s.len)
+	if (!s.len && (c->kind == CELL_NAME || c->kind == CELL_PERSON))
 		buf_must(out, str_of(_("(none)")));
-	else if (c->kind == CELL_OWNER)
+	else if (c->kind == CELL_OWNER || c->kind == CELL_PERSON)
 		owner_write(s, out);
 	else
 		text_clean(s, out);

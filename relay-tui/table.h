@@ -30,6 +30,7 @@ enum cell {
 	CELL_STATE,	/* text, painted by what it says */
 	CELL_NAME,	/* text; "(none)" where it is empty */
 	CELL_OWNER,	/* "uid:1000": alice */
+	CELL_PERSON,	/* an owner, or "(none)" */
 	CELL_UID,	/* a number: alice */
 	CELL_END,	/* the last characters of a secret: ...abcd */
 };

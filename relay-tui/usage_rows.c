@@ -175,6 +175,9 @@ usage_rows_add(struct usage_rows *r, const struct json *data,
 			calendar_read(at, &p->at_ms)))
 			return why_set(out_why, ERR_VALUE, "at",
 			    _("the daemon tells no time that is one"));
+		/* The minute of the answer is not over. */
+		if (p->at_ms >= r->until_ms)
+			r->until_ms = p->at_ms + 1;
 		p->name = find_name(r, row);
 		read_values(row, p->values);
 		r->count++;

@@ -45,6 +45,13 @@ is_midnight(int64_t ms)
 	return tm.tm_hour == 0 && tm.tm_min == 0;
 }
 
+/* Without an end the daemon says the minute of its answer. */
+static bool
+until_is_now(const struct output *o, int64_t until_ms)
+{
+	return until_ms > o->now_ms - 120000 && until_ms <= o->now_ms + 60000;
+}
+
 /* "2026-11-14 to 2026-11-20 (Europe/Berlin)"; what goes on until now has no
  * other end. */
 static void
@@ -54,17 +61,17 @@ print_span(struct output *o, int64_t since_ms, int64_t until_ms,
 	enum calendar_per finest =
 	    is_midnight(since_ms) && is_midnight(until_ms) ? PER_DAY
 							   : PER_MINUTE;
-	bool goes_on = until_ms > o->now_ms - 120000;
+	bool goes_on = until_is_now(o, until_ms);
 	struct buf text;
 
 	buf_init(&text, 1024);
-	if (goes_on)
+	if (goes_on) {
 		buf_must(&text, str_of(_("since ")));
-	calendar_write(is_midnight(since_ms) ? PER_DAY : PER_MINUTE, since_ms,
-	    &text);
-	if (!goes_on) {
-		buf_must(&text, str_of(_(" to ")));
-		calendar_write(finest, until_ms - (finest == PER_DAY), &text);
+		calendar_write(is_midnight(since_ms) ? PER_DAY : PER_MINUTE,
+		    since_ms, &text);
+	} else {
+		calendar_write_span(finest, since_ms,
+		    until_ms - (finest == PER_DAY), &text);
 	}
 	if (zone.len) {
 		buf_must(&text, STR(" ("));
@@ -137,16 +144,16 @@ choose_columns(struct usage_table *t, const struct column *columns,
 		n++;
 		if (!strcmp(c->key, "at"))
 			c->kind = cell_of(per);
+		if (!strcmp(c->key, "model"))
+			c->kind = CELL_NAME;
 		if (strcmp(c->key, "name") != 0)
 			continue;
-		c->title = title_of(by);
 		/* What never came to an account, for one, has none. */
-		c->kind = CELL_NAME;
+		c->kind = str_eq(by, STR("user")) ? CELL_PERSON : CELL_NAME;
+		c->title = title_of(by);
 		/* Whose name is known needs no id where it is narrow. */
 		if (str_starts(by, STR("key")))
 			c->fit = FIT_DROP + 1;
-		if (str_eq(by, STR("user")))
-			c->kind = CELL_OWNER;
 	}
 	t->columns[n] = (struct column){ .title = NULL };
 }
@@ -192,6 +199,9 @@ usage_table_begin(struct usage_table *t, struct output *o,
 	if (calendar_read(text_at(data, "since"), &since) == OK &&
 	    calendar_read(text_at(data, "until"), &until) == OK) {
 		print_span(o, since, until, text_at(data, "zone"));
+		/* The period that is going on has begun. */
+		if (until_is_now(o, until))
+			until = o->now_ms + 1;
 		t->fills = has_periods && !is_part && str_eq(by, STR("all")) &&
 		    calendar_fill(per, since, until - 1, &t->calendar) == OK;
 	}

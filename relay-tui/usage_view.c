@@ -62,9 +62,7 @@ print_span(struct output *o, const struct usage_rows *r, enum calendar_per per,
 	struct buf text;
 
 	buf_init(&text, 512);
-	calendar_write(per, r->since_ms, &text);
-	buf_must(&text, str_of(_(" to ")));
-	calendar_write(per, r->until_ms - 1, &text);
+	calendar_write_span(per, r->since_ms, r->until_ms - 1, &text);
 	buf_mustf(&text, ", %s", what);
 	if (r->zone[0])
 		buf_mustf(&text, " (%s)", r->zone);

@@ -166,6 +166,7 @@ days_without_use_are_there(void **state)
 
 	(void)state;
 	screen_open(&s);
+	s.out.now_ms -= 30000; /* still the 25th */
 	show_table(&s, by_day, false);
 	screen_shows(&s,
 	    "since 2026-10-22 (Europe/Berlin)\n"
@@ -215,6 +216,50 @@ what_has_not_begun_is_not_drawn_as_nothing(void **state)
 	    "2026-10-25 01:00         0   $0.00\n"
 	    "2026-10-25 02:00         0   $0.00\n"
 	    "2026-10-25 02:00         1  <$0.01"));
+}
+
+static void
+the_minute_that_is_going_on_has_its_place(void **state)
+{
+	static const char text[] =
+	    "{\"by\":\"all\",\"per\":\"minute\",\"zone\":\"Europe/Berlin\","
+	    "\"since\":\"2026-10-25T23:58+01:00\","
+	    "\"until\":\"2026-10-26T00:00+01:00\","
+	    "\"rows\":[{\"at\":\"2026-10-26T00:00+01:00\",\"requests\":7,"
+	    "\"cost_micro\":1000000}]}";
+	struct screen s;
+
+	(void)state;
+	screen_open(&s);
+	show_table(&s, text, false);
+	screen_shows(&s,
+	    "since 2026-10-25 23:58 (Europe/Berlin)\n"
+	    "AT                REQUESTS   COST  SHARE  0                       "
+	    "         $1.00\n"
+	    "2026-10-25 23:58         0  $0.00\n"
+	    "2026-10-25 23:59         0  $0.00\n"
+	    "2026-10-26 00:00         7  $1.00   100%  "
+	    "██████████████████████████████████████\n");
+}
+
+static void
+who_is_nobody_is_called_so(void **state)
+{
+	static const char text[] =
+	    "{\"by\":\"user\",\"per\":\"total\",\"zone\":\"UTC\","
+	    "\"since\":\"2026-10-20\",\"until\":\"2026-10-21\",\"rows\":["
+	    "{\"name\":\"\",\"requests\":1,\"cost_micro\":0},"
+	    "{\"name\":\"uid:0\",\"requests\":1,\"cost_micro\":0}]}";
+	struct screen s;
+
+	(void)state;
+	screen_open(&s);
+	show_table(&s, text, false);
+	screen_shows(&s,
+	    "2026-10-20 (UTC)\n"
+	    "USER    REQUESTS   COST\n"
+	    "(none)         1  $0.00\n"
+	    "root           1  $0.00\n");
 }
 
 /* --- pictures -------------------------------------------------------------- */
@@ -403,6 +448,8 @@ main(void)
 		cmocka_unit_test(days_without_use_are_there),
 		cmocka_unit_test(a_part_of_a_list_is_not_filled_up),
 		cmocka_unit_test(what_has_not_begun_is_not_drawn_as_nothing),
+		cmocka_unit_test(the_minute_that_is_going_on_has_its_place),
+		cmocka_unit_test(who_is_nobody_is_called_so),
 		cmocka_unit_test(a_chart_has_a_line_for_each_name),
 		cmocka_unit_test(without_utf8_a_chart_is_ascii),
 		cmocka_unit_test(the_largest_are_drawn_as_parts_of_all),
