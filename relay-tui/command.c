@@ -456,6 +456,9 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 	if (makes_value(p->method) && c->client && !c->out->json) {
 		enum err e = print_key_env(c, client, f, &why);
 
+		/* The key is made, and nobody can ask for its value again. */
+		if (e)
+			print_new_key(c->out, f->data);
 		return e ? command_fail_local(c->out, e, &why) : DONE;
 	}
 	show_page(s, f->data);

@@ -26,7 +26,7 @@ find_url(struct ctl_client *client, const char *said, struct buf *out,
 			url.len--;
 		return buf_add(out, url);
 	}
-	e = ctl_client_ask_simple(client, CTL_M_status, &f, out_why);
+	e = ctl_client_ask_simple(client, CTL_M_whoami, &f, out_why);
 	if (e)
 		return e;
 	if (f.kind == CTL_ERROR ||

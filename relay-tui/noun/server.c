@@ -43,6 +43,7 @@ const struct column change_columns[] = {
 const struct column whoami_details[] = {
 	{ N_("uid"), "uid", CELL_NUMBER, false },
 	{ N_("role"), "role", CELL_TEXT, false },
+	{ N_("listening at"), "listeners", CELL_TEXT, false },
 	{ .title = NULL },
 };
 

@@ -163,6 +163,8 @@ ctl_whoami(struct ctl_call *c)
 	json_say_i64(&c->out, "uid", (int64_t)c->peer.uid);
 	json_say_i64(&c->out, "pid", (int64_t)c->peer.pid);
 	json_say(&c->out, "role", str_of(ctl_role_name(c->peer.role)));
+	/* Whoever has a key must know where to go with it. */
+	put_listeners(&c->out, c->daemon);
 	json_close(&c->out, '}');
 	ctl_answer(c, 0, STR(""));
 }

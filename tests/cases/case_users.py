@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import subprocess
 import threading
 import unittest
@@ -124,6 +125,23 @@ class Users(Case):
                       ("account", "ls"), ("set", "self_keys_max", "9"),
                       ("audit", "ls"), ("key", "rm", hers)):
             self.ctl(self.alice, *words, status=4)
+
+    @unittest.skipUnless(IS_ROOT, NEED_ROOT)
+    def test_a_new_key_comes_with_the_settings_of_its_client(self):
+        said = self.ctl(self.alice, "my", "key", "create", "laptop", "--env",
+                        "claude")
+        self.assertIn(f"127.0.0.1:{self.relay.ports[0]}", said)
+        value = re.search(r"cr_\w+", said)[0]
+        self.assertEqual(self.status(value), 200)
+        again = self.ctl(self.alice, "my", "key", "rotate", "laptop", "--env",
+                         "claude")
+        self.assertEqual(self.status(re.search(r"cr_\w+", again)[0]), 200)
+        # What goes wrong then does not take the value with it.
+        p = self.start(self.alice, "my", "key", "create", "other", "--env",
+                       "claude", "--url", "http://" + "x" * 3000)
+        out, err = p.communicate()
+        self.assertEqual(p.returncode, 1, err)
+        self.assertEqual(self.status(out.strip()), 200)
 
     @unittest.skipUnless(IS_ROOT, NEED_ROOT)
     def test_who_is_not_in_the_group_does_not_get_in(self):
