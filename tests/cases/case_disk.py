@@ -129,6 +129,9 @@ class Disk(unittest.TestCase):
             self.assertTrue(dialect.is_error(a.json()))
             self.assertGreaterEqual(int(a.header("retry-after")), 1)
             self.assertIn("disk", a.body.decode())
+        # For a refusal there is no room in the journal, which is counted.
+        self.assertGreaterEqual(self.relay.counters()["unbooked_total"],
+                                len(ALL))
         # So are the people.
         status = self.store()
         self.assertTrue(status["journal_tight"])
