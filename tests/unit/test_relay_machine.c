@@ -738,6 +738,125 @@ by_id(const void *x, const void *y)
 	return memcmp(&a->id, &b->id, sizeof(a->id));
 }
 
+/* --- budgets of the crowd -------------------------------------------------- */
+
+#define CROWD_BUDGETS 5
+
+/* In the store by then, so that the ledger counts for them. */
+static void
+on_budget(void *arg, enum err e, const struct why *why, struct budget *it)
+{
+	(void)why;
+	assert_int_equal(e, OK);
+	*(struct budget **)arg = it;
+}
+
+static void
+limit_all(struct relaybox *b, struct budget *out[CROWD_BUDGETS])
+{
+	static const char *const words[CROWD_BUDGETS][5] = {
+		{ "all", "", "requests", "life", "deny" },
+		{ "key", "kbox00001", "output", "life", "deny" },
+		{ "account", "a", "output", "life", "warn" },
+		{ "account", "b", "output", "life", "hold" },
+		{ "platform", "*", "requests", "1s-sliding", "hold" },
+	};
+
+	for (int i = 0; i < CROWD_BUDGETS; i++) {
+		struct budget_rec r = { .scope = str_of(words[i][0]),
+			.subject = str_of(words[i][1]),
+			.unit = str_of(words[i][2]),
+			.window = str_of(words[i][3]),
+			.action = str_of(words[i][4]),
+			.amount = INT64_C(1) << 40 };
+		char id[10];
+
+		budget_make_id(id);
+		r.id = str_of(id);
+		out[i] = NULL;
+		budget_save(&b->budgets, &r, 0, false, 0, NULL, on_budget,
+		    &out[i]);
+		for (int n = 0; n < RELAYBOX_PATIENCE && !out[i]; n++)
+			relaybox_turn(b);
+		assert_non_null(out[i]);
+	}
+}
+
+struct spent_job {
+	struct job job;
+	struct str id;
+	int64_t sum;
+	bool done;
+};
+
+static void
+add_row(void *arg, int64_t at_ms, int64_t sum)
+{
+	struct spent_job *j = arg;
+
+	(void)at_ms;
+	j->sum += sum;
+}
+
+static enum err
+spent_work(struct job *job, struct txn *t, struct why *out_why)
+{
+	struct spent_job *j = (struct spent_job *)job;
+
+	(void)out_why;
+	return spent_each(t, j->id, add_row, j);
+}
+
+static void
+spent_done(struct job *job)
+{
+	assert_int_equal(job->result, OK);
+	((struct spent_job *)job)->done = true;
+}
+
+static int64_t
+stored_of(struct relaybox *b, struct str id)
+{
+	struct spent_job j = {
+		.job = { .work = spent_work, .done = spent_done }, .id = id
+	};
+
+	store_post(b->d.store, LANE_READ, &j.job);
+	for (int n = 0; n < RELAYBOX_PATIENCE && !j.done; n++)
+		relaybox_turn(b);
+	assert_true(j.done);
+	return j.sum;
+}
+
+/* Nothing is reserved any more, and what is used is what the receipts say: here,
+ * and in the store. */
+static void
+check_budgets(struct relaybox *b, struct budget *of[CROWD_BUDGETS])
+{
+	int64_t requests = 0, output = 0;
+
+	for (size_t i = 0; i < b->receipts_count; i++) {
+		const struct boxreceipt *r = &b->receipts[i];
+
+		if (r->outcome == OUTCOME_REFUSED ||
+		    r->outcome == OUTCOME_FAILED)
+			continue;
+		requests++;
+		output += r->output;
+	}
+	assert_true(requests > 0 && output > 0);
+	assert_int_equal(of[0]->used, requests);
+	assert_int_equal(of[1]->used, output);
+	assert_int_equal(of[2]->used + of[3]->used, output);
+	for (int i = 0; i < CROWD_BUDGETS; i++) {
+		assert_int_equal(of[i]->reserved, 0);
+		assert_int_equal(of[i]->users, 0);
+		if (i < 4)
+			assert_int_equal(stored_of(b, of[i]->rec.id),
+			    of[i]->used);
+	}
+}
+
 static void
 in_any_order_there_is_one_receipt_for_each_request(void **state)
 {
@@ -747,8 +866,10 @@ in_any_order_there_is_one_receipt_for_each_request(void **state)
 	uint64_t attempts = n->attempts_total;
 	struct settings *s = &c.b->d.settings;
 	uint64_t tried = 0, tries = 0;
+	struct budget *limits[CROWD_BUDGETS];
 
 	relaybox_reset(c.b);
+	limit_all(c.b, limits);
 	s->head_wait_ms = s->stream_head_wait_ms = 12;
 	s->first_event_wait_ms = s->stream_idle_ms = 12;
 	s->ping_before_ms = s->ping_after_ms = 5;
@@ -776,6 +897,7 @@ in_any_order_there_is_one_receipt_for_each_request(void **state)
 	assert_int_equal(tries, n->attempts_total - attempts);
 	assert_true(tried > RANDOM_LIVES / 2);
 	relaybox_wait_stored(c.b);
+	check_budgets(c.b, limits);
 }
 
 int
