@@ -106,6 +106,8 @@ help:
 	@echo 'make check-long      tests that take longer than a commit should wait'
 	@echo 'make bench           the tables of speed and memory, side by side;'
 	@echo '                     BENCH=--quick takes 90 seconds'
+	@echo 'make bench-ledger    what keeping receipts costs, and asking a year of ten'
+	@echo '                     million; RECEIPTS=100000 is done in seconds'
 	@echo 'make fuzz T=x SECS=n fuzz one target with libFuzzer (clang)'
 	@echo 'make lint            floors, tables, headers, sizes, manual pages, clang-tidy'
 	@echo 'make format          clang-format everything (format-check only looks)'
@@ -191,7 +193,7 @@ $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_libs)
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # --- tests -----------------------------------------------------------------
-.PHONY: check check-unit check-corpus check-cases check-door check-clients check-long bench fuzz
+.PHONY: check check-unit check-corpus check-cases check-door check-clients check-long bench bench-ledger fuzz
 check: check-unit check-corpus check-cases lint
 
 # make check-unit T=test_buf runs one.
@@ -216,6 +218,11 @@ check-long: all
 
 bench: all
 	@$(PYTHON) tests/bench/run.py --build $(O) $(BENCH)
+
+RECEIPTS ?= 10000000
+bench-ledger: all
+	@$(O)/bin/bench-ledger
+	@$(O)/bin/bench-year $(RECEIPTS)
 
 # The targets are linked with archives, so that one is built while something it
 # does not use is half written; objects are kept from run to run.

@@ -6,13 +6,14 @@
 #include "relayd/receipt.h"
 
 static void
-put_attempts(struct json_out *j, struct str attempts)
+put_attempts(struct json_out *j, const struct receipt_rec *r)
 {
+	struct str rest = r->attempts;
 	struct attempt_rec a;
 
 	json_put_key(j, "attempts");
 	json_open(j, '[');
-	while (rec_attempts_next(&attempts, &a)) {
+	while (receipt_attempts_next(r, &rest, &a)) {
 		json_open(j, '{');
 		ctl_put_rec_but(j, &attempt_kind, &a, STR("outcome"));
 		json_say(j, "outcome", str_of(attempt_outcome_name(a.outcome)));
@@ -41,6 +42,6 @@ ctl_put_receipt(struct json_out *j, const struct ulid *id,
 	while ((word = receipt_flag_next(&flags)))
 		json_put_string(j, str_of(word));
 	json_close(j, ']');
-	put_attempts(j, r->attempts);
+	put_attempts(j, r);
 	json_close(j, '}');
 }

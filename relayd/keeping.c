@@ -2,11 +2,16 @@
 /* keeping.c - which sums are right, and adding to those. */
 #include "relayd/keeping.h"
 
+#include "store/journal.h"
 #include "store/store.h"
+
+#include "relayd/receipt.h"
 
 #define KEY STR("keeping")
 /* Two names of zones, and numbers. */
 #define ENCODED_MAX 1024
+/* As two entries of the ring come to at most. */
+#define RECEIPT_MAX ((size_t)2 * JOURNAL_ENTRY_MAX)
 
 /* What does not depend on a zone. */
 #define ZONELESS (1u << PERIOD_MINUTE | 1u << PERIOD_TOTAL)
@@ -130,6 +135,8 @@ booking_begin(struct booking *b, struct txn *t, struct zones *z)
 	enum err e;
 
 	sums_init(&b->sums, NULL);
+	buf_init(&b->attempts, RECEIPT_MAX);
+	buf_init(&b->encoded, RECEIPT_MAX);
 	e = keeping_read(t, z, &b->keeping);
 	if (!e)
 		memcpy(b->sums.from, b->keeping.from, sizeof(b->sums.from));
@@ -142,6 +149,8 @@ booking_end(struct booking *b, struct txn *t, enum err before)
 	enum err e = before ? before : sums_write(&b->sums, t);
 
 	sums_fini(&b->sums);
+	buf_fini(&b->attempts);
+	buf_fini(&b->encoded);
 	return e;
 }
 
@@ -154,13 +163,23 @@ zone_of(const struct keeping *k, const struct ulid *id)
 	return k->zone;
 }
 
-void
-booking_add(struct booking *b, const struct ulid *id,
+enum err
+booking_add(struct booking *b, struct txn *t, const struct ulid *id,
     const struct receipt_rec *r)
 {
+	struct receipt_rec kept = *r;
+	enum err e;
+
 	b->sums.zone = zone_of(&b->keeping, id);
 	if (b->sums.zone)
 		sums_add(&b->sums, id, r);
+	receipt_compact(&kept, &b->attempts);
+	buf_clear(&b->encoded);
+	e = receipt_rec_write(&kept, &b->encoded);
+	return e ? e
+		 : txn_put(t, TABLE_receipt,
+		       str_at((const char *)id->byte, sizeof(id->byte)),
+		       buf_str(&b->encoded));
 }
 
 void

@@ -53,12 +53,14 @@ enum err keeping_write(struct txn *t, const struct keeping *k) CHECKED;
 struct booking {
 	struct keeping keeping;
 	struct sums sums;
+	struct buf attempts, encoded;
 };
 /* To be ended also when it fails. */
 enum err
 booking_begin(struct booking *b, struct txn *t, struct zones *z) CHECKED;
-void booking_add(struct booking *b, const struct ulid *id,
-    const struct receipt_rec *r);
+/* A new one, into the table receipt too. */
+enum err booking_add(struct booking *b, struct txn *t, const struct ulid *id,
+    const struct receipt_rec *r) CHECKED;
 void booking_add_price(struct booking *b, const struct ulid *id,
     const struct receipt_rec *from, const struct receipt_rec *to);
 /* From the one zone to the other; `moved` is not changed by it. */

@@ -251,12 +251,11 @@ book(struct txn *t, const struct ulid *id, struct str encoded,
 	e = receipt_rec_read(encoded, &r);
 	if (e)
 		return e;
-	booking_add(to, id, &r);
 	if (r.budgets.len) {
 		charge_need(&r, &need);
 		spent_add(&to->sums.spent, r.budgets, &need);
 	}
-	return txn_put(t, TABLE_receipt, id_key(id), encoded);
+	return booking_add(to, t, id, &r);
 }
 
 /* What it had no room for stands where it was opened: earlier in the ring, and

@@ -2,11 +2,7 @@
 /* receipt.c - the words of receipts, and what can be told from one. */
 #include "relayd/receipt.h"
 
-#include "proto/ulid.h"
-
 #include "store/rec.h"
-
-#define DAY_MS (24 * 60 * 60 * INT64_C(1000))
 
 struct word {
 	const char *name, *text;
@@ -171,8 +167,31 @@ receipt_usage(const struct receipt_rec *r)
 	};
 }
 
-uint32_t
-receipt_day(const struct ulid *id)
+bool
+receipt_attempts_next(const struct receipt_rec *r, struct str *io_rest,
+    struct attempt_rec *out)
 {
-	return (uint32_t)(ulid_ms(id) / DAY_MS);
+	if (!rec_attempts_next(io_rest, out))
+		return false;
+	if (!out->account.len)
+		out->account = r->account;
+	return true;
+}
+
+void
+receipt_compact(struct receipt_rec *io, struct buf *out)
+{
+	struct str rest = io->attempts;
+	struct attempt_rec a;
+
+	buf_clear(out);
+	while (rec_attempts_next(&rest, &a)) {
+		if (str_eq(a.account, io->account))
+			a.account = str_at(NULL, 0);
+		/* What cannot be written anew stays as it was. */
+		if (rec_attempts_add(out, &a))
+			return;
+	}
+	if (!rest.len)
+		io->attempts = buf_str(out);
 }

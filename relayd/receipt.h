@@ -10,8 +10,9 @@
 #include "proto/str.h"
 #include "proto/usage.h"
 
+struct attempt_rec;
+struct buf;
 struct receipt_rec;
-struct ulid;
 
 enum outcome {
 #define X(name, word, text) OUTCOME_##name,
@@ -53,7 +54,13 @@ bool receipt_is_error(const struct receipt_rec *r);
 /* Usage into a receipt, and out of it. */
 void receipt_set_usage(struct receipt_rec *r, const struct usage *u);
 struct usage receipt_usage(const struct receipt_rec *r);
-/* Days since 1970, in UTC, of the moment the request came in. */
-uint32_t receipt_day(const struct ulid *id);
+
+/* Most requests are one try at the account that answered, so in the store a try
+ * at the receipt's own account does not say its name again.  The next of
+ * *io_rest, r->attempts at first, with the name; false at the end. */
+bool receipt_attempts_next(const struct receipt_rec *r, struct str *io_rest,
+    struct attempt_rec *out);
+/* Make the attempts so.  They stand in `out` then, which must last. */
+void receipt_compact(struct receipt_rec *io, struct buf *out);
 
 #endif

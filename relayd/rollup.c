@@ -295,7 +295,7 @@ add_accounts(const struct moment *m, const struct receipt_rec *r,
 	struct attempt_rec a;
 	bool any = false;
 
-	while (rec_attempts_next(&list, &a)) {
+	while (receipt_attempts_next(r, &list, &a)) {
 		struct rollup_rec one = { .requests = 1,
 			.errors = a.outcome != ATTEMPT_OK };
 

@@ -44,6 +44,8 @@ sample(uint64_t n)
 
 	return (struct receipt_rec){
 		.key_id = str_of(keys[n % 5]),
+		.user = STR("uid:1000"),
+		.tags = STR("ci,night"),
 		.account = STR("team-north-1"),
 		.route = STR("anthropic.messages"),
 		.client = STR("claude-cli/2.1.17"),

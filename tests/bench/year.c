@@ -178,7 +178,7 @@ struct year {
 
 static enum err
 book_one(struct year *y, struct booking *b, struct txn *t, int64_t end_ms,
-    struct buf *attempts, struct buf *bytes)
+    struct buf *attempts)
 {
 	uint8_t random[ULID_RANDOM];
 	char key[16], user[16];
@@ -190,32 +190,25 @@ book_one(struct year *y, struct booking *b, struct txn *t, int64_t end_ms,
 		random[i] = (uint8_t)random_below(256);
 	/* It is booked when it ends, and named by when it began. */
 	id = ulid_make(end_ms - (int64_t)(r.total_us / 1000), random);
-	buf_clear(bytes);
-	e = receipt_rec_write(&r, bytes);
-	y->encoded_bytes += buf_len(bytes);
-	if (e)
-		return e;
-	booking_add(b, &id, &r);
-	return txn_put(t, TABLE_receipt,
-	    str_at((const char *)id.byte, sizeof(id.byte)), buf_str(bytes));
+	e = booking_add(b, t, &id, &r);
+	y->encoded_bytes += buf_len(&b->encoded);
+	return e;
 }
 
 static enum err
 book_batch(struct job *j, struct txn *t, struct why *out_why)
 {
 	struct year *y = (struct year *)j;
-	struct buf attempts, bytes;
+	struct buf attempts;
 	struct booking b;
 	enum err e = booking_begin(&b, t, ledger_zones(y->l));
 
 	(void)out_why;
 	buf_init(&attempts, 4096);
-	buf_init(&bytes, 16384);
 	for (size_t i = 0; !e && i < y->count; i++)
-		e = book_one(y, &b, t, y->ends_ms[i], &attempts, &bytes);
+		e = book_one(y, &b, t, y->ends_ms[i], &attempts);
 	e = booking_end(&b, t, e);
 	buf_fini(&attempts);
-	buf_fini(&bytes);
 	return e;
 }
 

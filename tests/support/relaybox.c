@@ -67,12 +67,13 @@ next_act(void *arg, struct str path)
 /* --- receipts -------------------------------------------------------------- */
 
 static void
-note_tries(struct boxreceipt *r, struct str attempts)
+note_tries(struct boxreceipt *r, const struct receipt_rec *rec)
 {
+	struct str rest = rec->attempts;
 	struct attempt_rec a;
 	size_t at = 0;
 
-	while (rec_attempts_next(&attempts, &a)) {
+	while (receipt_attempts_next(rec, &rest, &a)) {
 		r->tries_count++;
 		if (at < sizeof(r->tries))
 			at += (size_t)snprintf(r->tries + at,
@@ -103,7 +104,7 @@ on_receipt(void *arg, const struct ulid *id, const struct receipt_rec *rec)
 		.input = rec->input,
 		.output = rec->output };
 	snprintf(r->fault, sizeof(r->fault), "%.*s", STR_ARG(rec->fault));
-	note_tries(r, rec->attempts);
+	note_tries(r, rec);
 }
 
 const struct boxreceipt *
