@@ -539,6 +539,9 @@ ask_for_missing(struct ready *r, struct ctl_client *client,
 {
 	const struct ctl_arg *kind = ctl_match_arg(r->match, "kind");
 
+	if (method == CTL_M_oauth_client_set &&
+	    !ctl_match_arg(r->match, "secret"))
+		return add_secret(r, "secret", CTL_STDIN, STR(""), out_why);
 	if (method == CTL_M_key_find && !ctl_match_arg(r->match, "value"))
 		return add_secret(r, "value", CTL_STDIN, STR(""), out_why);
 	if (method == CTL_M_account_add &&

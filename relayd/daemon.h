@@ -10,6 +10,7 @@
 #include "relayd/setting.h"
 
 struct budgets;
+struct client_secrets;
 struct conf;
 struct conn;
 struct control;
@@ -53,6 +54,7 @@ struct daemon {
 	struct relays *relays;
 	struct renewals *renewals;
 	struct signins *signins;
+	struct client_secrets *client_secrets;
 	struct control *control;
 	struct vitals *vitals;
 	struct notices *notices;

@@ -18,6 +18,7 @@
 #include "relayd/account.h"
 #include "relayd/apikey.h"
 #include "relayd/budget.h"
+#include "relayd/clientsecret.h"
 #include "relayd/conf.h"
 #include "relayd/conn.h"
 #include "relayd/control.h"
@@ -339,6 +340,8 @@ bear_store(struct daemon *d, struct why *out_why)
 	if (!e)
 		e = keyring_load(d->keys, out_why);
 	if (!e)
+		e = client_secrets_load(d->store, &d->client_secrets, out_why);
+	if (!e)
 		e = prices_load(d->store, &d->prices, out_why);
 	if (!e)
 		e = ledger_new(d->store, d->conf->state_dir, &d->ledger,
@@ -503,6 +506,7 @@ bury(struct process *p)
 	lookout_free(d->lookout);
 	notices_free(d->notices);
 	signins_free(d->signins);
+	client_secrets_free(d->client_secrets);
 	renewals_free(d->renewals);
 	figures_free(d->figures);
 	ledger_free(d->ledger);

@@ -12,6 +12,7 @@
 
 #include "store/rec.h"
 
+#include "relayd/clientsecret.h"
 #include "relayd/conf.h"
 #include "relayd/provider.h"
 
@@ -142,7 +143,8 @@ oauth_device_fini(struct oauth_device *d)
 
 enum err
 oauth_flow_init(struct oauth_flow *f, const struct account_rec *r,
-    const struct conf *conf, struct why *out_why)
+    const struct conf *conf, const struct client_secrets *secrets,
+    struct why *out_why)
 {
 	const struct provider *p = provider_find(r->kind);
 	struct conf_row row;
@@ -162,12 +164,29 @@ oauth_flow_init(struct oauth_flow *f, const struct account_rec *r,
 		    "relayd-accounts(7)",
 		    row.name);
 	f->client = str_of(row.value);
+	oauth_flow_secret(f, conf, secrets);
+	if (p->oauth->needs_secret && !f->client_secret.len)
+		return why_set(out_why, ERR_VALUE, row.name,
+		    "the secret of the OAuth client of %s is not known here: "
+		    "relayctl oauth client set %s",
+		    row.name, row.name);
 	f->api_url = r->url.len ? r->url : str_of(p->url);
 	while (f->api_url.len && f->api_url.at[f->api_url.len - 1] == '/')
 		f->api_url.len--;
 	while (f->auth_url.len && f->auth_url.at[f->auth_url.len - 1] == '/')
 		f->auth_url.len--;
 	return OK;
+}
+
+void
+oauth_flow_secret(struct oauth_flow *f, const struct conf *conf,
+    const struct client_secrets *secrets)
+{
+	struct conf_row row;
+
+	conf_row(conf, (enum conf_option)f->provider->oauth->client_option,
+	    &row);
+	f->client_secret = client_secret_of(secrets, str_of(row.name));
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "relayd/window.h"
 
 struct account_rec;
+struct client_secrets;
 struct conf;
 struct json;
 struct oauth_grant;
@@ -110,6 +111,8 @@ struct oauth {
 	const char *notice;
 	/* The option of relayd.conf that holds the client's id. */
 	int client_option; /* enum conf_option */
+	/* That client has a secret, which the operator must have set. */
+	bool needs_secret;
 	/* NULL origin: there is no such flow. */
 	struct oauth_place authorize, token, device;
 	const char *redirect;
@@ -159,9 +162,13 @@ struct oauth {
 /* --- the engine --------------------------------------------------------------- */
 
 /* A flow for accounts of that record (its kind, url, auth_url).  ERR_VALUE:
- * the operator has not said with which client. */
+ * the operator has not said with which client, or not its secret.  The secret
+ * is borrowed for this turn of the loop: oauth_flow_secret() looks again. */
 enum err oauth_flow_init(struct oauth_flow *f, const struct account_rec *r,
-    const struct conf *conf, struct why *out_why) CHECKED;
+    const struct conf *conf, const struct client_secrets *secrets,
+    struct why *out_why) CHECKED;
+void oauth_flow_secret(struct oauth_flow *f, const struct conf *conf,
+    const struct client_secrets *secrets);
 /* Make verifier, challenge and state out of 2 x 32 random bytes. */
 void oauth_flow_draw(struct oauth_flow *f, const uint8_t random[64]);
 /* S256 of RFC 7636. */

@@ -392,7 +392,8 @@ on_taken(void *arg, enum err e, const struct why *why,
 	if (!r->was_refused)
 		r->begun_wall_ms = t->begun_wall_ms;
 	oauth_ask_init(&ask);
-	e = oauth_flow_init(&f, &a->rec, all->d->conf, &w);
+	e = oauth_flow_init(&f, &a->rec, all->d->conf, all->d->client_secrets,
+	    &w);
 	if (!e)
 		e = oauth_renew(&f, t->refresh, &ask);
 	if (e) {

@@ -134,7 +134,8 @@ signin_new(struct signins *all, const struct signin_ask *ask,
 		e = account_rec_read(str_at(s->blob, len), &s->rec);
 	}
 	if (!e)
-		e = oauth_flow_init(&s->flow, &s->rec, s->conf, out_why);
+		e = oauth_flow_init(&s->flow, &s->rec, s->conf,
+		    all->d->client_secrets, out_why);
 	buf_fini(&blob);
 	if (e) {
 		signin_free(s);
@@ -527,6 +528,7 @@ signin_finish(struct signin *s, struct str pasted, const struct audit_who *who,
 	buf_init(&code, OAUTH_PASTE_MAX);
 	oauth_ask_init(&ask);
 	e = oauth_paste(&s->flow, pasted, &code, out_why);
+	oauth_flow_secret(&s->flow, s->conf, s->all->d->client_secrets);
 	if (!e)
 		e = oauth_exchange(&s->flow, buf_str(&code), &ask);
 	if (!e)
@@ -555,6 +557,7 @@ signin_poll(struct signin *s, const struct audit_who *who, signin_done *done,
 		return OK;
 	}
 	oauth_ask_init(&ask);
+	oauth_flow_secret(&s->flow, s->conf, s->all->d->client_secrets);
 	e = oauth_poll(&s->flow, &ask);
 	if (!e)
 		e = take_turn(s, who, done, arg, out_why);

@@ -70,6 +70,15 @@ const struct column identity_details[] = {
 	{ .title = NULL },
 };
 
+const struct column oauth_client_columns[] = {
+	{ N_("OPTION"), "option", CELL_TEXT, FIT_WHOLE },
+	{ N_("SECRET"), "secret", CELL_FLAG, FIT_WHOLE },
+	{ N_("BY SYSTEMD"), "given", CELL_FLAG, FIT_WHOLE },
+	{ N_("CLIENT"), "client", CELL_TEXT, FIT_CUT },
+	{ N_("KINDS"), "kinds", CELL_TEXT, FIT_CUT },
+	{ .title = NULL },
+};
+
 const struct column window_columns[] = {
 	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
 	{ N_("WINDOW"), "window", CELL_TEXT, FIT_WHOLE },

@@ -2,6 +2,7 @@
 /* account_test.c - the control method account.test: a small real prompt, and
  * what came back, in the upstream's own words.  The credential is in the
  * request and nowhere in the answer, even when the upstream repeats it. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/dialect.h"
@@ -298,7 +299,8 @@ start(struct ctl_call *c, const struct account *a,
 {
 	const char *fields[] = { "content-type: application/json",
 		"accept: application/json", "anthropic-version: 2023-06-01",
-		buf_cstr(credential), NULL };
+		buf_cstr(credential), NULL, NULL };
+	char list[128];
 	struct fetch_ask ask = { .method = "POST",
 		.url = buf_cstr(url),
 		.fields = fields,
@@ -307,6 +309,11 @@ start(struct ctl_call *c, const struct account *a,
 		.answer_max = ANSWER_MAX };
 	struct test *t = xcalloc(1, sizeof(*t));
 
+	if (a->provider->list_name) {
+		snprintf(list, sizeof(list), "%s: %s", a->provider->list_name,
+		    a->provider->list_token);
+		fields[4] = list;
+	}
 	ask.way.allow_private = a->rec.allow_private;
 	ask.way.proxy = a->proxy;
 	ask.way.proxy_password = a->proxy_password;

@@ -478,7 +478,8 @@ ask_limits(struct ctl_call *c, const struct account *a, struct why *out_why)
 	enum err e;
 
 	oauth_ask_init(&ask);
-	e = oauth_flow_init(&flow, &a->rec, c->daemon->conf, out_why);
+	e = oauth_flow_init(&flow, &a->rec, c->daemon->conf,
+	    c->daemon->client_secrets, out_why);
 	if (!e)
 		e = a->provider->oauth->limits_ask(&flow, a->credential, &ask);
 	if (!e) {

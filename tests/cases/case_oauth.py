@@ -236,6 +236,93 @@ class SignIn(House):
         self.assertEqual(self.asked("TOKEN_CLAUDE"), [])
 
 
+class Secrets(House):
+    def sent(self):
+        seq = self.asked("TOKEN_CLAUDE")[-1]["seq"]
+        with open(f"{self.up.dir.name}/{seq}.body") as f:
+            return json.load(f).get("client_secret")
+
+    def row(self):
+        return next(r for r in self.relay.call("oauth.client.list")
+                    if r["option"] == "claude_client")
+
+    def test_of_oauth_clients_are_kept_and_never_told(self):
+        self.assertFalse(self.row()["secret"])
+        self.assertIn("claude-oauth", self.row()["kinds"])
+        self.relay.call("oauth.client.set", option="claude_client",
+                        secret="the-first-secret")
+        self.assertTrue(self.row()["secret"])
+        self.sign_in()
+        self.assertEqual(self.sent(), "the-first-secret")
+        self.assertEqual(self.relay.stop(), 0)
+        self.relay.start()
+        self.relay.call("account.refresh", name="c")
+        self.assertEqual(self.sent(), "the-first-secret")
+        # A sign-in that is open meanwhile has the new one.
+        open_ = self.begin("d")
+        self.relay.call("oauth.client.set", option="claude_client",
+                        secret="another-secret")
+        page = self.say_yes(open_["url"])
+        self.relay.call("oauth.finish", id=open_["id"], answer=page["paste"])
+        self.assertEqual(self.sent(), "another-secret")
+        self.relay.call("oauth.client.rm", option="claude_client")
+        self.assertFalse(self.row()["secret"])
+        self.relay.call("account.refresh", name="d")
+        self.assertIsNone(self.sent())
+        self.refused("unknown", "oauth.client.rm", option="claude_client")
+        self.refused("unknown", "oauth.client.set", option="state_dir",
+                     secret="x")
+        for kept in ("state/data.mdb", "relayd.conf"):
+            with open(os.path.join(self.relay.dir, kept), "rb") as f:
+                self.assertNotIn(b"-secret", f.read())
+        self.relay.stop()
+        said = self.relay.all_log.encode() + self.relay.seen
+        self.assertNotIn(b"first-secret", said)
+
+    def test_of_systemd_count_more(self):
+        self.relay.stop()
+        where = os.path.join(self.relay.dir, "credentials")
+        os.mkdir(where)
+        with open(os.path.join(where, "claude_client_secret"), "w") as f:
+            f.write("of-systemd\n")
+        self.relay.environment["CREDENTIALS_DIRECTORY"] = where
+        self.relay.start()
+        self.assertTrue(self.row()["given"])
+        self.relay.call("oauth.client.set", option="claude_client",
+                        secret="of-the-store")
+        self.sign_in()
+        self.assertEqual(self.sent(), "of-systemd")
+
+
+class Ending(House):
+    """A provider that hangs does not keep relayd from ending."""
+
+    def test_in_the_middle_of_a_renewal(self):
+        self.sign_in()
+        self.up.script([{"path": "*/oauth/token", "do": "hang"}])
+        line = self.up.stats()["line"]
+        self.relay.control.send("account.refresh", {"name": "c"})
+        self.up.log(line, until="TOKEN_CLAUDE")
+        self.assertEqual(self.relay.stop(), 0)
+        self.up.script([])
+        self.relay.start()
+        self.works()
+
+    def test_in_the_middle_of_a_sign_in(self):
+        open_ = self.begin()
+        page = self.say_yes(open_["url"])
+        self.begin("another")
+        self.up.script([{"path": "*/oauth/token", "do": "hang"}])
+        line = self.up.stats()["line"]
+        self.relay.control.send("oauth.finish", {
+            "id": open_["id"], "answer": page["paste"]})
+        self.up.log(line, until="TOKEN_CLAUDE")
+        self.assertEqual(self.relay.stop(), 0)
+        self.up.script([])
+        self.relay.start()
+        self.assertEqual(self.relay.call("account.list"), [])
+
+
 class Clients(House):
     def test_only_the_providers_own_client_is_served(self):
         self.sign_in()
