@@ -264,8 +264,8 @@ class Oracle(unittest.TestCase):
         self.assertIn(row["outcome"],
                       ("cut", "gone", "interrupted", "upstream"))
         if "estimated" in row["flags"] and plan.fate in ("gone", "broken"):
-            share = min(1, plan.heard / max(plan.size, 1)) \
-                if plan.stream else 1
+            # What had been said when it ended; nobody hears half a body.
+            share = min(1, plan.heard / plan.deltas)
             due = self.due(plan, row, plan.usage.share(share))[0]
             if due and row["cost_micro"]:
                 self.errors.append(row["cost_micro"] / due - 1)

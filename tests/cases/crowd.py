@@ -18,6 +18,11 @@ FATES = (("whole", 60), ("again", 10), ("gone", 12), ("broken", 10),
          ("refused", 4), ("short", 2), ("unpriced", 2))
 
 
+# What every piece of text in a stream holds.
+PIECE = {"anthropic": b"text_delta", "responses": b"output_text.delta\ndata",
+         "chat": b'"delta":{"content"', "gemini": b'"text":'}
+
+
 class Plan:
     """One request: what is asked, what the upstream is told to say, and what
     must come of it."""
@@ -220,7 +225,7 @@ class Client:
             if size == 0:
                 return True
             body += chunk[:-2]
-            plan.heard = len(body)
+            plan.heard = body.count(PIECE[plan.dialect.name])
             # Whoever has this may trust that the receipt is kept.
             if plan.stream and is_last(body, plan.dialect.terminal):
                 plan.ended = True
