@@ -195,7 +195,7 @@ enum err
 eventstream_feed(struct eventstream *s, struct str bytes, size_t *out_used,
     struct eventstream_message *out)
 {
-	size_t total, used = 0;
+	size_t total = 0, used = 0;
 	enum err e;
 
 	if (s->is_told)

@@ -254,14 +254,17 @@ prune_slice(struct tending *t, struct txn *txn)
 {
 	struct keeping *k = &t->keeping;
 	const struct ledger_keep *keep = &t->keep;
+	unsigned moved = 0;
 	enum err e = OK;
 
 	t->more = false;
-	/* Without short cuts: all of them go forward. */
-	if (advance(t, &k->receipts_from, keep->receipts_ms, PERIOD_DAY) |
-	    advance(t, &k->from[PERIOD_MINUTE], keep->minutes_ms, PERIOD_HOUR) |
-	    advance(t, &k->from[PERIOD_HOUR], keep->hours_ms, PERIOD_DAY) |
-	    advance(t, &k->from[PERIOD_DAY], keep->days_ms, PERIOD_MONTH))
+	/* All of them go forward. */
+	moved += advance(t, &k->receipts_from, keep->receipts_ms, PERIOD_DAY);
+	moved +=
+	    advance(t, &k->from[PERIOD_MINUTE], keep->minutes_ms, PERIOD_HOUR);
+	moved += advance(t, &k->from[PERIOD_HOUR], keep->hours_ms, PERIOD_DAY);
+	moved += advance(t, &k->from[PERIOD_DAY], keep->days_ms, PERIOD_MONTH);
+	if (moved)
 		e = keeping_write(txn, k);
 	for (unsigned p = PERIOD_MINUTE; !e && !t->more && p <= PERIOD_DAY; p++)
 		e = prune_sums(t, txn, (enum period)p);

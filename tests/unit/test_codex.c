@@ -17,24 +17,26 @@ static void
 a_body_becomes_what_the_backend_takes(void **state)
 {
 	static const struct {
-		const char *body, *made;
 		bool compact;
+		const char *body, *made;
 	} rows[] = {
-		{ "{\"model\":\"m\",\"input\":\"a\\\"b\",\"stream\":false,"
-		  "\"store\":true,\"temperature\":0.5,\"user\":\"u\"}",
+		{ false,
+		    "{\"model\":\"m\",\"input\":\"a\\\"b\",\"stream\":false,"
+		    "\"store\":true,\"temperature\":0.5,\"user\":\"u\"}",
 		    "{\"model\":\"m\",\"input\":[{\"type\":\"message\","
 		    "\"role\":"
 		    "\"user\",\"content\":[{\"type\":\"input_text\",\"text\":"
 		    "\"a\\\"b\"}]}],\"instructions\":\"\",\"stream\":true,"
 		    "\"store\":false}" },
-		{ "{\"instructions\":\"i\",\"input\":[{\"role\" : \"system\","
-		  "\"content\":\"c\"},{\"role\":\"user\"}],\"tools\":[]}",
+		{ false,
+		    "{\"instructions\":\"i\",\"input\":[{\"role\" : \"system\","
+		    "\"content\":\"c\"},{\"role\":\"user\"}],\"tools\":[]}",
 		    "{\"instructions\":\"i\",\"input\":[{\"role\" : "
 		    "\"developer\",\"content\":\"c\"},{\"role\":\"user\"}],"
 		    "\"tools\":[],\"stream\":true,\"store\":false}" },
-		{ "{\"input\":[],\"previous_response_id\":null}",
-		    "{\"input\":[],\"instructions\":\"\"}", true },
-		{ "{}",
+		{ true, "{\"input\":[],\"previous_response_id\":null}",
+		    "{\"input\":[],\"instructions\":\"\"}" },
+		{ false, "{}",
 		    "{\"instructions\":\"\",\"stream\":true,\"store\":false}" },
 	};
 

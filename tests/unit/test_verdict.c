@@ -46,6 +46,8 @@ static const struct golden {
 	{ "forbidden", 403, "no", NEXT_OTHER, GATE_ERRORS, 300, 1800, false },
 	{ "extra_usage", 429, "Extra usage is required", NEXT_RETURN, NO_GATE,
 	    0, 0, true },
+	{ "no_plan", 429, "\"type\":\"usage_not_included\"", NEXT_OTHER,
+	    GATE_CREDIT, 3600, 3600, false },
 	{ "no_quota", 429, "\"code\":\"insufficient_quota\"", NEXT_OTHER,
 	    GATE_CREDIT, 3600, 3600, false },
 	{ "rate", 429, "rate_limit_error", NEXT_OTHER, GATE_RATE, 5, 60, true },
