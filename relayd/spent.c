@@ -35,6 +35,15 @@ spent_put(struct buf *out, const struct spent_charge *c)
 	    STR_ARG(c->id), c->at_ms, letters[c->unit]);
 }
 
+static bool
+is_id(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.at[i] < 'a' || s.at[i] > 'z')
+			return false;
+	return s.len == BUDGET_ID_LEN;
+}
+
 bool
 spent_next(struct str *rest, struct spent_charge *out)
 {
@@ -45,7 +54,7 @@ spent_next(struct str *rest, struct spent_charge *out)
 		return false;
 	at = str_cut(rest, ' ');
 	out->id = str_cut(&at, '@');
-	if (out->id.len != BUDGET_ID_LEN || at.len < 2)
+	if (!is_id(out->id) || at.len < 2)
 		return false;
 	for (unit = 0; unit < BUDGET_UNITS; unit++)
 		if (at.at[at.len - 1] == letters[unit])
