@@ -34,22 +34,30 @@ must(enum err e, const struct why *why)
 	exit(1);
 }
 
+/* A small group: 30 keys, 12 accounts, 15 models. */
 static struct receipt_rec
 sample(uint64_t n)
 {
-	static const char *const keys[] = { "k1aaaaaaa", "k2aaaaaaa",
-		"k3aaaaaaa", "k4aaaaaaa", "k5aaaaaaa" };
+	static const char keys[] = "kqwertyuiopasdfghjklzxcvbnm1234567890abc";
+	static const char *const accounts[] = { "team-north-1", "team-north-2",
+		"team-south-1", "team-south-2", "anthropic-api", "bedrock-eu",
+		"openai-main", "openai-codex-1", "openai-codex-2",
+		"google-vertex", "google-ai-1", "openrouter" };
 	static const char *const models[] = { "claude-opus-4-6",
-		"claude-sonnet-4-6", "gpt-5.2-codex" };
+		"claude-sonnet-4-6", "gpt-5.2-codex", "claude-haiku-4-5",
+		"gpt-5.2", "gemini-3-pro", "gpt-5.2-mini", "gemini-3-flash",
+		"o5-pro", "claude-opus-4-8", "claude-sonnet-4-5", "qwen3-coder",
+		"deepseek-v4", "claude-fable-1", "gpt-5.2-nano" };
+	uint64_t mixed = n * 0x9e3779b97f4a7c15u >> 33;
 
 	return (struct receipt_rec){
-		.key_id = str_of(keys[n % 5]),
+		.key_id = str_at(keys + mixed % 30, 9),
 		.user = STR("uid:1000"),
 		.tags = STR("ci,night"),
-		.account = STR("team-north-1"),
+		.account = str_of(accounts[mixed / 30 % 12]),
 		.route = STR("anthropic.messages"),
 		.client = STR("claude-cli/2.1.17"),
-		.model = str_of(models[n % 3]),
+		.model = str_of(models[mixed / 360 % 15]),
 		.status = 200,
 		.outcome = OUTCOME_OK,
 		.flags = RECEIPT_STREAM,
