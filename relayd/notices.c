@@ -472,12 +472,26 @@ notices_new(struct loop *l, const struct settings *s)
 	return n;
 }
 
+/* A kill may have come between the end of a channel and that of its queue. */
+static void
+drop_orphans(struct notices *n)
+{
+	struct notice_entry *e, *next;
+
+	for (e = TAILQ_FIRST(&n->queue.entries); e; e = next) {
+		next = TAILQ_NEXT(e, link);
+		if (!channel_find(&n->channels, e->rec.channel))
+			notice_queue_remove(&n->queue, e);
+	}
+}
+
 void
 notices_run(struct notices *n, struct dialer *d)
 {
 	struct channel *c;
 
 	n->dialer = d;
+	drop_orphans(n);
 	TAILQ_FOREACH (c, &n->channels.list, link)
 		c->notices = n;
 	changed(n);

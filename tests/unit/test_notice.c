@@ -375,6 +375,24 @@ what_is_raised_waits_for_the_channels_that_want_it(void **state)
 	assert_int_equal(b->n->queue.waiting, 1);
 }
 
+static void
+what_waits_for_a_channel_that_is_gone_is_dropped(void **state)
+{
+	struct bench *b = *state;
+	struct channel_rec r = record();
+	struct notice_rec orphan = { .id = STR("01M7WWGAHXRB948QQMJJYRWZG7"),
+		.channel = STR("ghost"),
+		.event = STR("start") };
+
+	assert_int_equal(save(b, &r, "s", NULL, false, 0).e, OK);
+	notice_raise(b->n, NOTICE_account_held, STR("a"), "by me");
+	assert_non_null(notice_queue_add(&b->n->queue, &orphan));
+	notices_run(b->n, NULL);
+	assert_int_equal(b->n->queue.waiting, 1);
+	assert_int_equal(notice_queue_count(&b->n->queue, STR("ops"), false),
+	    1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -391,6 +409,7 @@ main(void)
 		TEST(a_save_that_cannot_be_leaves_all_as_it_was),
 		cmocka_unit_test(a_channel_wants_what_its_filters_say),
 		TEST(what_is_raised_waits_for_the_channels_that_want_it),
+		TEST(what_waits_for_a_channel_that_is_gone_is_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
