@@ -250,20 +250,31 @@ channel_clear(struct channel *c)
 	free(c->proxy);
 }
 
-void
-channels_remove(struct channels *cs, struct channel *c)
+static void
+channel_free(struct channel *c)
 {
-	TAILQ_REMOVE(&cs->list, c, link);
-	cs->count--;
 	channel_clear(c);
 	free(c);
 }
 
 void
+channels_remove(struct channels *cs, struct channel *c)
+{
+	TAILQ_REMOVE(&cs->list, c, link);
+	cs->count--;
+	channel_free(c);
+}
+
+void
 channels_fini(struct channels *cs)
 {
-	while (!TAILQ_EMPTY(&cs->list))
-		channels_remove(cs, TAILQ_FIRST(&cs->list));
+	struct channel *c;
+
+	while ((c = TAILQ_FIRST(&cs->list))) {
+		TAILQ_REMOVE(&cs->list, c, link);
+		channel_free(c);
+	}
+	cs->count = 0;
 }
 
 struct channel *

@@ -486,8 +486,8 @@ void
 ctl_notify_queue(struct ctl_call *c)
 {
 	struct str channel = ctl_text(c, "channel");
-	const struct notice_entry *e, *last = NULL;
-	uint64_t behind = 0;
+	const struct notice_entry *e;
+	uint64_t behind = 0, last = 0;
 	char next[24] = "";
 	unsigned n = 0;
 
@@ -503,11 +503,11 @@ ctl_notify_queue(struct ctl_call *c)
 			continue;
 		if (!ctl_has_room(c, n)) {
 			snprintf(next, sizeof(next), "%llu",
-			    (unsigned long long)last->number);
+			    (unsigned long long)last);
 			break;
 		}
 		put_entry(c, e);
-		last = e;
+		last = e->number;
 		n++;
 	}
 	json_close(&c->out, ']');
