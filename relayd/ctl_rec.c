@@ -179,7 +179,7 @@ read_char(struct str *io_s, char c)
 
 /* "2026-11-01", with " 13:30" or "T13:30" or without. */
 static bool
-read_date(struct str s, bool utc, int64_t *out_wall_ms)
+read_date(struct str s, int64_t *out_wall_ms)
 {
 	struct tm tm = { .tm_isdst = -1 }, said;
 	time_t t;
@@ -197,7 +197,7 @@ read_date(struct str s, bool utc, int64_t *out_wall_ms)
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
 	said = tm;
-	t = utc ? timegm(&tm) : mktime(&tm);
+	t = mktime(&tm);
 	/* mktime(3) turns a 31 February into March. */
 	if (t < 0 || tm.tm_mon != said.tm_mon || tm.tm_mday != said.tm_mday)
 		return false;
@@ -230,7 +230,7 @@ ctl_read_when(struct str s, int64_t now, bool ahead, const char *field,
 		*out = day_begin(now, 0);
 	else if (str_eq(s, STR("yesterday")))
 		*out = day_begin(now, 1);
-	else if (read_date(s, false, &ms))
+	else if (read_date(s, &ms))
 		*out = ms;
 	else if (unit_read_ms(s, &ms, NULL) == OK)
 		*out = ahead ? now + ms : now - ms;
@@ -242,33 +242,5 @@ ctl_read_when(struct str s, int64_t now, bool ahead, const char *field,
 	if (*out < 0)
 		return why_set(out_why, ERR_VALUE, field,
 		    "\"%.*s\" is before 1970", STR_ARG(str_first(s, 40)));
-	return OK;
-}
-
-#define DAY_MS INT64_C(86400000)
-
-enum err
-ctl_read_day(struct str s, int64_t now, const char *field, uint32_t *out,
-    struct why *out_why)
-{
-	int64_t at, ms;
-
-	if (str_eq(s, STR("today")) || str_eq(s, STR("now")))
-		at = now;
-	else if (str_eq(s, STR("yesterday")))
-		at = now - DAY_MS;
-	else if (read_date(s, true, &ms))
-		at = ms;
-	else if (unit_read_ms(s, &ms, NULL) == OK)
-		at = now - ms + (ms && ms % DAY_MS == 0 ? DAY_MS : 0);
-	else
-		return why_set(out_why, ERR_VALUE, field,
-		    "\"%.*s\" is no day: say 2026-11-01, today, yesterday, "
-		    "or 7d",
-		    STR_ARG(str_first(s, 40)));
-	if (at < 0)
-		return why_set(out_why, ERR_VALUE, field,
-		    "\"%.*s\" is before 1970", STR_ARG(str_first(s, 40)));
-	*out = (uint32_t)(at / DAY_MS);
 	return OK;
 }

@@ -36,9 +36,4 @@ enum err ctl_check_text(struct str s, size_t max, const char *field,
 enum err ctl_read_when(struct str s, int64_t now_wall_ms, bool ahead,
     const char *field, int64_t *out_wall_ms, struct why *out_why) CHECKED;
 
-/* The same for whole days in UTC, in which sums are kept, since 1970: "7d" is
- * the last seven with today. */
-enum err ctl_read_day(struct str s, int64_t now_wall_ms, const char *field,
-    uint32_t *out_day, struct why *out_why) CHECKED;
-
 #endif

@@ -15,8 +15,6 @@
 #include "relayd/ledger.h"
 #include "relayd/loop.h"
 
-#define DAY_MS INT64_C(86400000)
-
 /* What a key's id is called; empty when the key is gone. */
 static struct str
 key_name(const struct ctl_call *c, struct str id)
@@ -395,10 +393,10 @@ read_span(const struct ctl_call *c, struct receipts_query *q,
 			q->since = ulid_make(ms, no_random);
 	}
 	if (!e && until.len) {
-		e = ctl_read_when(until, now, false, "until", &ms, out_why);
+		e = read_until(c, ledger_zone(c->daemon->ledger), now, &ms,
+		    out_why);
 		if (!e)
-			q->before = ulid_make(ms + (is_day(until) ? DAY_MS : 0),
-			    no_random);
+			q->before = ulid_make(ms, no_random);
 	}
 	if (!e && c->cursor.len && ulid_read(c->cursor, &q->before))
 		e = why_set(out_why, ERR_VALUE, "cursor", "no such page");
