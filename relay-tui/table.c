@@ -270,7 +270,8 @@ cell_paint(const struct column *c, struct str text)
 {
 	static const char *const good[] = { "ready", "active", "ok" };
 	static const char *const warn[] = { "held", "disabled",
-		"owner-disabled", "gone", "rate", "overload", "refused" };
+		"owner-disabled", "gone", "rate", "overload", "refused",
+		"forbidden" };
 
 	if (c->kind != CELL_STATE || !text.len)
 		return PAINT_PLAIN;

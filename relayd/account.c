@@ -192,6 +192,8 @@ account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms)
 	enum gate which;
 
 	*out_until_ms = 0;
+	if (a->is_forbidden)
+		return "forbidden";
 	if (a->rec.held)
 		return "held";
 	*out_until_ms = gate_until(&a->gates, now_ms, &which);
@@ -258,6 +260,16 @@ pool_release(struct pool *p, struct account *a)
 	a->in_flight--;
 	if (a->deleted && !a->in_flight)
 		loop_bury(p->loop, account_free, a);
+}
+
+void
+pool_allow_oauth(struct pool *p, bool allowed)
+{
+	struct account *a;
+
+	p->forbids_oauth = !allowed;
+	TAILQ_FOREACH (a, &p->accounts, link)
+		a->is_forbidden = !allowed && a->provider->oauth;
 }
 
 struct account *
@@ -342,6 +354,7 @@ account_adopt(struct pool *p, struct account *a, char *take_blob, size_t len,
 	a->proxy = rec.proxy.len ? xmemdup(rec.proxy.at, rec.proxy.len) : NULL;
 	a->credential = credential;
 	a->proxy_password = proxy_password;
+	a->is_forbidden = p->forbids_oauth && kind->oauth;
 	a->generation = ++p->generation;
 	return OK;
 }

@@ -42,13 +42,14 @@ struct account {
 	/* True at this moment. */
 	struct gates gates;
 	unsigned in_flight;
-	int64_t used_us; /* when it was last chosen; monotonic */
-	bool deleted;	 /* freed with the last request that uses it */
+	int64_t used_us;   /* when it was last chosen; monotonic */
+	bool is_forbidden; /* a subscription, where the owner allows none */
+	bool deleted;	   /* freed with the last request that uses it */
 	uint64_t requests, failures; /* since start */
 	char last_error[160];
 	int64_t last_error_wall_ms;
 	bool is_trouble_told; /* and its end has to be */
-	unsigned generation; /* changes with what a connection depends on */
+	unsigned generation;  /* changes with what a connection depends on */
 	struct budget_set *budgets; /* (budget.h); NULL: not looked up */
 };
 
@@ -60,6 +61,7 @@ struct pool {
 	struct store *store;
 	struct loop *loop;
 	unsigned generation;
+	bool forbids_oauth;
 };
 
 void pool_init(struct pool *p, struct loop *l, struct store *s);
@@ -69,6 +71,8 @@ enum err pool_load(struct pool *p, struct why *out_why) CHECKED;
 /* A request that counted itself in a->in_flight is done with it. */
 void pool_release(struct pool *p, struct account *a);
 struct account *pool_find(const struct pool *p, struct str name);
+/* Are accounts used that somebody signs in to? */
+void pool_allow_oauth(struct pool *p, bool allowed);
 
 /* The record of an account of which nothing was said yet. */
 void account_rec_init(struct account_rec *r);

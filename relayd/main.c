@@ -168,6 +168,23 @@ use_zone(const struct conf *conf)
 	tzset();
 }
 
+/* Subscriptions are the owner of the host's to allow, and to stop. */
+static void
+allow_oauth(struct daemon *d)
+{
+	const struct account *a;
+	unsigned n = 0;
+
+	pool_allow_oauth(d->pool, d->conf->oauth_accounts);
+	TAILQ_FOREACH (a, &d->pool->accounts, link)
+		n += a->is_forbidden;
+	if (n)
+		log_note(LOG_WARN, "accounts",
+		    "%u accounts that were signed in to are not used: "
+		    "oauth_accounts is no",
+		    n);
+}
+
 static void
 reload(struct process *p)
 {
@@ -202,6 +219,8 @@ reload(struct process *p)
 		    next->timezone);
 	log_set_level((enum log_level)next->log_level);
 	listeners_reload(d->listeners);
+	allow_oauth(d);
+	renewals_look(d->renewals);
 	if (control_reload(d->control, next, &why))
 		log_note(LOG_ERROR, "reload", "%s: %s", why.field, why.text);
 	sdnotify_ready(&p->notify, "serving");
@@ -471,6 +490,7 @@ bear(struct process *p, struct why *out_why)
 	e = control_new(d, &d->control, out_why);
 	if (e)
 		return e;
+	allow_oauth(d);
 	watch_signals(p);
 	renewals_look(d->renewals);
 	listeners_begin(d->listeners, &relay_conn_user);

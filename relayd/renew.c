@@ -444,7 +444,8 @@ due_at(const struct account *a)
 {
 	int64_t at;
 
-	if (!renew_is_possible(a) || account_is_signed_out(&a->rec))
+	if (!renew_is_possible(a) || a->is_forbidden ||
+	    account_is_signed_out(&a->rec))
 		return 0;
 	at = oauth_renew_at(a->rec.name, (int64_t)a->rec.renewed_at,
 	    (int64_t)a->rec.expires_at);

@@ -76,7 +76,7 @@ sift(struct account *a, const struct sched_ask *ask, struct sched_choice *out)
 		return SIEVE_CLIENT;
 	if (!account_has_model(a, ask->model))
 		return SIEVE_MODEL;
-	if (a->rec.held)
+	if (a->rec.held || a->is_forbidden)
 		return SIEVE_HELD;
 	until = budget_until(a, ask);
 	if (until) {

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -197,6 +198,21 @@ class SignIn(House):
                      name="c", credential="x" * 20, fields=self.fields())
         self.refused("unsupported", "oauth.begin", kind="claude-api",
                      name="c", fields=self.fields())
+
+    def test_what_is_no_longer_allowed_is_not_used(self):
+        self.sign_in()
+        self.works()
+        self.relay.configure({})
+        mark = self.relay.mark()
+        self.relay.kill(signal.SIGHUP)
+        self.relay.wait_log("1 accounts that were signed in to", mark)
+        self.assertEqual(self.account()["state"], "forbidden")
+        self.assertEqual(self.message().status, 503)
+        self.relay.configure(self.conf)
+        self.relay.kill(signal.SIGHUP)
+        until("it to be allowed again",
+              lambda: self.account()["state"] == "ready")
+        self.works()
 
     def test_there_is_an_end_to_open_sign_ins(self):
         ids = [self.begin(f"n{i}")["id"] for i in range(64)]
