@@ -43,8 +43,12 @@ forget(struct repeats *r, struct repeat *one)
 void
 repeats_fini(struct repeats *r)
 {
-	while (!TAILQ_EMPTY(&r->known))
-		forget(r, TAILQ_FIRST(&r->known));
+	struct repeat *one;
+
+	while ((one = TAILQ_FIRST(&r->known))) {
+		TAILQ_REMOVE(&r->known, one, link);
+		free(one);
+	}
 	free(r->of);
 }
 
@@ -65,15 +69,14 @@ remember(struct repeats *r, unsigned event, struct str object, int64_t until_ms)
 {
 	struct repeat *one = xcalloc(1, sizeof(*one) + object.len);
 
-	if (r->count == REPEAT_OBJECTS_MAX)
-		forget(r, TAILQ_FIRST(&r->known));
 	one->event = event;
 	one->until_ms = until_ms;
 	one->len = object.len;
 	if (object.len)
 		memcpy(one->object, object.at, object.len);
 	TAILQ_INSERT_TAIL(&r->known, one, link);
-	r->count++;
+	if (r->count++ == REPEAT_OBJECTS_MAX)
+		forget(r, TAILQ_FIRST(&r->known));
 }
 
 bool
@@ -99,11 +102,16 @@ repeats_let(struct repeats *r, unsigned event, struct str object,
 		return false;
 	}
 	of->told++;
-	if (one)
-		forget(r, one);
 	*out_missed = of->missed;
 	of->missed = 0;
-	if (until_ms > now_ms)
+	if (one) {
+		*out_missed += one->missed;
+		one->missed = 0;
+		one->until_ms = until_ms;
+		TAILQ_REMOVE(&r->known, one, link);
+		TAILQ_INSERT_TAIL(&r->known, one, link);
+	} else if (until_ms > now_ms) {
 		remember(r, event, object, until_ms);
+	}
 	return true;
 }
