@@ -67,6 +67,16 @@ budgets_fini(struct budgets *all)
 	map_fini(&all->by_subject);
 }
 
+void
+budgets_use_zone(struct budgets *all, const struct zone *z)
+{
+	struct budget *b;
+
+	all->zone = z;
+	TAILQ_FOREACH (b, &all->list, link)
+		b->zone = z;
+}
+
 struct budget_now
 budgets_now(const struct budgets *all)
 {
@@ -307,6 +317,9 @@ budget_recall(struct budget *b, int64_t at_ms, int64_t sum,
 		if (at_ms > b->begin_ms)
 			at_ms = b->begin_ms;
 		at_ms -= at_ms % width;
+	} else if (cycle_is_calendar(&b->window) && at_ms > b->begin_ms) {
+		/* Of a window that began by the clock of another zone. */
+		at_ms = b->begin_ms;
 	}
 	charge_to(b, at_ms, sum);
 	b->told = percent_of(b, b->used);

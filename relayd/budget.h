@@ -123,6 +123,8 @@ void budgets_fini(struct budgets *all);
  * the store as the last run left it. */
 enum err budgets_load(struct budgets *all, struct why *out_why) CHECKED;
 struct budget *budgets_find(const struct budgets *all, struct str id);
+/* Windows under way end as they would have; the next ones are of that zone. */
+void budgets_use_zone(struct budgets *all, const struct zone *z);
 struct budget_now budgets_now(const struct budgets *all);
 
 /* --- what applies to whom -------------------------------------------------- */

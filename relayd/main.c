@@ -217,6 +217,7 @@ reload(struct process *p)
 		log_note(LOG_ERROR, "reload",
 		    "the zone was changed too often: it is %s after a restart",
 		    next->timezone);
+	budgets_use_zone(d->budgets, ledger_zone(d->ledger));
 	log_set_level((enum log_level)next->log_level);
 	listeners_reload(d->listeners);
 	allow_oauth(d);

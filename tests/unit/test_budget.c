@@ -230,6 +230,34 @@ a_new_day_begins_with_nothing(void **state)
 }
 
 static void
+another_zone_begins_with_the_next_window(void **state)
+{
+	struct box *box = *state;
+	struct budget *b = add(box, "baaaaaaaa", "cost_real", "day", 100);
+	struct zone *berlin = zone_new(STR("Europe/Berlin"));
+	struct budget_refusal why;
+	struct budget *again;
+
+	settle(box, take(box, 60, &why), 60);
+	budgets_use_zone(&box->all, berlin);
+	assert_null(take(box, 60, &why));
+	assert_int_equal(why.resets_at_ms, START + 8 * HOUR);
+	pass(box, 8 * HOUR);
+	settle(box, take(box, 60, &why), 60);
+	assert_int_equal(b->end_ms, START + 31 * HOUR);
+	/* After a restart it is of the new zone, and nothing is lost. */
+	again = budget_of(berlin, "baaaaaaaa", "key", "kaaaaaaaa", "",
+	    "cost_real", "day", 100, "deny");
+	budget_recall(again, START - 16 * HOUR, 60, box->now);
+	budget_recall(again, START + 8 * HOUR, 60, box->now);
+	assert_int_equal(again->used, 60);
+	free(again->blob);
+	free(again);
+	budgets_use_zone(&box->all, box->zone);
+	zone_free(berlin);
+}
+
+static void
 a_window_from_the_first_use(void **state)
 {
 	struct box *box = *state;
@@ -900,6 +928,7 @@ main(void)
 		TEST(requests_at_once_get_no_more_than_there_is),
 		TEST(what_is_free_is_never_refused),
 		TEST(a_new_day_begins_with_nothing),
+		TEST(another_zone_begins_with_the_next_window),
 		TEST(a_window_from_the_first_use),
 		TEST(a_sliding_window_never_holds_more),
 		TEST(for_life),
