@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* attempt.c - one try at one account, and what follows when it fails before
  * the client has seen anything. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -413,6 +414,7 @@ remember_error(struct relay *r, const char *error)
 {
 	struct account *a = r->account;
 
+	assert(a);
 	a->failures++;
 	a->last_error_wall_ms = clock_wall_ms();
 	snprintf(a->last_error, sizeof(a->last_error), "%s", error);

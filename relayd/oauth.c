@@ -105,19 +105,19 @@ oauth_grant_text(const struct oauth_grant *g, enum grant_text which)
 
 void
 oauth_grant_note(const struct oauth_grant *g, int64_t now_wall_ms,
-    struct account_rec *r)
+    struct account_rec *io_rec)
 {
 #define X(name)                                                                \
 	if (buf_len(&g->text[GRANT_##name]))                                   \
-		r->name = buf_str(&g->text[GRANT_##name]);
+		io_rec->name = buf_str(&g->text[GRANT_##name]);
 #include "relayd/grant.def"
 #undef X
-	r->renewed_at = (uint64_t)now_wall_ms;
-	r->expires_at = 0;
+	io_rec->renewed_at = (uint64_t)now_wall_ms;
+	io_rec->expires_at = 0;
 	if (g->until_wall_ms > 0)
-		r->expires_at = (uint64_t)g->until_wall_ms;
+		io_rec->expires_at = (uint64_t)g->until_wall_ms;
 	else if (g->life_s > 0)
-		r->expires_at = (uint64_t)(now_wall_ms + g->life_s * 1000);
+		io_rec->expires_at = (uint64_t)(now_wall_ms + g->life_s * 1000);
 }
 
 void

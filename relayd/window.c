@@ -2,7 +2,6 @@
 /* window.c - how much of a subscription's limits is used. */
 #include "relayd/window.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #include "relayd/decimal.h"
@@ -55,32 +54,67 @@ window_share(struct str number, int64_t whole)
 	return n / whole;
 }
 
+/* So many digits at the front of *rest, and the byte behind them (0: none);
+ * -1: there are no such. */
+static int
+take_digits(struct str *rest, size_t n, char behind)
+{
+	int value = 0;
+
+	if (rest->len < n + (behind != 0) || (behind && rest->at[n] != behind))
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (rest->at[i] < '0' || rest->at[i] > '9')
+			return -1;
+		value = 10 * value + (rest->at[i] - '0');
+	}
+	*rest = str_skip(*rest, n + (behind != 0));
+	return value;
+}
+
+/* "Z", nothing, or "+02:00": seconds east of Greenwich; false: none of them. */
+static bool
+read_zone(struct str text, int64_t *out_s)
+{
+	int hours, minutes;
+	bool west;
+
+	*out_s = 0;
+	if (!text.len || str_eq(text, STR("Z")))
+		return true;
+	west = text.at[0] == '-';
+	if (!west && text.at[0] != '+')
+		return false;
+	text = str_skip(text, 1);
+	hours = take_digits(&text, 2, ':');
+	minutes = take_digits(&text, 2, '\0');
+	if (hours < 0 || minutes < 0 || text.len)
+		return false;
+	*out_s = (west ? -60 : 60) * (60 * (int64_t)hours + minutes);
+	return true;
+}
+
 int64_t
 window_moment(struct str text)
 {
 	struct tm tm = { .tm_isdst = 0 };
-	char room[64], sign = '+';
-	int used = 0, hours = 0, minutes = 0;
-	const char *zone;
+	int64_t east_s;
 
-	if (!text.len || text.len >= sizeof(room))
+	tm.tm_year = take_digits(&text, 4, '-') - 1900;
+	tm.tm_mon = take_digits(&text, 2, '-') - 1;
+	tm.tm_mday = take_digits(&text, 2, 'T');
+	tm.tm_hour = take_digits(&text, 2, ':');
+	tm.tm_min = take_digits(&text, 2, ':');
+	tm.tm_sec = take_digits(&text, 2, '\0');
+	if (tm.tm_year < 70 || tm.tm_mon < 0 || tm.tm_mday < 1 ||
+	    tm.tm_hour < 0 || tm.tm_min < 0 || tm.tm_sec < 0)
 		return 0;
-	snprintf(room, sizeof(room), "%.*s", STR_ARG(text));
-	if (sscanf(room, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon,
-		&tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &used) != 6)
+	/* Fractions of a second are nothing to a window of hours. */
+	if (text.len && text.at[0] == '.')
+		do
+			text = str_skip(text, 1);
+		while (text.len && text.at[0] >= '0' && text.at[0] <= '9');
+	if (!read_zone(text, &east_s))
 		return 0;
-	zone = room + used;
-	if (*zone == '.')
-		zone += 1 + strspn(zone + 1, "0123456789");
-	if (*zone && *zone != 'Z' &&
-	    sscanf(zone, "%c%2d:%2d", &sign, &hours, &minutes) != 3)
-		return 0;
-	if (tm.tm_year < 1970 || tm.tm_year > 9999 || hours < 0 || minutes < 0)
-		return 0;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	minutes += 60 * hours;
-	return ((int64_t)timegm(&tm) -
-		   (sign == '-' ? -60 : 60) * (int64_t)minutes) *
-	    1000;
+	return ((int64_t)timegm(&tm) - east_s) * 1000;
 }

@@ -57,8 +57,7 @@ the_address_holds_every_parameter_once(void **state)
 {
 	static const char *const params[] = { "code=true", "client_id=client-1",
 		"response_type=code",
-		"redirect_uri=https%3A%2F%2Fplatform.claude.com%2Foauth%2F"
-		"code%2Fcallback",
+		"redirect_uri=https%3A%2F%2Fplatform.claude.com%2F",
 		"scope=user%3Aprofile%20user%3Ainference%20",
 		"code_challenge_method=S256", "code_challenge=", "state=" };
 	struct oauth_flow f = flow_of(&provider_claude_oauth);
