@@ -15,6 +15,7 @@ extern const struct column key_columns[], my_key_columns[], key_details[];
 extern const struct column user_columns[];
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column cost_columns[], price_columns[];
+extern const struct column rate_columns[], rate_details[];
 extern const struct column setting_columns[], option_columns[];
 extern const struct column route_columns[], change_columns[];
 extern const struct column audit_columns[], audit_details[];

@@ -143,6 +143,11 @@ static const struct look {
 	[CTL_M_price_update] = { .print = print_price_changes },
 	[CTL_M_price_override] = { .print = print_price_changes },
 	[CTL_M_price_check] = { .print = print_price_check },
+	[CTL_M_rate_list] = { .table = rate_columns,
+	    .empty = N_("There are none: every service counts once. `relayctl "
+			"rate set SERVICE RATE` gives one a factor.") },
+	[CTL_M_rate_set] = { .details = rate_details },
+	[CTL_M_rate_rm] = { .print = print_removed },
 	[CTL_M_receipt_list] = { .table = receipt_columns,
 	    .empty = N_("There are none. `relayctl tail` shows requests as "
 			"they end, `relayctl env CLIENT` how a client is "

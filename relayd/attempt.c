@@ -13,6 +13,7 @@
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
 #include "relayd/outbound.h"
+#include "relayd/price.h"
 #include "relayd/relay.h"
 #include "relayd/reshape.h"
 #include "relayd/shape.h"
@@ -291,7 +292,8 @@ attempt_account(struct relay *r)
 	r->token_at = a->rec.renewed_at;
 	note_up_model(r);
 	ask = ask_of(r);
-	r->account_ppm = charge_rate(a->rec.rate);
+	r->account_ppm = price_rate_times(charge_rate(a->rec.rate),
+	    rates_of(&r->d->rates, a->rec.kind));
 	snprintf(r->account_name, sizeof(r->account_name), "%.*s",
 	    STR_ARG(a->rec.name));
 	begun = a->provider->body ? shape_begin(r, a, &ask) : SHAPE_NONE;

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "relayd/counters.h"
+#include "relayd/rates.h"
 #include "relayd/setting.h"
 
 struct budgets;
@@ -43,6 +44,7 @@ struct daemon {
 	struct ledger *ledger;
 	struct figures_desk *figures;
 	struct price_table *prices; /* never changes; replaced as a whole */
+	struct rates rates;	    /* of services */
 	struct dns *dns;
 	struct dialer *dialer;
 	struct upstreams *upstreams;

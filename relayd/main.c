@@ -364,6 +364,8 @@ bear_store(struct daemon *d, struct why *out_why)
 	if (!e)
 		e = prices_load(d->store, &d->prices, out_why);
 	if (!e)
+		e = rates_load(d->store, &d->rates, out_why);
+	if (!e)
 		e = ledger_new(d->store, d->conf->state_dir, &d->ledger,
 		    out_why);
 	if (!e)

@@ -260,5 +260,8 @@ price_rate_times(int64_t a_ppm, int64_t b_ppm)
 {
 	wide n = ((wide)a_ppm * b_ppm + PRICE_RATE_ONE / 2) / PRICE_RATE_ONE;
 
+	/* A receipt without a rate means 1, so the least there is stays. */
+	if (n < 1)
+		return 1;
 	return n > PRICE_COST_MAX ? PRICE_COST_MAX : (int64_t)n;
 }

@@ -81,7 +81,7 @@ void price_line_text(const struct price_line *line, char out[DECIMAL_TEXT]);
 int64_t price_rated(int64_t micro, int64_t rate_ppm);
 /* "1.25", more than 0 and at most 1000; empty: 1.  ERR_VALUE. */
 enum err price_rate_read(struct str text, int64_t *out_ppm) CHECKED;
-/* Both rates together. */
+/* Both rates together; never 0. */
 int64_t price_rate_times(int64_t a_ppm, int64_t b_ppm);
 
 /* --- stating it ------------------------------------------------------------ */

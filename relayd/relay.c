@@ -372,7 +372,7 @@ estimate(struct relay *r)
 	r->flags |= RECEIPT_ESTIMATED;
 }
 
-/* The daemon's rate, the account's and the key's. */
+/* The daemon's rate, those of account and service, and the key's. */
 static int64_t
 rate_of(const struct relay *r)
 {

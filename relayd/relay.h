@@ -107,7 +107,7 @@ struct relay {
 	struct why renew_why;
 	bool renewed;	       /* once for a request */
 	uint64_t token_at;     /* of the token that was sent */
-	int64_t account_ppm;   /* its rate of costs */
+	int64_t account_ppm;   /* its rate of costs, and its service's */
 	char account_name[72]; /* of the last try; accounts may be removed */
 
 	/* The answer. */

@@ -60,6 +60,8 @@ class Price(Case):
 
     def tearDown(self):
         self.relay.set(unpriced="allow", rate="1.00")
+        for row in self.relay.call("rate.list"):
+            self.relay.call("rate.rm", service=row["service"])
         for row in self.relay.control.rows("price.list", origin="override"):
             self.relay.call("price.override", model=row["name"], rm=True)
         self.relay.call("price.update", rm=True)
@@ -109,6 +111,52 @@ class Price(Case):
         self.assertEqual(r["cost_micro"], 7500)
         self.assertEqual(r["rated_micro"], 2250)
         self.assertEqual(r["rate_ppm"], 300000)
+
+    def test_services_have_rates(self):
+        self.relay.set(rate="2")
+        key = self.relay.new_key("serviced", rate="0.1")
+        for service, rate in (("claude*", "9"), ("claude-api", "1.25"),
+                              ("gemini*", "3")):
+            self.relay.call("rate.set", service=service, rate=rate)
+        first = self.charged("claude-opus-4-8", key=key)
+        self.assertEqual(first["cost_micro"], 7500)
+        self.assertEqual((first["rate_ppm"], first["rated_micro"]),
+                         (250000, 1875))
+        other = self.charged("gpt-5", CHAT, key=key)
+        self.assertEqual(other["rate_ppm"], 200000)
+        # What was charged stays as it was, whatever is said later.
+        self.relay.call("rate.set", service="claude-api", rate="100")
+        self.relay.call("price.override", model="claude-opus-4-8",
+                        fields={"input": "10", "output": "50"})
+        self.relay.call("usage.recompute", apply=True)
+        again = next(r for r in self.relay.receipts()
+                     if r["id"] == first["id"])
+        self.assertEqual(again["rate_ppm"], 250000)
+        self.assertEqual(again["rated_micro"], again["cost_micro"] // 4)
+        self.assertNotEqual(again["cost_micro"], 7500)
+        why = self.relay.call("usage.explain", receipt=first["id"])
+        self.assertEqual(why["rate"], "0.25")
+        self.relay.stop()
+        self.relay.start()
+        self.assertEqual([(r["service"], r["rate"], r["kinds"]) for r in
+                          self.relay.call("rate.list")][1:],
+                         [("claude-api", "100.00", "claude-api"),
+                          ("gemini*", "3.00", "gemini-api")])
+        self.assertEqual(
+            self.charged("claude-opus-4-8", key=key)["rate_ppm"], 20000000)
+        for service, rate in (("claude*", "0"), ("claude*", "-1"),
+                              ("claude*", "x"), ("claude*", ""),
+                              ("claude*", "1000.1"), ("nothing*", "1"),
+                              ("", "1"), ("*" * 41, "1")):
+            with self.subTest(service + " " + rate), \
+                    self.assertRaises(Refused):
+                self.relay.call("rate.set", service=service, rate=rate)
+        with self.assertRaises(Refused):
+            self.relay.call("rate.rm", service="bedrock")
+        self.assertIn("claude-api", self.ctl("rate", "ls"))
+        self.assertIn("Removed.", self.ctl("rate", "rm", "claude*"))
+        rows = self.relay.call("audit.list", type="rate")
+        self.assertEqual(rows[0]["changes"], "rate: 9 -> 1 (removed)")
         for bad in ("0", "-1", "much"):
             with self.assertRaises(Refused):
                 self.relay.call("account.set", name="a1",

@@ -311,6 +311,8 @@ a_rated_cost_is_the_cost_times_the_rates(void **state)
 	assert_int_equal(price_rate_read(STR("1.25"), &ppm), OK);
 	assert_int_equal(ppm, 1250000);
 	assert_int_equal(price_rate_times(ppm, 2 * PRICE_RATE_ONE), 2500000);
+	/* None at all would be 1 in a receipt. */
+	assert_int_equal(price_rate_times(1, 1), 1);
 	assert_int_equal(price_rated(10500, 1250000), 13125);
 	assert_int_equal(price_rated(1, 499999), 0);
 	assert_int_equal(price_rated(1, 500000), 1);
