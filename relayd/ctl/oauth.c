@@ -367,6 +367,7 @@ abandon_renewing(struct ctl_call *c)
 void
 ctl_account_refresh(struct ctl_call *c)
 {
+	const struct audit_who who = ctl_who(c);
 	struct account *a = find_or_refuse(c);
 	struct renewing *r;
 
@@ -381,6 +382,8 @@ ctl_account_refresh(struct ctl_call *c)
 			: ": it is an API key");
 		return;
 	}
+	audit_post(c->daemon->store, &who, "account", a->rec.name,
+	    STR("token to be renewed"));
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		abort();

@@ -465,6 +465,7 @@ class Renewing(House):
         self.assertIn("auth: ", held["held_reason"])
         self.assertIn("account reauth c", held["held_reason"])
         self.assertEqual(held["held_by"], "relayd")
+        self.relay.wait_log("event=sign_in_needed")
         # Asked twice, five seconds apart, then left alone.
         self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 3)
         # Signing in again is all it needs.
