@@ -90,8 +90,9 @@ static const struct look {
 	[CTL_M_account_import] = { .details = identity_details },
 	[CTL_M_account_refresh] = { .details = identity_details },
 	[CTL_M_account_windows] = { .table = window_columns,
-	    .empty = N_("Nothing is known yet: providers tell with each "
-			"answer. `relayctl account windows NAME --ask` asks.") },
+	    .empty =
+		N_("Nothing is known yet: providers tell with each "
+		   "answer. `relayctl account windows NAME --ask` asks.") },
 	[CTL_M_oauth_client_list] = { .table = oauth_client_columns },
 	[CTL_M_oauth_client_set] = { .details = oauth_client_columns },
 	[CTL_M_oauth_client_rm] = { .details = oauth_client_columns },

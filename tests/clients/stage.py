@@ -37,7 +37,7 @@ USAGE = "1000,50,300,20,10,7"
 # The same as relayd must book it, by dialect: classes that do not overlap.
 BOOKED = {
     "anthropic": (1000, 50, 300, 20, 10, 0),
-    "openai": (700, 50, 300, 0, 0, 7),
+    "openai": (680, 50, 300, 20, 0, 7),
     "gemini": (700, 57, 300, 0, 0, 7),
 }
 KIND_OF = {"anthropic": "anthropic-compat", "openai": "openai-compat",

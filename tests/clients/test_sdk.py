@@ -249,7 +249,7 @@ class ChatSdk(OpenAI, Case):
         self.assertNotIn("input", said)
         self.look()
         if self.relay:
-            self.assertEqual(self.receipts[0]["input"], 700)
+            self.assertEqual(self.receipts[0]["input"], 680)
             body = json.loads(self.reached_body(self.reached()[0]["seq"]))
             self.assertEqual(body["stream_options"], {"include_usage": True})
 

@@ -26,9 +26,9 @@
 #include "relayd/dial.h"
 #include "relayd/dns.h"
 #include "relayd/log.h"
+#include "relayd/loop.h"
 #include "relayd/prices.h"
 #include "relayd/relay.h"
-#include "relayd/loop.h"
 #include "tests/support/controlbox.h"
 
 #define ADD(name)                                                              \
