@@ -146,6 +146,13 @@ token_workos(const struct ask *q, struct answer *a)
 }
 
 void
+factory_org(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a, STR("{\"workosOrgIds\":[\"\",\"org_practice\"]}"));
+}
+
+void
 claude_profile(const struct ask *q, struct answer *a)
 {
 	const char *login = grants_login(q->grants, request_credential(q->req));

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""case_droid.py - accounts of Factory: signing in by a code to type, several
+keys of which some die, and three families of endpoints."""
+import hashlib
+import json
+import os
+import signal
+from urllib.parse import parse_qs
+
+from case_oauth import LONG, House
+from house import Refused, until
+from speech import ANTHROPIC, CHAT, RESPONSES, ask
+
+DROID = ("user-agent", "factory-cli/0.225.2")
+OTHER = ("user-agent", "curl/8")
+# What each family is asked at, here and there.
+FAMILIES = (
+    (ANTHROPIC, "/droid/claude/v1/messages", "/api/llm/a/v1/messages"),
+    (RESPONSES, "/droid/openai/responses", "/api/llm/o/v1/responses"),
+    (RESPONSES, "/droid/openai/v1/responses", "/api/llm/o/v1/responses"),
+    (CHAT, "/droid/comm/v1/chat/completions",
+     "/api/llm/o/v1/chat/completions"),
+)
+
+
+class Factory(House):
+    def speak(self, family=FAMILIES[0], stream=False, agent=DROID, **more):
+        headers = [agent, *more.pop("headers", ())]
+        return ask(self.relay, family[0], stream, target=family[1],
+                   headers=headers, **more)
+
+    def arrived(self, route="MESSAGES"):
+        request = self.asked(route)[-1]
+        path = os.path.join(self.up.dir.name, f"{request['seq']}.body")
+        with open(path, "rb") as f:
+            return request, f.read()
+
+    def head(self, route="MESSAGES"):
+        return {n.lower(): v for n, v in self.arrived(route)[0]["headers"]}
+
+
+class SignIn(Factory):
+    def open(self, name="d", keys=LONG):
+        self.up.script([{"do": keys}])
+        open_ = self.relay.call("oauth.begin", kind="droid", name=name,
+                                fields=self.fields())
+        self.addCleanup(self.up.script, [])
+        return open_
+
+    def poll(self, open_):
+        return self.relay.call("oauth.poll", id=open_["id"])
+
+    def said(self, open_):
+        return until("the provider has said it", lambda: (
+            lambda who: None if who.get("pending") else who)(
+                self.poll(open_)))
+
+    def refusal(self, open_):
+        """The words with which the sign-in ends."""
+        def probe():
+            try:
+                self.assertTrue(self.poll(open_)["pending"])
+            except Refused as e:
+                return e
+            return None
+        return until("a refusal", probe)
+
+    def approve(self, open_):
+        self.post(f"/_practice/approve?user_code={open_['user_code']}")
+
+    def enter(self, name="d"):
+        open_ = self.open(name)
+        self.approve(open_)
+        return self.said(open_)
+
+    def forms(self):
+        forms = []
+        for line in self.asked("TOKEN_DEVICE"):
+            path = os.path.join(self.up.dir.name, f"{line['seq']}.body")
+            with open(path) as f:
+                forms.append({k: v[0] for k, v in parse_qs(f.read()).items()})
+        return forms
+
+    def test_by_a_code_to_type(self):
+        open_ = self.open()
+        self.assertIn("Factory", open_["notice"])
+        self.assertFalse(open_["pastes"])
+        self.assertIn(open_["user_code"], open_["url"])
+        self.assertTrue(self.poll(open_)["pending"])
+        self.approve(open_)
+        who = self.said(open_)
+        self.assertEqual((who["email"], who["organization"]),
+                         ("practice@example.org", "org_practice"))
+        # The last token is the organisation's.
+        last = self.forms()[-1]
+        self.assertEqual((last["grant_type"], last["organization_id"]),
+                         ("refresh_token", "org_practice"))
+        self.assertTrue(last["client_id"].startswith("client_"))
+        a = self.speak()
+        self.assertEqual(a.status, 200, a.body)
+        self.assertRegex(self.head()["authorization"],
+                         "^Bearer practice-access-")
+        # It outlives relayd.
+        self.assertEqual(self.relay.stop(), 0)
+        self.relay.start()
+        self.assertEqual(self.speak().status, 200)
+
+    def test_a_pace_that_is_too_quick_is_slowed_down(self):
+        open_ = self.open(keys=LONG + ";slowdown=1")
+        until("the first poll", lambda: self.poll(open_) and
+              self.asked("TOKEN_DEVICE"))
+        until("its answer was heard",
+              lambda: self.poll(open_)["interval_s"] == 6)
+
+    def test_somebody_says_no(self):
+        open_ = self.open()
+        self.post("/_practice/approve?deny&user_code="
+                  + open_["user_code"])
+        self.assertIn("access_denied", str(self.refusal(open_)))
+        self.assertEqual(self.relay.call("account.list"), [])
+
+    def test_a_code_that_nobody_typed_in_time(self):
+        open_ = self.open()
+        self.up.script([{"path": "*/authenticate", "do":
+                         "status=400;body=" + '{"error":"expired_token"}'}])
+        self.assertIn("begin again", str(self.refusal(open_)))
+
+    def test_a_token_is_renewed_before_its_end_and_after_a_401(self):
+        self.enter()
+        before = self.account("d")["renewed_at"]
+        self.relay.call("account.refresh", name="d")
+        self.assertGreater(self.account("d")["renewed_at"], before)
+        self.assertEqual(self.speak().status, 200)
+        self.assertGreater(self.revoke("access"), 0)
+        self.assertEqual(self.speak().status, 200)
+        self.assertEqual([l["status"] for l in self.asked("MESSAGES")],
+                         [200, 401, 200])
+
+    def test_where_subscriptions_are_not_allowed(self):
+        self.enter()
+        self.relay.configure({})
+        self.relay.kill(signal.SIGHUP)
+        until("it is not allowed", lambda:
+              self.account("d")["state"] == "forbidden")
+        self.assertEqual(self.speak().status, 503)
+        self.refused("denied", "oauth.begin", kind="droid", name="e",
+                     fields=self.fields())
+
+
+class Families(Factory):
+    def setUp(self):
+        super().setUp()
+        self.relay.account("droid", "d", self.origin, "fk-one-of-them")
+
+    def test_each_family_in_its_dialect(self):
+        for family in FAMILIES:
+            for stream in False, True:
+                with self.subTest(path=family[1], stream=stream):
+                    dialect, _, there = family
+                    a = self.speak(family, stream)
+                    self.assertEqual(a.status, 200, a.body)
+                    if stream:
+                        self.assertIn(dialect.terminal, a.body)
+                    line = self.up.log()[-2 if "end" in self.up.log()[-1]
+                                         else -1]
+                    self.assertEqual(line["target"], there)
+                    r = self.relay.receipt(a)
+                    self.assertEqual(r["attempts"][0]["account"], "d")
+                    self.assertNotIn("estimated", r["flags"])
+                    self.assertGreater(r["input"], 0)
+                    self.assertGreater(r["output"], 0)
+
+    def test_droid_arrives_as_it_left(self):
+        body = json.dumps({"model": "claude-x", "max_tokens": 9, "metadata":
+                           {"a": 1}, "temperature": 1, "top_p": 1,
+                           "messages": [{"role": "user", "content": "hi"}]},
+                          indent=1).encode()
+        headers = [("x-session-id", "s-1"), ("x-factory-client", "cli"),
+                   ("anthropic-beta", "effort-2025-11-24"),
+                   ("x-api-provider", "bedrock"), ("X_odd", "y"),
+                   ("OpenAI-Platform", "org-of-the-client")]
+        a = self.speak(body=body, headers=headers)
+        self.assertEqual(a.status, 200, a.body)
+        request, arrived = self.arrived()
+        self.assertEqual(hashlib.sha256(arrived).hexdigest(),
+                         hashlib.sha256(body).hexdigest())
+        sent = [(n, v) for n, v in request["headers"]]
+        for header in [DROID, *headers[:-1]]:
+            self.assertIn(header, sent)
+        names = [n.lower() for n, _ in sent]
+        self.assertEqual(len(names), len(set(names)), names)
+        self.assertNotIn("openai-platform", names)
+        self.assertNotIn("x-api-key", names)
+        self.assertIn(("Authorization", "Bearer fk-one-of-them"), sent)
+
+    def test_whose_machines_are_meant_is_told_where_it_was_not(self):
+        for family, model, backend in (
+                (FAMILIES[0], "claude-x", "anthropic"),
+                (FAMILIES[1], "gpt-x", "azure_openai"),
+                (FAMILIES[1], "gpt-x-max", "openai"),
+                (FAMILIES[3], "gemini-x", "google"),
+                (FAMILIES[3], "glm-4", "fireworks"),
+                (FAMILIES[3], "kimi", "baseten")):
+            with self.subTest(model=model):
+                body = dict(json.loads(family[0].body(False)), model=model)
+                a = self.speak(family, body=json.dumps(body).encode())
+                self.assertEqual(a.status, 200, a.body)
+                route = {"anthropic": "MESSAGES", "chat": "CHAT",
+                         "responses": "RESPONSES"}[family[0].name]
+                head = self.head(route)
+                self.assertEqual(head["x-api-provider"], backend)
+                # Nothing is said in the name of a client.
+                self.assertNotIn("x-factory-client", head)
+                self.assertNotIn("x-session-id", head)
+
+    def test_tokens_are_counted(self):
+        a = self.speak((ANTHROPIC, FAMILIES[0][1] + "/count_tokens"))
+        self.assertEqual(a.status, 200, a.body)
+        self.assertGreater(a.json()["input_tokens"], 0)
+        self.assertEqual(self.asked("COUNT_TOKENS")[0]["target"],
+                         "/api/llm/a/v1/messages/count_tokens")
+
+    def test_others_are_served_only_when_they_are_let_in(self):
+        for family in FAMILIES:
+            a = self.speak(family, agent=OTHER)
+            self.assertEqual(a.status, 403)
+            self.assertTrue(family[0].is_error(a.json()), a.body)
+        self.relay.call("account.set", name="d", fields={"clients": "any"})
+        for family in FAMILIES:
+            self.assertEqual(self.speak(family, agent=OTHER).status, 200)
+
+    def test_the_lists_of_models(self):
+        for family in "claude", "openai", "comm":
+            a = ask(self.relay, CHAT, method="GET", body=b"", headers=[DROID],
+                    target=f"/droid/{family}/v1/models")
+            self.assertEqual(a.status, 200, a.body)
+            names = [m["id"] for m in a.json()["data"]]
+            self.assertIn("gpt-5.5", names)
+            self.assertIn("claude-opus-4-5-20251101", names)
+
+    def test_no_other_account_is_asked_under_droid(self):
+        self.relay.account("anthropic-compat", "other", self.origin, "sk-a",
+                           priority="1")
+        self.assertEqual(self.speak().status, 200)
+        self.assertEqual(self.head()["authorization"],
+                         "Bearer fk-one-of-them")
+        self.relay.call("account.hold", name="d")
+        self.assertEqual(self.speak().status, 503)
