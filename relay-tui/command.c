@@ -544,6 +544,8 @@ ask_for_missing(struct ready *r, struct ctl_client *client,
 		return add_secret(r, "secret", CTL_STDIN, STR(""), out_why);
 	if (method == CTL_M_key_find && !ctl_match_arg(r->match, "value"))
 		return add_secret(r, "value", CTL_STDIN, STR(""), out_why);
+	if (method == CTL_M_my_redeem && !ctl_match_arg(r->match, "code"))
+		return add_secret(r, "code", CTL_STDIN, STR(""), out_why);
 	if (method == CTL_M_account_add &&
 	    !ctl_match_arg(r->match, "credential") && secret_can_ask() &&
 	    needs_secret(client, CTL_M_account_kinds, kind->value,

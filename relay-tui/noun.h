@@ -16,6 +16,8 @@ extern const struct column user_columns[];
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column cost_columns[], price_columns[];
 extern const struct column rate_columns[], rate_details[];
+extern const struct column voucher_columns[], voucher_details[];
+extern const struct column redeemed_columns[];
 extern const struct column setting_columns[], option_columns[];
 extern const struct column route_columns[], change_columns[];
 extern const struct column audit_columns[], audit_details[];
@@ -32,6 +34,7 @@ void print_account_test(struct output *o, const struct json *data);
 void print_user(struct output *o, const struct json *data);
 void print_my(struct output *o, const struct json *data);
 void print_new_key(struct output *o, const struct json *data);
+void print_new_vouchers(struct output *o, const struct json *data);
 void print_changes(struct output *o, const struct json *data);
 /* One family, as Prometheus reads it. */
 void print_metric(struct output *o, const struct json *family);

@@ -168,6 +168,17 @@ static const struct look {
 	[CTL_M_notify_queue] = { .table = notice_columns,
 	    .empty = N_("Nothing waits, and nothing has failed.") },
 	[CTL_M_notify_clear] = { .print = print_cleared },
+	[CTL_M_my_redeem] = { .details = voucher_details },
+	[CTL_M_voucher_create] = { .print = print_new_vouchers },
+	[CTL_M_voucher_list] = { .table = voucher_columns,
+	    .empty = N_("There are none. `relayctl voucher create --quota "
+			"'20 usd' --count 5` makes some.") },
+	[CTL_M_voucher_show] = { .details = voucher_details },
+	[CTL_M_voucher_rm] = { .print = print_removed },
+	[CTL_M_voucher_revoke] = { .details = voucher_details },
+	[CTL_M_voucher_history] = { .table = redeemed_columns,
+	    .empty = N_("None was redeemed. `relayctl my redeem` gives a key "
+			"of yours what a voucher is good for.") },
 	[CTL_M_budget_add] = { .details = budget_details },
 	[CTL_M_budget_list] = { .table = budget_columns },
 	[CTL_M_budget_show] = { .details = budget_details },

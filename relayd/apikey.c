@@ -432,6 +432,22 @@ remove_record(struct save *s, struct txn *t, const struct apikey_rec *old,
 	return e ? e : txn_del(t, TABLE_apikey, str_of(s->id));
 }
 
+enum err
+apikey_put(struct txn *t, const struct apikey_rec *old, struct apikey_rec *io,
+    const struct audit_who *who, struct buf *out, struct why *out_why)
+{
+	enum err e;
+
+	io->rev = old->rev + 1;
+	io->changed_at = (uint64_t)clock_wall_ms();
+	io->created_at = old->rev ? old->created_at : io->changed_at;
+	e = audit_write(t, who, "key", io->id, &apikey_kind,
+	    old->rev ? old : NULL, io, out_why);
+	if (!e)
+		e = apikey_rec_write(io, out);
+	return e ? e : txn_put(t, TABLE_apikey, io->id, buf_str(out));
+}
+
 static enum err
 save_work(struct job *j, struct txn *t, struct why *out_why)
 {
@@ -449,27 +465,40 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	e = apikey_rec_read(str_at(s->blob, s->blob_len), &r);
 	if (e)
 		return e;
-	r.rev = old.rev + 1;
-	r.changed_at = (uint64_t)clock_wall_ms();
-	r.created_at = old.rev ? old.created_at : r.changed_at;
 	buf_init(&out, RECORD_MAX);
 	/* Of what stood there: writing the audit moves it. */
 	if (old.rev)
 		e = copy_record(&old, &old_blob);
 	if (!e)
-		e = audit_write(t, s->who.method ? &s->who : NULL, "key", r.id,
-		    &apikey_kind, old.rev ? &old : NULL, &r, out_why);
+		e = apikey_put(t, &old, &r, s->who.method ? &s->who : NULL,
+		    &out, out_why);
 	free(old_blob);
-	if (!e)
-		e = apikey_rec_write(&r, &out);
-	if (!e)
-		e = txn_put(t, TABLE_apikey, r.id, buf_str(&out));
 	if (!e) {
 		free(s->blob);
 		s->blob = buf_take(&out, &s->blob_len);
 	}
 	buf_fini(&out);
 	return e;
+}
+
+struct apikey *
+keyring_take_up(struct keyring *ring, char *take_blob, size_t len)
+{
+	struct apikey_rec r;
+	struct apikey *k = NULL;
+	enum err e = apikey_rec_read(str_at(take_blob, len), &r);
+
+	if (!e)
+		k = keyring_id(ring, r.id);
+	if (k)
+		ring_remove(ring, k);
+	else
+		k = xcalloc(1, sizeof(*k));
+	e = apikey_adopt(k, take_blob, len);
+	/* The writer has just encoded it. */
+	assert(e == OK);
+	ring_insert(ring, k);
+	return k;
 }
 
 static void
@@ -486,10 +515,9 @@ save_done(struct job *j)
 		save_free(s);
 		return;
 	}
-	if (k)
-		ring_remove(ring, k);
 	if (s->remove) {
 		assert(k);
+		ring_remove(ring, k);
 		s->done(s->arg, OK, &j->why, NULL);
 		k->deleted = true;
 		if (!k->users)
@@ -497,13 +525,8 @@ save_done(struct job *j)
 		save_free(s);
 		return;
 	}
-	if (!k)
-		k = xcalloc(1, sizeof(*k));
-	e = apikey_adopt(k, s->blob, s->blob_len);
-	/* The writer has just encoded it. */
-	assert(e == OK);
+	k = keyring_take_up(ring, s->blob, s->blob_len);
 	s->blob = NULL;
-	ring_insert(ring, k);
 	s->done(s->arg, OK, &j->why, k);
 	save_free(s);
 }

@@ -191,6 +191,24 @@ remove_record(struct save *s, struct txn *t, const struct budget_rec *old,
 	return e ? e : spent_drop(t, str_of(s->id));
 }
 
+enum err
+budget_put(struct txn *t, const struct budget_rec *old, struct budget_rec *io,
+    const struct audit_who *who, struct buf *out, struct why *out_why)
+{
+	enum err e;
+
+	io->rev = old->rev + 1;
+	io->changed_at = (uint64_t)clock_wall_ms();
+	io->created_at = old->rev ? old->created_at : io->changed_at;
+	e = budget_check(io, out_why);
+	if (!e)
+		e = audit_write(t, who, "budget", io->id, &budget_kind,
+		    old->rev ? old : NULL, io, out_why);
+	if (!e)
+		e = budget_rec_write(io, out);
+	return e ? e : txn_put(t, TABLE_budget, io->id, buf_str(out));
+}
+
 static enum err
 put_record(struct save *s, struct txn *t, const struct budget_rec *old,
     struct why *out_why)
@@ -201,21 +219,11 @@ put_record(struct save *s, struct txn *t, const struct budget_rec *old,
 
 	if (e)
 		return e;
-	r.rev = old->rev + 1;
-	r.changed_at = (uint64_t)clock_wall_ms();
-	r.created_at = old->rev ? old->created_at : r.changed_at;
 	if (s->add)
 		r.amount = old->amount + s->add;
-	e = budget_check(&r, out_why);
-	if (e)
-		return e;
 	buf_init(&out, RECORD_MAX);
-	e = audit_write(t, s->who.method ? &s->who : NULL, "budget", r.id,
-	    &budget_kind, old->rev ? old : NULL, &r, out_why);
-	if (!e)
-		e = budget_rec_write(&r, &out);
-	if (!e)
-		e = txn_put(t, TABLE_budget, r.id, buf_str(&out));
+	e = budget_put(t, old, &r, s->who.method ? &s->who : NULL, &out,
+	    out_why);
 	if (!e) {
 		free(s->blob);
 		s->blob = buf_take(&out, &s->blob_len);
@@ -240,22 +248,32 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	return e;
 }
 
+struct budget *
+budgets_take_up(struct budgets *all, char *take_blob, size_t len)
+{
+	struct budget_rec r;
+	struct budget *b = NULL, *fresh;
+	enum err e = budget_rec_read(str_at(take_blob, len), &r);
+
+	if (!e)
+		b = budgets_find(all, r.id);
+	fresh = b ? b : xcalloc(1, sizeof(*b));
+	/* Its id in the map is the map's copy; all else may move. */
+	e = budget_adopt(fresh, all->zone, take_blob, len);
+	/* The writer has just checked and encoded it. */
+	assert(e == OK);
+	if (!b)
+		budgets_insert(all, fresh);
+	return fresh;
+}
+
 static void
 take_up(struct save *s)
 {
-	struct budgets *all = s->all;
-	struct budget *b = budgets_find(all, str_of(s->id));
-	struct budget *fresh = b ? b : xcalloc(1, sizeof(*b));
-	enum err e;
+	struct budget *b = budgets_take_up(s->all, s->blob, s->blob_len);
 
-	/* Its id in the map is the map's copy; all else may move. */
-	e = budget_adopt(fresh, all->zone, s->blob, s->blob_len);
-	/* The writer has just checked and encoded it. */
-	assert(e == OK);
 	s->blob = NULL;
-	if (!b)
-		budgets_insert(all, fresh);
-	s->done(s->arg, OK, &s->job.why, fresh);
+	s->done(s->arg, OK, &s->job.why, b);
 }
 
 static void

@@ -33,6 +33,7 @@ struct store;
 struct tally;
 struct upstreams;
 struct vitals;
+struct vouchers;
 
 struct daemon {
 	struct loop *loop;
@@ -51,6 +52,7 @@ struct daemon {
 	struct pool *pool;
 	struct keyring *keys;
 	struct budgets *budgets;
+	struct vouchers *vouchers;
 	struct listeners *listeners;
 	struct listeners *scrape_listeners; /* NULL: not wanted */
 	struct relays *relays;

@@ -41,6 +41,7 @@
 #include "relayd/tally.h"
 #include "relayd/upstream.h"
 #include "relayd/vitals.h"
+#include "relayd/voucher.h"
 
 /* How often a draining daemon looks whether it is done, and an idle one gives
  * memory back. */
@@ -334,6 +335,15 @@ bear_budgets(struct daemon *d, struct why *out_why)
 }
 
 static enum err
+bear_vouchers(struct daemon *d, struct why *out_why)
+{
+	d->vouchers = xcalloc(1, sizeof(*d->vouchers));
+	vouchers_init(d->vouchers, d->loop, d->store, d->keys, d->budgets,
+	    &d->settings);
+	return vouchers_load(d->vouchers, out_why);
+}
+
+static enum err
 bear_store(struct daemon *d, struct why *out_why)
 {
 	const struct store_conf conf = { .ops = &store_lmdb,
@@ -373,6 +383,8 @@ bear_store(struct daemon *d, struct why *out_why)
 	/* What was used is known when the ledger has taken over. */
 	if (!e)
 		e = bear_budgets(d, out_why);
+	if (!e)
+		e = bear_vouchers(d, out_why);
 	return e ? e : store_start(d->store, out_why);
 }
 
@@ -538,6 +550,9 @@ bury(struct process *p)
 		keyring_fini(d->keys);
 	if (d->pool && d->pool->store)
 		pool_fini(d->pool);
+	if (d->vouchers)
+		vouchers_fini(d->vouchers);
+	free(d->vouchers);
 	if (d->budgets)
 		budgets_fini(d->budgets);
 	free(d->budgets);

@@ -85,6 +85,11 @@ static const struct rec_field budget_fields[] = {
 #include "store/rec/budget.def"
 };
 #undef X
+#define X(type, name, since) FIELD(voucher_rec, type, name, since)
+static const struct rec_field voucher_fields[] = {
+#include "store/rec/voucher.def"
+};
+#undef X
 
 #define X(type, name, since) char name[since];
 union account_newest {
@@ -120,6 +125,9 @@ union notice_newest {
 union budget_newest {
 #include "store/rec/budget.def"
 };
+union voucher_newest {
+#include "store/rec/voucher.def"
+};
 #undef X
 
 KIND(account);
@@ -133,6 +141,7 @@ KIND(user);
 KIND(channel);
 KIND(notice);
 KIND(budget);
+KIND(voucher);
 
 /* --- numbers --------------------------------------------------------------- */
 
@@ -402,6 +411,7 @@ TYPED(user)
 TYPED(channel)
 TYPED(notice)
 TYPED(budget)
+TYPED(voucher)
 
 /* --- attempts inside a receipt: length(2, big-endian) record ... ----------- */
 

@@ -64,6 +64,9 @@ struct notice_rec {
 struct budget_rec {
 #include "store/rec/budget.def"
 };
+struct voucher_rec {
+#include "store/rec/voucher.def"
+};
 #undef X
 
 /* Append the encoding; ERR_LIMIT at the buffer's ceiling. */
@@ -96,6 +99,9 @@ enum err notice_rec_write(const struct notice_rec *r, struct buf *out) CHECKED;
 enum err notice_rec_read(struct str from, struct notice_rec *out) CHECKED;
 enum err budget_rec_write(const struct budget_rec *r, struct buf *out) CHECKED;
 enum err budget_rec_read(struct str from, struct budget_rec *out) CHECKED;
+enum err
+voucher_rec_write(const struct voucher_rec *r, struct buf *out) CHECKED;
+enum err voucher_rec_read(struct str from, struct voucher_rec *out) CHECKED;
 
 /* Lists of attempts inside a receipt. */
 enum err rec_attempts_add(struct buf *out, const struct attempt_rec *r) CHECKED;
@@ -126,7 +132,7 @@ struct rec_kind {
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
     attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind,
-    budget_kind, keeping_kind;
+    budget_kind, keeping_kind, voucher_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

@@ -501,8 +501,11 @@ ctl_budget_set(struct ctl_call *c)
 	else if (c->dry_run)
 		answer_rehearsal(c, &b->rec, &r);
 	else
-		budget_save(c->daemon->budgets, &r, more, true, c->if_rev, &who,
-		    on_saved, c);
+		/* What is added is added to whatever there is by then; all
+		 * else must be of the record that was read, or a top-up that
+		 * is on its way to the store would be lost. */
+		budget_save(c->daemon->budgets, &r, more, true,
+		    more ? c->if_rev : b->rec.rev, &who, on_saved, c);
 }
 
 static void

@@ -81,6 +81,10 @@ house_setup(void **state)
 	budgets_init(&h->budgets, h->d.loop, h->d.store,
 	    ledger_zone(h->d.ledger));
 	assert_int_equal(budgets_load(&h->budgets, NULL), OK);
+	h->d.vouchers = &h->vouchers;
+	vouchers_init(&h->vouchers, h->d.loop, h->d.store, &h->keys,
+	    &h->budgets, &h->d.settings);
+	assert_int_equal(vouchers_load(&h->vouchers, NULL), OK);
 	relays_new(&h->d, &h->d.relays);
 	storebox_start(&h->box);
 	h->collect = event_new(loop_base(h->d.loop), store_fd(h->box.s),
@@ -102,6 +106,7 @@ house_teardown(void **state)
 	relays_free(h->d.relays);
 	pool_fini(&h->pool);
 	storebox_close(&h->box);
+	vouchers_fini(&h->vouchers);
 	budgets_fini(&h->budgets);
 	keyring_fini(&h->keys);
 	ledger_free(h->d.ledger);

@@ -10,6 +10,7 @@
 #include "relayd/budget.h"
 #include "relayd/control.h"
 #include "relayd/daemon.h"
+#include "relayd/voucher.h"
 #include "tests/support/storebox.h"
 
 /* Turns of at most 10 ms; a test that needs more has failed. */
@@ -22,6 +23,7 @@ struct house {
 	struct pool pool;
 	struct keyring keys;
 	struct budgets budgets;
+	struct vouchers vouchers;
 	struct storebox box;
 	struct event *collect;
 	char socket[100];

@@ -261,6 +261,10 @@ bear_store(struct relaybox *b)
 	d->budgets = &b->budgets;
 	budgets_init(d->budgets, d->loop, d->store, ledger_zone(d->ledger));
 	must(!budgets_load(d->budgets, NULL), "no budgets");
+	d->vouchers = &b->vouchers;
+	vouchers_init(d->vouchers, d->loop, d->store, d->keys, d->budgets,
+	    &d->settings);
+	must(!vouchers_load(d->vouchers, NULL), "no vouchers");
 	storebox_start(&b->box);
 	b->collect = event_new(loop_base(d->loop), store_fd(b->box.s),
 	    EV_READ | EV_PERSIST, on_collect, b);
@@ -314,6 +318,7 @@ relaybox_free(struct relaybox *b)
 	storebox_close(&b->box);
 	figures_free(d->figures);
 	ledger_free(d->ledger);
+	vouchers_fini(&b->vouchers);
 	budgets_fini(&b->budgets);
 	keyring_fini(&b->keys);
 	pool_fini(&b->pool);

@@ -13,6 +13,7 @@
 #include "relayd/budget.h"
 #include "relayd/daemon.h"
 #include "relayd/relay.h"
+#include "relayd/voucher.h"
 #include "tests/support/player.h"
 #include "tests/support/storebox.h"
 
@@ -33,6 +34,7 @@ struct relaybox {
 	struct pool pool;
 	struct keyring keys;
 	struct budgets budgets;
+	struct vouchers vouchers;
 	struct storebox box;
 	struct event *collect;
 	struct player *player;
