@@ -17,6 +17,7 @@
  * dialect; a dialect without such a field has a path that never matches. */
 enum want {
 	WANT_MODEL,
+	WANT_MODEL_TOO, /* the second place of it, where there are two */
 	WANT_STREAM,
 	WANT_MAX_TOKENS,
 	WANT_MAX_TOKENS_TOO, /* the second name of it, where there are two */

@@ -505,6 +505,7 @@ answer_locally(struct relay *r)
 	case OP_COUNT_TOKENS:
 	case OP_COMPACT:
 	case OP_EMBED:
+	case OP_ASSIST:
 	case OP_ME:
 	case OP_KEY_INFO:
 	case OP_KEY_USAGE:
@@ -538,6 +539,8 @@ step_read(struct relay *r)
 {
 	struct why why;
 
+	if (str_eq(r->c->head->method, STR("GET")))
+		return FAULT_NONE;
 	if (scan_end(&r->scan, &why) ||
 	    r->dialect->peek(&r->scan, r->body, &r->asked, &why)) {
 		relay_fault(r, FAULT_REQUEST,
@@ -570,11 +573,18 @@ step_model(struct relay *r)
 {
 	enum err e = OK;
 
+	/* Of no model in particular. */
+	if (r->op == OP_ASSIST)
+		return FAULT_NONE;
 	if (r->routed.model.at)
 		e = buf_add(&r->model, r->routed.model);
 	else if (r->asked.model_span.type == SPAN_STRING)
 		e = span_text(r->body, &r->asked.model_span, &r->model);
 	take_vendor(r);
+	/* Tokens are counted for "models/MODEL". */
+	if (r->routed.enveloped &&
+	    str_starts(buf_str(&r->model), STR("models/")))
+		buf_eat(&r->model, strlen("models/"));
 	if (e || !buf_len(&r->model))
 		return refuse(r, FAULT_REQUEST,
 		    "model: the name of a model is needed");

@@ -368,6 +368,7 @@ choose_reshaping(struct relay *r)
 		.head = r->c->head,
 		.model = buf_str(&r->model),
 		.action = r->routed.action,
+		.enveloped = r->routed.enveloped,
 		.stream = r->asked.stream };
 	const struct reshape_ops *ops =
 	    p->answer ? p->answer(&ask, &r->up.answer) : NULL;

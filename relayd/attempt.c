@@ -29,6 +29,8 @@
 /* Waits before the same account is asked again (semantics of 529). */
 #define SAME_WAIT_MS 1000
 #define SAME_MAX     2
+/* What a client asks at its start may take that long. */
+#define ASSIST_MS 15000
 
 /* --- the retry budget ------------------------------------------------------------------ */
 
@@ -147,6 +149,9 @@ begin_waiting(struct relay *r)
 
 	r->deadline_ms = now_ms +
 	    (r->asked.stream ? s->stream_head_wait_ms : s->head_wait_ms);
+	/* Gemini CLI does not begin before it has heard of these. */
+	if (r->op == OP_ASSIST && r->deadline_ms > now_ms + ASSIST_MS)
+		r->deadline_ms = now_ms + ASSIST_MS;
 	if (!r->said_ms)
 		r->said_ms = now_ms;
 	do_waited(r);
@@ -222,9 +227,12 @@ ask_of(const struct relay *r)
 		.model = buf_len(&r->up_model) ? buf_str(&r->up_model)
 					       : buf_str(&r->model),
 		.action = r->routed.action,
+		.id = r->routed.id,
+		.enveloped = r->routed.enveloped,
+		.renamed = buf_len(&r->up_model) > 0,
 		.query = buf_str(&r->query),
 		.stream = r->asked.stream,
-		.has_body = true };
+		.has_body = !str_eq(r->c->head->method, STR("GET")) };
 }
 
 /* The body is chosen: write it down, send it. */

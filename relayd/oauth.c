@@ -72,6 +72,7 @@ oauth_grant_init(struct oauth_grant *g)
 	buf_init(&g->refresh, TOKEN_MAX);
 	for (unsigned i = 0; i < GRANT_COUNT; i++)
 		buf_init(&g->text[i], TEXT_MAX);
+	buf_init(&g->note, TEXT_MAX);
 }
 
 void
@@ -81,6 +82,7 @@ oauth_grant_fini(struct oauth_grant *g)
 	buf_wipe(&g->refresh);
 	for (unsigned i = 0; i < GRANT_COUNT; i++)
 		buf_fini(&g->text[i]);
+	buf_fini(&g->note);
 }
 
 void
@@ -151,7 +153,8 @@ oauth_flow_init(struct oauth_flow *f, const struct account_rec *r,
 
 	*f = (struct oauth_flow){ .provider = p,
 		.auth_url = r->auth_url,
-		.organization = r->organization };
+		.organization = r->organization,
+		.project = r->project.len ? r->project : r->project_found };
 	if (!p || !p->oauth)
 		return why_set(out_why, ERR_UNSUPPORTED, "kind",
 		    "there is nothing to sign in to for accounts of the kind "

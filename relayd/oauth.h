@@ -40,6 +40,7 @@ struct oauth_flow {
 	struct str auth_url;	  /* instead of the kind's origins; empty */
 	struct str api_url;	  /* where the account's API is */
 	struct str organization;  /* of an account that is signed in */
+	struct str project;	  /* Google: the operator's; may be empty */
 	/* Of a sign-in. */
 	char verifier[OAUTH_RANDOM], challenge[OAUTH_RANDOM];
 	char state[OAUTH_RANDOM];
@@ -53,6 +54,7 @@ struct oauth_ask {
 	struct buf url, body;
 	struct buf fields[OAUTH_FIELDS]; /* "Name: value" */
 	unsigned count;
+	int64_t wait_ms; /* not before that has passed; 0: at once */
 };
 
 void oauth_ask_init(struct oauth_ask *a);
@@ -77,6 +79,8 @@ struct oauth_grant {
 	int64_t life_s;	       /* from now; 0: not told */
 	int64_t until_wall_ms; /* when it ends, where a file tells; or 0 */
 	struct buf text[GRANT_COUNT];
+	/* What a kind remembers between its next steps. */
+	struct buf note;
 };
 
 void oauth_grant_init(struct oauth_grant *g);
@@ -135,8 +139,9 @@ struct oauth {
 	 * not reported.  NULL: none. */
 	enum err (*next_ask)(const struct oauth_flow *f,
 	    const struct oauth_grant *g, unsigned step, struct oauth_ask *out);
-	enum err (*next_read)(unsigned step, unsigned status, struct str body,
-	    struct oauth_grant *io, struct why *out_why);
+	enum err (*next_read)(const struct oauth_flow *f, unsigned step,
+	    unsigned status, struct str body, struct oauth_grant *io,
+	    struct why *out_why);
 	/* Instead of RFC 8628, where a provider has its own ways. */
 	enum err (*device_ask)(const struct oauth_flow *f,
 	    struct oauth_ask *out);

@@ -22,6 +22,14 @@ note_name(struct str json, struct str value, struct splice *at, size_t *io_n)
 	++*io_n;
 }
 
+/* A message of Anthropic's, a response of OpenAI's or in Google's envelope. */
+static void
+note_inner(struct str json, struct str value, struct splice *at, size_t *io_n)
+{
+	note_name(json, cursor_find(value, STR("model")), at, io_n);
+	note_name(json, cursor_find(value, STR("modelVersion")), at, io_n);
+}
+
 static size_t
 find_names(struct str json, struct splice at[NAMES_MAX])
 {
@@ -36,8 +44,7 @@ find_names(struct str json, struct splice at[NAMES_MAX])
 			note_name(json, m.value, at, &n);
 		else if (member_is(&m, STR("message")) ||
 		    member_is(&m, STR("response")))
-			note_name(json, cursor_find(m.value, STR("model")), at,
-			    &n);
+			note_inner(json, m.value, at, &n);
 	}
 	return n;
 }

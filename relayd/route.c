@@ -5,6 +5,9 @@
  * /v1 that the client adds again, means the same as without. */
 #include "relayd/route.h"
 
+#include "relayd/assist.h"
+
+#define GET	 "GET"
 #define GET_HEAD "GET|HEAD"
 #define POST	 "POST"
 /* The credential column. */
@@ -99,14 +102,15 @@ has_dots(struct str path)
 	return false;
 }
 
-/* A name of the path that is not looked at: one segment, in place of ID. */
+/* A name that hardly matters: one segment, in place of ID. */
 static bool
-skip_id(const char **pattern, struct str *path)
+skip_id(const char **pattern, struct str *path, struct str *out_id)
 {
 	struct str rest = *path, id = str_cut(&rest, '/');
 
 	if (!id.len)
 		return false;
+	*out_id = id;
 	*path = str_skip(*path, id.len);
 	*pattern += strlen("ID");
 	return true;
@@ -137,14 +141,18 @@ fits(const struct route *r, struct str path, struct routed *out)
 	const char *pattern = r->pattern;
 	struct str name = path;
 
-	/* No path of ours has an M or an I of its own. */
-	while (name.len && *pattern != 'M') {
-		if (*pattern == 'I' && skip_id(&pattern, &name))
+	/* No path of ours has an M, an I or a colon of its own. */
+	while (name.len && *pattern != 'M' && *pattern != ':') {
+		if (*pattern == 'I' && skip_id(&pattern, &name, &out->id))
 			continue;
 		if (*pattern != name.at[0])
 			break;
 		pattern++;
 		name = str_skip(name, 1);
+	}
+	if (*pattern == ':' && name.len > 1 && name.at[0] == ':') {
+		out->action = str_skip(name, 1);
+		return true;
 	}
 	if (*pattern != 'M')
 		return !*pattern && !name.len;
@@ -172,12 +180,28 @@ allows(const char *methods, struct str method)
 	return false;
 }
 
+/* Only some of what Google has there is passed on, and each in its way. */
+static bool
+fits_method(const struct route *r, struct str method, struct str action)
+{
+	const struct assist_method *m;
+
+	if (r->op != OP_ASSIST || !action.at)
+		return true;
+	m = assist_method_find(action);
+	return !m || str_eq(method, str_of(m->http));
+}
+
 /* Gemini's verbs; OP_SINK stands for "none that is known". */
 static enum op
 action_op(struct routed *r, struct str query)
 {
 	struct str rest = query;
 
+	const struct assist_method *m = assist_method_find(r->action);
+
+	if (r->enveloped && (!m || m->op == OP_ASSIST))
+		return m ? OP_ASSIST : OP_SINK;
 	if (str_eq(r->action, STR("generateContent")))
 		return OP_GENERATE;
 	if (str_eq(r->action, STR("streamGenerateContent"))) {
@@ -189,8 +213,9 @@ action_op(struct routed *r, struct str query)
 	}
 	if (str_eq(r->action, STR("countTokens")))
 		return OP_COUNT_TOKENS;
-	if (str_eq(r->action, STR("embedContent")) ||
-	    str_eq(r->action, STR("batchEmbedContents")))
+	if (!r->enveloped &&
+	    (str_eq(r->action, STR("embedContent")) ||
+		str_eq(r->action, STR("batchEmbedContents"))))
 		return OP_EMBED;
 	return OP_SINK;
 }
@@ -229,14 +254,17 @@ route_find(struct str method, struct str path, struct str query,
 		const struct route *r = &rows[i];
 
 		out->model = out->action = (struct str){ .at = NULL, .len = 0 };
+		out->id = out->model;
 		if (!fits(r, cleaned, out))
 			continue;
 		known = true;
 		*out_dialect = r->dialect;
-		if (!allows(r->methods, method))
+		if (!allows(r->methods, method) ||
+		    !fits_method(r, method, out->action))
 			continue;
 		out->route = r;
 		out->op = r->op;
+		out->enveloped = r->op == OP_ASSIST;
 		out->kind = kind_of(cleaned);
 		if (out->action.at)
 			out->op = action_op(out, query);

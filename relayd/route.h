@@ -26,6 +26,8 @@ struct routed {
 	struct str action; /* Gemini: "generateContent" */
 	bool stream;	   /* Gemini: the action streams */
 	bool sse;	   /* Gemini: as events (alt=sse) */
+	struct str id;	   /* what stood for ID */
+	bool enveloped;	   /* Code Assist: as its own client says it */
 	const char *kind;  /* of accounts, when only one will do; or NULL */
 };
 

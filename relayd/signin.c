@@ -56,6 +56,7 @@ drop(struct signin *s)
 	LIST_REMOVE(s, link);
 	all->count--;
 	timer_clear(all->d->loop, &s->timer);
+	timer_clear(all->d->loop, &s->pause);
 	loop_unready(all->d->loop, &s->saver);
 	loop_bury(all->d->loop, signin_free, s);
 }
@@ -92,6 +93,15 @@ fail(struct signin *s, enum err e, const struct why *why)
 	tell(s, &end);
 }
 
+static void next(struct signin *s);
+
+/* What the next step had to wait for is over. */
+static void
+on_pause(void *arg)
+{
+	next(arg);
+}
+
 static void
 on_expired(void *arg)
 {
@@ -125,6 +135,7 @@ signin_new(struct signins *all, const struct signin_ask *ask,
 	oauth_device_init(&s->device);
 	oauth_grant_init(&s->grant);
 	timer_init(&s->timer, on_expired, s);
+	timer_init(&s->pause, on_pause, s);
 	buf_init(&blob, ACCOUNT_RECORD_MAX);
 	e = account_rec_write(ask->rec, &blob);
 	if (!e) {
@@ -136,6 +147,8 @@ signin_new(struct signins *all, const struct signin_ask *ask,
 	if (!e)
 		e = oauth_flow_init(&s->flow, &s->rec, s->conf,
 		    all->d->client_secrets, out_why);
+	/* What an earlier sign-in has found is asked for anew. */
+	s->flow.project = s->rec.project;
 	buf_fini(&blob);
 	if (e) {
 		signin_free(s);
@@ -288,8 +301,6 @@ save(void *arg)
 
 /* --- after the tokens ------------------------------------------------------------------------ */
 
-static void next(struct signin *s);
-
 static void
 on_next(void *arg, const struct fetch_result *result)
 {
@@ -300,13 +311,14 @@ on_next(void *arg, const struct fetch_result *result)
 
 	s->fetch = NULL;
 	/* A step that cannot be reached is one whose answer is lacking. */
-	e = o->next_read(s->step, e ? 0 : result->status,
+	e = o->next_read(&s->flow, s->step, e ? 0 : result->status,
 	    e ? STR("") : result->body, &s->grant, &why);
 	if (e) {
 		fail(s, e, &why);
 		return;
 	}
 	s->step++;
+	s->waited = false;
 	next(s);
 }
 
@@ -319,14 +331,21 @@ next(struct signin *s)
 	enum err e = ERR_UNKNOWN;
 
 	oauth_ask_init(&ask);
+	oauth_flow_secret(&s->flow, s->conf, s->all->d->client_secrets);
 	if (o->next_ask)
 		e = o->next_ask(&s->flow, &s->grant, s->step, &ask);
-	if (!e)
+	if (!e && ask.wait_ms && !s->waited) {
+		s->waited = true;
+		timer_set(s->all->d->loop, &s->pause,
+		    loop_ms(s->all->d->loop) + ask.wait_ms);
+	} else if (!e)
 		send_ask(s, &ask, on_next);
 	else if (e == ERR_UNKNOWN)
 		loop_ready(s->all->d->loop, &s->saver);
 	else {
-		why_set(&why, e, "", "the next step cannot be asked");
+		why_set(&why, e, "",
+		    e == ERR_TIMEOUT ? "the provider does not come to an end"
+				     : "the next step cannot be asked");
 		fail(s, e, &why);
 	}
 	oauth_ask_fini(&ask);

@@ -66,8 +66,9 @@ struct signin {
 	struct oauth_device device;
 	struct oauth_grant grant;
 	unsigned step;
+	bool waited; /* for the step, as long as it wants */
 	int64_t ends_ms, poll_ms, pace_s; /* monotonic */
-	struct timer timer;
+	struct timer timer, pause;
 	struct fetch *fetch;
 	struct task saver;
 	/* The call that waits; NULL: none. */

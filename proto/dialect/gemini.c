@@ -11,6 +11,7 @@
 
 static const struct span_want wants[WANT_COUNT] = {
 	[WANT_MODEL] = { "model" },
+	[WANT_MODEL_TOO] = { "request.model" },
 	[WANT_MAX_TOKENS] = { "generationConfig.maxOutputTokens" },
 	[WANT_MAX_TOKENS_TOO] = { "request.generationConfig.maxOutputTokens" },
 	[WANT_SESSION] = { "request.session_id" },

@@ -32,6 +32,8 @@ put_identity(struct ctl_call *c, const struct account *a)
 	json_say(j, "scopes", a->rec.scopes);
 	json_say(j, "subject", a->rec.subject);
 	json_say(j, "organization", a->rec.organization);
+	if (a->rec.project_found.len)
+		json_say(j, "project_found", a->rec.project_found);
 	json_say_i64(j, "expires_at", (int64_t)a->rec.expires_at);
 	json_say_i64(j, "renewed_at", (int64_t)a->rec.renewed_at);
 	json_say_bool(j, "renews", renew_is_possible(a));

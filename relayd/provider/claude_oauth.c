@@ -244,14 +244,15 @@ next_ask(const struct oauth_flow *f, const struct oauth_grant *g, unsigned step,
 }
 
 static enum err
-next_read(unsigned step, unsigned status, struct str body,
-    struct oauth_grant *io, struct why *out_why)
+next_read(const struct oauth_flow *f, unsigned step, unsigned status,
+    struct str body, struct oauth_grant *io, struct why *out_why)
 {
 	const struct json *who, *org;
 	struct json *answer;
 	struct str value;
 	bool is_max = false, is_pro = false;
 
+	(void)f;
 	(void)step;
 	(void)out_why;
 	/* It is nice to know, and goes without. */

@@ -463,14 +463,12 @@ next_ask(const struct oauth_flow *f, const struct oauth_grant *g, unsigned step,
 }
 
 static enum err
-next_read(unsigned step, unsigned status, struct str body,
-    struct oauth_grant *io, struct why *out_why)
+next_read(const struct oauth_flow *f, unsigned step, unsigned status,
+    struct str body, struct oauth_grant *io, struct why *out_why)
 {
 	/* An ordinary answer of the token endpoint. */
-	const struct oauth_flow f = { .provider = &provider_codex_oauth };
-
 	(void)step;
-	return oauth_read(&f, status, body, io, out_why);
+	return oauth_read(f, status, body, io, out_why);
 }
 
 /* {"tokens":{"id_token","access_token","refresh_token","account_id"}} */

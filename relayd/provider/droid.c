@@ -229,13 +229,11 @@ read_organization(struct str body, struct oauth_grant *io)
 }
 
 static enum err
-next_read(unsigned step, unsigned status, struct str body,
-    struct oauth_grant *io, struct why *out_why)
+next_read(const struct oauth_flow *f, unsigned step, unsigned status,
+    struct str body, struct oauth_grant *io, struct why *out_why)
 {
-	const struct oauth_flow f = { .provider = &provider_droid };
-
 	if (step == 1)
-		return oauth_read(&f, status, body, io, out_why);
+		return oauth_read(f, status, body, io, out_why);
 	/* Who has no organisation does without. */
 	if (status == 200)
 		read_organization(body, io);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* gemini_api.c - accounts of the Gemini API, by API key. */
 #include "relayd/account.h"
+#include "relayd/assist.h"
 #include "relayd/provider.h"
 
 static const struct field fields[] = {
@@ -56,4 +57,5 @@ const struct provider provider_gemini_api = {
 	.models = models,
 	.serves = serves,
 	.target = target,
+	.retry_ms = assist_retry_ms,
 };

@@ -170,7 +170,8 @@ class Routes(Case):
         for methods, pattern, name, op, credential in rows:
             method = "POST" if methods == "POST" else "GET"
             target = pattern.replace("MODEL", "a-model").replace(
-                ":action", ":generateContent")
+                ":action", ":generateContent" if method == "POST"
+                else ":getCodeAssistGlobalUserSetting")
             with self.subTest(target):
                 data = head(method, target, [("host", "a"),
                                              ("content-length", "0")])

@@ -34,10 +34,17 @@ path_of(const struct route *r, const char *before, const char *after,
 {
 	struct str rest = str_of(r->pattern);
 	ptrdiff_t model = str_find(rest, STR("MODEL"));
+	ptrdiff_t action = str_find(rest, STR(":action"));
+	bool posts = strstr(r->methods, "POST") != NULL;
 
 	buf_clear(out);
 	buf_must(out, str_of(before));
-	if (model < 0) {
+	if (model < 0 && action >= 0) {
+		buf_must(out, str_first(rest, (size_t)action));
+		buf_must(out,
+		    posts ? STR(":loadCodeAssist")
+			  : STR(":getCodeAssistGlobalUserSetting"));
+	} else if (model < 0) {
 		buf_must(out, rest);
 	} else {
 		buf_must(out, str_first(rest, (size_t)model));
@@ -71,6 +78,56 @@ check_row(const struct route *r, const char *path)
 	else
 		assert_null(f.routed.model.at);
 	buf_fini(&f.text);
+}
+
+/* Code Assist: which op, and which method it is asked with. */
+static void
+only_methods_of_code_assist_that_are_known_are_passed_on(void **state)
+{
+	static const struct {
+		const char *method, *path;
+		enum fault fault;
+		enum op op;
+		bool stream;
+	} rows[] = {
+		{ "POST", "/v1internal:generateContent", FAULT_NONE,
+		    OP_GENERATE, false },
+		{ "POST", "/gemini/v1internal%3AstreamGenerateContent",
+		    FAULT_NONE, OP_GENERATE, true },
+		{ "POST", "/gemini//v1internal:countTokens", FAULT_NONE,
+		    OP_COUNT_TOKENS, false },
+		{ "POST", "/v1internal:onboardUser", FAULT_NONE, OP_ASSIST,
+		    false },
+		{ "GET", "/v1internal/operations/a-1", FAULT_NONE, OP_ASSIST,
+		    false },
+		{ "GET", "/v1internal:onboardUser", FAULT_METHOD, 0, false },
+		{ "POST", "/v1internal:getCodeAssistGlobalUserSetting",
+		    FAULT_METHOD, 0, false },
+		{ "POST", "/v1internal:embedContent", FAULT_ROUTE, 0, false },
+		{ "POST", "/v1internal:other", FAULT_ROUTE, 0, false },
+		{ "POST", "/v1internal:", FAULT_ROUTE, 0, false },
+		{ "POST", "/v1internal", FAULT_ROUTE, 0, false },
+		{ "GET", "/v1internal/operations/a/b", FAULT_ROUTE, 0, false },
+		{ "GET", "/v1internal/operations/%2e%2e", FAULT_ROUTE, 0,
+		    false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct found f;
+
+		find(&f, rows[i].method, rows[i].path, NULL);
+		if (f.fault != rows[i].fault)
+			fail_msg("%s: fault %d", rows[i].path, (int)f.fault);
+		assert_ptr_equal(f.dialect, &dialect_gemini);
+		if (!f.fault) {
+			assert_int_equal(f.routed.op, rows[i].op);
+			assert_int_equal(f.routed.stream, rows[i].stream);
+			assert_true(f.routed.enveloped);
+			assert_string_equal(f.routed.kind, "gemini-oauth");
+		}
+		buf_fini(&f.text);
+	}
 }
 
 static void
@@ -233,6 +290,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_is_found_however_it_is_spelled),
+		cmocka_unit_test(
+		    only_methods_of_code_assist_that_are_known_are_passed_on),
 		cmocka_unit_test(
 		    a_row_is_refused_with_another_method_in_its_own_words),
 		cmocka_unit_test(what_is_set_up_wrongly_means_the_same),

@@ -2,6 +2,7 @@
 /* gemini.c - Google's generateContent in all its forms: whole, as events, as
  * a streamed array, plain or in the wrapping of Code Assist. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "tests/upstream/ask.h"
 #include "tests/upstream/json.h"
@@ -139,12 +140,32 @@ stream_text(struct stream *s, struct buf *part)
 	return true;
 }
 
+/* Code Assist takes the envelope, whole, and nothing in its place. */
+static bool
+refuse_envelope(const struct ask *q, struct answer *a)
+{
+	const char *project = json_string(q->root, "project");
+
+	if (!q->wrapped ||
+	    (q->inner != q->root && json_string(q->root, "model") && project &&
+		!strncmp(project, "practice-project-", 17)))
+		return false;
+	a->status = 400;
+	answer_header(a, "content-type: application/json; charset=UTF-8");
+	buf_must(&a->body,
+	    STR("{\"error\":{\"code\":400,\"message\":\"This is no envelope "
+		"of a project here.\",\"status\":\"INVALID_ARGUMENT\"}}"));
+	return true;
+}
+
 void
 gemini_stream(const struct ask *q, struct answer *a)
 {
 	struct stream s = { .q = q, .a = a };
 	struct buf part;
 
+	if (refuse_envelope(q, a))
+		return;
 	s.sse = str_eq(http_query(q->req, STR("alt")), STR("sse"));
 	a->stream = true;
 	answer_header(a, "content-type: %s",
@@ -177,6 +198,8 @@ gemini_generate(const struct ask *q, struct answer *a)
 {
 	struct buf part;
 
+	if (refuse_envelope(q, a))
+		return;
 	buf_init(&part, (size_t)1 << 30);
 	if (q->call_tool)
 		part_call(&part, q);

@@ -68,7 +68,8 @@ class Case(unittest.TestCase):
         body = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}
         body.update(more)
         if "v1internal" in base:
-            body = {"model": "gemini-x", "project": "p", "request": body}
+            body = {"model": "gemini-x", "project": "practice-project-1",
+                    "request": body}
         return self.ask(base + method, body, keys)
 
 

@@ -245,3 +245,37 @@ assist_empty(const struct ask *q, struct answer *a)
 	(void)q;
 	answer_json(a, STR("{}"));
 }
+
+void
+assist_setting(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a, STR("{\"freeTierDataCollectionOptin\":false}"));
+}
+
+void
+assist_models(const struct ask *q, struct answer *a)
+{
+	(void)q;
+	answer_json(a,
+	    STR("{\"models\":{\"gemini-3-flash\":{\"quotaInfo\":"
+		"{\"remainingFraction\":0.5,\"resetTime\":"
+		"\"2030-01-01T00:00:00Z\"}},\"gemini-3.1-pro-low\":"
+		"{\"quotaInfo\":{\"remainingFraction\":0.9}},"
+		"\"gemini-pro-agent\":{\"quotaInfo\":{\"remainingFraction\":"
+		"0.25,\"resetTime\":\"2030-01-02T00:00:00Z\"}},"
+		"\"claude-sonnet-4-6\":{\"quotaInfo\":{\"remainingFraction\":"
+		"1}}}}"));
+}
+
+void
+google_userinfo(const struct ask *q, struct answer *a)
+{
+	const char *login = grants_login(q->grants, request_credential(q->req));
+
+	answer_header(a, "content-type: application/json");
+	buf_mustf(&a->body,
+	    "{\"id\":\"subject-of-%s\",\"email\":\"%s@example.org\","
+	    "\"verified_email\":true,\"name\":\"Practice\"}",
+	    login, login);
+}
