@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "proto/url.h"
+
 #include "relay-tui/client.h"
 #include "relay-tui/content.h"
 #include "relay-tui/ctl_client.h"
@@ -467,9 +469,9 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 	if (p->method == CTL_M_usage_verify &&
 	    (json_want_i64(f->data, "differences", 0, 0, &differences, NULL)))
 		return FAILED;
-	/* An account or channel that does not answer as it should is a
-	 * failure. */
-	if ((p->method == CTL_M_account_test ||
+	/* An account, channel or proxy that does not answer as it should is
+	 * a failure. */
+	if ((p->method == CTL_M_account_test || p->method == CTL_M_proxy_test ||
 		p->method == CTL_M_notify_test) &&
 	    (json_want_bool(f->data, "ok", &ok, NULL) || !ok))
 		return FAILED;
@@ -532,6 +534,16 @@ needs_secret(struct ctl_client *client, enum ctl_method kinds, struct str kind,
 	return needed;
 }
 
+/* A URL with a user in it, but without a password. */
+static bool
+names_user(const struct ctl_arg *url)
+{
+	struct url u;
+
+	return url && !url_read(url->value, &u, NULL) && u.user.at &&
+	    !u.password.at;
+}
+
 /* A secret without which it makes no sense, and nobody gave it: ask. */
 static enum err
 ask_for_missing(struct ready *r, struct ctl_client *client,
@@ -551,6 +563,9 @@ ask_for_missing(struct ready *r, struct ctl_client *client,
 	    needs_secret(client, CTL_M_account_kinds, kind->value,
 		"credential"))
 		return add_secret(r, "credential", CTL_STDIN, STR(""), out_why);
+	if (method == CTL_M_proxy_add && !ctl_match_arg(r->match, "password") &&
+	    secret_can_ask() && names_user(ctl_match_arg(r->match, "url")))
+		return add_secret(r, "password", CTL_STDIN, STR(""), out_why);
 	if (method == CTL_M_notify_add && !ctl_match_arg(r->match, "secret") &&
 	    secret_can_ask() &&
 	    needs_secret(client, CTL_M_notify_kinds, kind->value, "secret"))

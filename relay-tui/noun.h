@@ -25,6 +25,7 @@ extern const struct column whoami_details[];
 extern const struct column budget_columns[], budget_details[];
 extern const struct column channel_columns[], channel_details[];
 extern const struct column notice_columns[];
+extern const struct column proxy_columns[], proxy_details[];
 
 /* An answer's data, printed. */
 void print_status(struct output *o, const struct json *data);
@@ -46,6 +47,7 @@ void print_price(struct output *o, const struct json *data);
 void print_price_changes(struct output *o, const struct json *data);
 void print_price_check(struct output *o, const struct json *data);
 void print_notice_test(struct output *o, const struct json *data);
+void print_proxy_test(struct output *o, const struct json *data);
 void print_cleared(struct output *o, const struct json *data);
 /* One line for a request that has ended. */
 void print_receipt(struct output *o, const struct json *data);

@@ -153,6 +153,14 @@ static const struct look {
 	    .empty = N_("There are none. `relayctl tail` shows requests as "
 			"they end, `relayctl env CLIENT` how a client is "
 			"pointed here.") },
+	[CTL_M_proxy_add] = { .details = proxy_details },
+	[CTL_M_proxy_list] = { .table = proxy_columns,
+	    .empty = N_("There are none. `relayctl proxy add NAME URL` adds "
+			"one.") },
+	[CTL_M_proxy_show] = { .details = proxy_details },
+	[CTL_M_proxy_set] = { .details = proxy_details },
+	[CTL_M_proxy_rm] = { .print = print_removed },
+	[CTL_M_proxy_test] = { .print = print_proxy_test },
 	[CTL_M_notify_kinds] = { .print = print_kinds },
 	[CTL_M_notify_add] = { .details = channel_details },
 	[CTL_M_notify_list] = { .table = channel_columns,

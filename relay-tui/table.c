@@ -271,7 +271,7 @@ cell_paint(const struct column *c, struct str text)
 	static const char *const good[] = { "ready", "active", "ok" };
 	static const char *const warn[] = { "held", "disabled",
 		"owner-disabled", "gone", "rate", "overload", "refused",
-		"forbidden" };
+		"forbidden", "no-proxy" };
 
 	if (c->kind != CELL_STATE || !text.len)
 		return PAINT_PLAIN;

@@ -36,11 +36,16 @@ static const struct field common_fields[] = {
 	    .max = 100,
 	    .help = "1 to 100, lower is used first (50)" },
 	{ .name = "proxy",
-	    .type = FIELD_URL,
-	    .help = "way out: socks5h://[user@]host:port or http://..." },
+	    .type = FIELD_TEXT,
+	    .help = "way out: a proxy's name, socks5h://[user@]host:port, or "
+		    "direct; empty: proxy_default" },
 	{ .name = "proxy-password",
 	    .type = FIELD_SECRET,
 	    .help = "password of the proxy" },
+	{ .name = "family",
+	    .type = FIELD_CHOICE,
+	    .choices = "any|4|6",
+	    .help = "addresses that may be connected to, IPv4 or IPv6" },
 	{ .name = "allow-private",
 	    .type = FIELD_FLAG,
 	    .help = "may connect to private and loopback addresses" },
@@ -109,6 +114,19 @@ check_url(struct str text, bool proxy, const char *field, struct why *out_why)
 	return OK;
 }
 
+/* A name, "direct", or a URL. */
+static enum err
+check_proxy(struct str said, struct why *out_why)
+{
+	if (str_find(said, STR("://")) >= 0)
+		return check_url(said, true, "proxy", out_why);
+	if (!said.len || field_is_name(said))
+		return OK;
+	return why_set(out_why, ERR_VALUE, "proxy",
+	    "must be the name of a proxy, \"" PROXY_DIRECT "\", or a URL like "
+	    "socks5h://user@10.0.0.1:1080");
+}
+
 void
 account_rec_init(struct account_rec *r)
 {
@@ -147,11 +165,9 @@ account_check(const struct account_rec *r, struct why *out_why)
 		if (e)
 			return e;
 	}
-	if (r->proxy.len) {
-		e = check_url(r->proxy, true, "proxy", out_why);
-		if (e)
-			return e;
-	}
+	e = check_proxy(r->proxy, out_why);
+	if (e)
+		return e;
 	if (r->priority < 1 || r->priority > 100)
 		return why_set(out_why, ERR_VALUE, "priority",
 		    "must be 1 to 100");
@@ -196,6 +212,8 @@ account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms)
 		return "forbidden";
 	if (a->rec.held)
 		return "held";
+	if (a->outlet.no_way)
+		return "no-proxy";
 	*out_until_ms = gate_until(&a->gates, now_ms, &which);
 	return *out_until_ms ? gate_name(which) : "ready";
 }
@@ -229,7 +247,6 @@ account_clear(struct account *a)
 	free(a->host);
 	free(a->host_field);
 	free(a->base);
-	free(a->proxy);
 }
 
 void
@@ -238,6 +255,7 @@ account_free(void *it)
 	struct account *a = it;
 
 	account_clear(a);
+	outlet_fini(&a->outlet);
 	budget_set_free(a->budgets);
 	free(a);
 }
@@ -298,6 +316,23 @@ pool_insert(struct pool *p, struct account *a)
 	p->count++;
 }
 
+static bool
+find_way(const struct pool *p, struct account *a)
+{
+	return outlet_find(&a->outlet, p->proxies, a->rec.proxy, a->rec.family,
+	    a->proxy_password);
+}
+
+void
+pool_find_ways(struct pool *p)
+{
+	struct account *a;
+
+	TAILQ_FOREACH (a, &p->accounts, link)
+		if (find_way(p, a))
+			a->generation = ++p->generation;
+}
+
 /* Where the account's requests go. */
 static enum err
 origin_of(const struct account_rec *r, const struct provider *p,
@@ -351,9 +386,9 @@ account_adopt(struct pool *p, struct account *a, char *take_blob, size_t len,
 		u.path.len--;
 	a->base = xmemdup(u.path.at, u.path.len);
 	buf_fini(&origin);
-	a->proxy = rec.proxy.len ? xmemdup(rec.proxy.at, rec.proxy.len) : NULL;
 	a->credential = credential;
 	a->proxy_password = proxy_password;
+	find_way(p, a);
 	a->is_forbidden = p->forbids_oauth && kind->oauth;
 	a->generation = ++p->generation;
 	return OK;

@@ -12,6 +12,7 @@
 
 #include "relayd/gate.h"
 #include "relayd/provider.h"
+#include "relayd/proxy.h"
 
 struct audit_who;
 struct seal_place;
@@ -30,8 +31,8 @@ struct account {
 	char *host;	  /* without brackets */
 	char *host_field; /* as the Host field wants it, with port if odd */
 	uint16_t port;
-	char *base;  /* path without trailing slash, may be empty */
-	char *proxy; /* NULL: none */
+	char *base; /* path without trailing slash, may be empty */
+	struct outlet outlet;
 	/* Opened secrets, in the store's arena. */
 	struct str credential, proxy_password;
 	struct windows windows; /* as the provider told last */
@@ -61,6 +62,7 @@ struct pool {
 	struct store *store;
 	struct loop *loop;
 	unsigned generation;
+	const struct proxies *proxies; /* NULL: there are none */
 	bool forbids_oauth;
 };
 
@@ -70,6 +72,9 @@ void pool_fini(struct pool *p);
 enum err pool_load(struct pool *p, struct why *out_why) CHECKED;
 /* A request that counted itself in a->in_flight is done with it. */
 void pool_release(struct pool *p, struct account *a);
+/* Find the way out of every account anew: those whose way is another one get
+ * new connections from the next request on. */
+void pool_find_ways(struct pool *p);
 struct account *pool_find(const struct pool *p, struct str name);
 /* Are accounts used that somebody signs in to? */
 void pool_allow_oauth(struct pool *p, bool allowed);
@@ -91,7 +96,7 @@ enum err account_field_set(struct account_rec *r, const struct provider *p,
 const struct field *account_field_at(const struct provider *p, unsigned i);
 const struct field *
 account_field_find(const struct provider *p, struct str name);
-/* "ready", "held", or the name of the gate that is shut; *out_until_ms is when
+/* "ready", "held", "no-proxy", or the name of the gate that is shut; *out_until_ms is when
  * that ends (monotonic), 0 when unknown. */
 const char *
 account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms);

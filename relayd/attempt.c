@@ -111,10 +111,11 @@ nobody(struct relay *r, const struct sched_choice *c)
 	if (c->soonest_ms > now_ms)
 		r->fault_retry_ms = c->soonest_ms - now_ms;
 	relay_fault(r, FAULT_NO_ACCOUNT,
-	    "no account for %.*s can be used just now (%u held, %u limited or "
-	    "failing, %u over budget, %u tried)",
+	    "no account for %.*s can be used just now (%u held, %u without "
+	    "their proxy, %u limited or failing, %u over budget, %u tried)",
 	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
-	    c->fell[SIEVE_GATED], c->fell[SIEVE_BUDGET], c->fell[SIEVE_TRIED]);
+	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED], c->fell[SIEVE_BUDGET],
+	    c->fell[SIEVE_TRIED]);
 	return do_refuse(r);
 }
 
@@ -185,9 +186,7 @@ start_upstream(struct relay *r, struct account *a)
 		.to = { .tls = a->tls,
 		    .host = a->host,
 		    .port = a->port,
-		    .allow_private = a->rec.allow_private,
-		    .proxy = a->proxy,
-		    .proxy_password = a->proxy_password },
+		    .allow_private = a->rec.allow_private },
 		.head = buf_str(&r->up_head),
 		.body = r->up_body,
 		.fresh = r->up_fresh,
@@ -197,6 +196,7 @@ start_upstream(struct relay *r, struct account *a)
 	int n = snprintf(key, sizeof(key), "%.*s/%u", STR_ARG(a->rec.name),
 	    a->generation);
 
+	outlet_lead(&a->outlet, &ask.to);
 	ask.key = str_at(key, (size_t)n);
 	r->up_open = true;
 	r->up_noted = false;
@@ -425,6 +425,8 @@ remember_error(struct relay *r, const char *error)
 	struct account *a = r->account;
 
 	assert(a);
+	if (r->up.fault == UP_NO_PROXY && a->outlet.via)
+		proxy_note_error(a->outlet.via, error);
 	a->failures++;
 	a->last_error_wall_ms = clock_wall_ms();
 	snprintf(a->last_error, sizeof(a->last_error), "%s", error);

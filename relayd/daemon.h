@@ -25,6 +25,7 @@ struct lookout;
 struct loop;
 struct notices;
 struct pool;
+struct proxies;
 struct price_table;
 struct relays;
 struct renewals;
@@ -49,6 +50,7 @@ struct daemon {
 	struct dns *dns;
 	struct dialer *dialer;
 	struct upstreams *upstreams;
+	struct proxies *proxies;
 	struct pool *pool;
 	struct keyring *keys;
 	struct budgets *budgets;

@@ -32,6 +32,13 @@ void dialer_free(struct dialer *d);
 /* For connections that are begun from now on. */
 void dialer_set_connect_wait(struct dialer *d, unsigned connect_wait_ms);
 
+/* Which addresses may be connected to. */
+enum dial_family {
+	DIAL_ANY,
+	DIAL_4,
+	DIAL_6
+};
+
 /* Where to, and which way.  Strings are copied by dial_start(). */
 struct dial_to {
 	bool tls;
@@ -41,6 +48,10 @@ struct dial_to {
 	const char
 	    *proxy; /* URL without password ("socks5h://u@h:1080"); NULL */
 	struct str proxy_password;
+	enum dial_family family; /* of the proxy's address, if there is one */
+	/* There is no way: nothing is asked for or connected to, and this is
+	 * why.  NULL: there is. */
+	const char *no_way;
 };
 
 /* How far it came when it failed. */

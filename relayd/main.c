@@ -334,6 +334,31 @@ bear_budgets(struct daemon *d, struct why *out_why)
 	return budgets_load(d->budgets, out_why);
 }
 
+/* Connections that are there stay; what waits for a way may have one now. */
+static void
+on_ways(void *arg)
+{
+	struct daemon *d = arg;
+
+	pool_find_ways(d->pool);
+	if (d->renewals)
+		renewals_look(d->renewals);
+}
+
+static enum err
+bear_proxies(struct daemon *d, struct why *out_why)
+{
+	enum err e;
+
+	d->proxies = xcalloc(1, sizeof(*d->proxies));
+	proxies_init(d->proxies, d->store);
+	e = proxies_load(d->proxies, out_why);
+	proxies_set_default(d->proxies, d->settings.proxy_default);
+	d->proxies->changed = on_ways;
+	d->proxies->changed_arg = d;
+	return e;
+}
+
 static enum err
 bear_vouchers(struct daemon *d, struct why *out_why)
 {
@@ -358,7 +383,11 @@ bear_store(struct daemon *d, struct why *out_why)
 	e = load_settings(d, out_why);
 	if (e)
 		return e;
+	e = bear_proxies(d, out_why);
+	if (e)
+		return e;
 	pool_init(d->pool, d->loop, d->store);
+	d->pool->proxies = d->proxies;
 	e = pool_load(d->pool, out_why);
 	if (e)
 		return e;
@@ -553,6 +582,9 @@ bury(struct process *p)
 	if (d->vouchers)
 		vouchers_fini(d->vouchers);
 	free(d->vouchers);
+	if (d->proxies)
+		proxies_fini(d->proxies);
+	free(d->proxies);
 	if (d->budgets)
 		budgets_fini(d->budgets);
 	free(d->budgets);

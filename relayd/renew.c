@@ -355,8 +355,7 @@ send_ask(struct renewal *r, const struct account *a, struct oauth_ask *ask)
 	to.fields = fields;
 	to.body = buf_str(&ask->body);
 	to.way.allow_private = a->rec.allow_private;
-	to.way.proxy = a->proxy;
-	to.way.proxy_password = a->proxy_password;
+	outlet_lead(&a->outlet, &to.way);
 	r->step = ASKING;
 	r->fetch = r->all->world.fetch(r->all->world.arg, &to, on_answer, r);
 }
@@ -444,7 +443,7 @@ due_at(const struct account *a)
 {
 	int64_t at;
 
-	if (!renew_is_possible(a) || a->is_forbidden ||
+	if (!renew_is_possible(a) || a->is_forbidden || a->outlet.no_way ||
 	    account_is_signed_out(&a->rec))
 		return 0;
 	at = oauth_renew_at(a->rec.name, (int64_t)a->rec.renewed_at,

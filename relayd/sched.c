@@ -78,6 +78,8 @@ sift(struct account *a, const struct sched_ask *ask, struct sched_choice *out)
 		return SIEVE_MODEL;
 	if (a->rec.held || a->is_forbidden)
 		return SIEVE_HELD;
+	if (a->outlet.no_way)
+		return SIEVE_PROXY;
 	until = budget_until(a, ask);
 	if (until) {
 		if (until != INT64_MAX)

@@ -42,7 +42,7 @@ signin_free(void *it)
 	oauth_grant_fini(&s->grant);
 	conf_unref(s->conf);
 	free(s->blob);
-	free(s->proxy);
+	outlet_fini(&s->outlet);
 	wipe(s->proxy_password);
 	explicit_bzero(s, sizeof(*s));
 	free(s);
@@ -154,8 +154,6 @@ signin_new(struct signins *all, const struct signin_ask *ask,
 		signin_free(s);
 		return NULL;
 	}
-	if (s->rec.proxy.len)
-		s->proxy = xmemdup(s->rec.proxy.at, s->rec.proxy.len);
 	if (ask->proxy_password.len)
 		s->proxy_password =
 		    xmemdup(ask->proxy_password.at, ask->proxy_password.len);
@@ -199,8 +197,10 @@ send_ask(struct signin *s, struct oauth_ask *ask, fetch_done *done)
 	to.fields = fields;
 	to.body = buf_str(&ask->body);
 	to.way.allow_private = s->rec.allow_private;
-	to.way.proxy = s->proxy;
-	to.way.proxy_password = str_of(s->proxy_password);
+	/* A proxy may have been changed since the last step. */
+	outlet_find(&s->outlet, s->all->d->proxies, s->rec.proxy, s->rec.family,
+	    s->proxy_password ? str_of(s->proxy_password) : STR(""));
+	outlet_lead(&s->outlet, &to.way);
 	s->fetch = fetch_start(s->all->d->dialer, &to, done, s);
 }
 

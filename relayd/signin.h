@@ -60,7 +60,8 @@ struct signin {
 	bool is_import;
 	bool by_device;		/* a code to type, nothing to paste */
 	struct account_rec rec; /* as it is to be; points into blob */
-	char *blob, *proxy, *proxy_password;
+	char *blob, *proxy_password;
+	struct outlet outlet;
 	const struct conf *conf; /* counted: the flow points into it */
 	struct oauth_flow flow;
 	struct oauth_device device;

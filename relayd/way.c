@@ -188,8 +188,12 @@ way_init(struct way *w, const struct dial_to *to, enum dial_step *out_step,
 	*w = (struct way){ .port = to->port,
 		.tls = to->tls,
 		.allow_private = to->allow_private,
+		.family = to->family,
 		.kept_fd = -1 };
 	buf_init(&w->proxy_password, PASSWORD_MAX);
+	*out_step = DIAL_PROXY;
+	if (to->no_way)
+		return why_set(out_why, ERR_DENIED, "proxy", "%s", to->no_way);
 	*out_step = DIAL_NAME;
 	w->host = host_copy(to->host);
 	if (!is_host(w->host) || !w->port) {
@@ -253,6 +257,27 @@ may_be_private(const struct way *w)
 	return w->proxy_url || w->allow_private;
 }
 
+static bool
+is_of_family(const struct way *w, int family)
+{
+	return w->family == DIAL_ANY ||
+	    family == (w->family == DIAL_4 ? AF_INET : AF_INET6);
+}
+
+/* May it be connected to? */
+static enum err
+check_address(const struct way *w, const struct sockaddr *sa,
+    struct why *out_why)
+{
+	enum err e = egress_check(sa, may_be_private(w), out_why);
+
+	if (e || is_of_family(w, sa->sa_family))
+		return e;
+	return why_set(out_why, ERR_DENIED, "family",
+	    "%s has no IPv%d address, and family is %d", way_asks(w),
+	    w->family == DIAL_4 ? 4 : 6, w->family == DIAL_4 ? 4 : 6);
+}
+
 static void
 address_text(const struct sockaddr *sa, char *out, size_t size)
 {
@@ -289,7 +314,7 @@ way_answer(struct way *w, const struct dns_answer *a, struct why *out_why)
 		const struct sockaddr *sa = (const struct sockaddr *)&a->at[i];
 		char text[INET6_ADDRSTRLEN + 2];
 
-		e = egress_check(sa, may_be_private(w), out_why);
+		e = check_address(w, sa, out_why);
 		if (e)
 			continue;
 		address_text(sa, text, sizeof(text));
@@ -314,7 +339,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 	struct way *w = arg;
 
 	if (purpose != CURLSOCKTYPE_IPCXN ||
-	    egress_check(&to->addr, may_be_private(w), &w->refused)) {
+	    check_address(w, &to->addr, &w->refused)) {
 		w->is_refused = true;
 		return CURL_SOCKET_BAD;
 	}

@@ -18,6 +18,7 @@ struct way {
 	char *host; /* lower case, no brackets, no final dot */
 	uint16_t port;
 	bool tls, allow_private;
+	enum dial_family family;
 	char *proxy_url, *proxy_host, *proxy_user; /* NULL: direct */
 	uint16_t proxy_port;
 	bool proxy_tls;

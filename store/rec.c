@@ -79,6 +79,11 @@ static const struct rec_field notice_fields[] = {
 #include "store/rec/notice.def"
 };
 #undef X
+#define X(type, name, since) FIELD(proxy_rec, type, name, since)
+static const struct rec_field proxy_fields[] = {
+#include "store/rec/proxy.def"
+};
+#undef X
 
 #define X(type, name, since) FIELD(budget_rec, type, name, since)
 static const struct rec_field budget_fields[] = {
@@ -122,6 +127,9 @@ union channel_newest {
 union notice_newest {
 #include "store/rec/notice.def"
 };
+union proxy_newest {
+#include "store/rec/proxy.def"
+};
 union budget_newest {
 #include "store/rec/budget.def"
 };
@@ -142,6 +150,7 @@ KIND(channel);
 KIND(notice);
 KIND(budget);
 KIND(voucher);
+KIND(proxy);
 
 /* --- numbers --------------------------------------------------------------- */
 
@@ -412,6 +421,7 @@ TYPED(channel)
 TYPED(notice)
 TYPED(budget)
 TYPED(voucher)
+TYPED(proxy)
 
 /* --- attempts inside a receipt: length(2, big-endian) record ... ----------- */
 

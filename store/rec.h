@@ -61,6 +61,9 @@ struct channel_rec {
 struct notice_rec {
 #include "store/rec/notice.def"
 };
+struct proxy_rec {
+#include "store/rec/proxy.def"
+};
 struct budget_rec {
 #include "store/rec/budget.def"
 };
@@ -102,6 +105,8 @@ enum err budget_rec_read(struct str from, struct budget_rec *out) CHECKED;
 enum err
 voucher_rec_write(const struct voucher_rec *r, struct buf *out) CHECKED;
 enum err voucher_rec_read(struct str from, struct voucher_rec *out) CHECKED;
+enum err proxy_rec_write(const struct proxy_rec *r, struct buf *out) CHECKED;
+enum err proxy_rec_read(struct str from, struct proxy_rec *out) CHECKED;
 
 /* Lists of attempts inside a receipt. */
 enum err rec_attempts_add(struct buf *out, const struct attempt_rec *r) CHECKED;
@@ -132,7 +137,7 @@ struct rec_kind {
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
     attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind,
-    budget_kind, keeping_kind, voucher_kind;
+    budget_kind, keeping_kind, voucher_kind, proxy_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

@@ -315,8 +315,7 @@ start(struct ctl_call *c, const struct account *a,
 		fields[4] = list;
 	}
 	ask.way.allow_private = a->rec.allow_private;
-	ask.way.proxy = a->proxy;
-	ask.way.proxy_password = a->proxy_password;
+	outlet_lead(&a->outlet, &ask.way);
 	t->call = c;
 	t->dialect = dialect;
 	t->account = xmemdup(a->rec.name.at, a->rec.name.len);

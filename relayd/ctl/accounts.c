@@ -53,6 +53,9 @@ put_members(struct ctl_call *c, const struct account *a)
 	const char *state = account_state(a, loop_ms(c->daemon->loop), &until);
 
 	ctl_put_rec(j, &account_kind, &a->rec);
+	json_say(j, "way", outlet_name(&a->outlet));
+	if (a->outlet.no_way)
+		json_say(j, "no_way", str_of(a->outlet.no_way));
 	json_say(j, "state", str_of(state));
 	if (until)
 		json_say_i64(j, "until_at", wall_of(c, until));
@@ -370,6 +373,8 @@ ctl_account_add(struct ctl_call *c)
 		e = check_required(&d, p, &why);
 	if (!e)
 		e = account_check(&d.rec, &why);
+	if (!e)
+		e = proxies_check_said(c->daemon->proxies, d.rec.proxy, &why);
 	if (!e && find(c))
 		e = why_set(&why, ERR_EXISTS, "name",
 		    "there is an account of that name already");
@@ -392,6 +397,8 @@ finish(struct ctl_call *c, const struct account *a, struct draft *d, enum err e,
 
 	if (!e)
 		e = account_check(&d->rec, why);
+	if (!e && !str_eq(d->rec.proxy, a->rec.proxy))
+		e = proxies_check_said(c->daemon->proxies, d->rec.proxy, why);
 	if (!e)
 		e = ctl_check_rev(c, a->rec.rev, why);
 	if (e)

@@ -151,6 +151,8 @@ draft(const struct ctl_call *c, const struct provider *p, struct buf *text,
 		    "proxy_password", out_why);
 	if (!e)
 		e = account_check(out, out_why);
+	if (!e)
+		e = proxies_check_said(c->daemon->proxies, out->proxy, out_why);
 	if (!e && pool_find(c->daemon->pool, out->name))
 		e = why_set(out_why, ERR_EXISTS, "name",
 		    "there is an account of that name already; relayctl "
@@ -498,8 +500,7 @@ ask_limits(struct ctl_call *c, const struct account *a, struct why *out_why)
 		for (unsigned i = 0; i < ask.count; i++)
 			fields[i] = buf_cstr(&ask.fields[i]);
 		to.way.allow_private = a->rec.allow_private;
-		to.way.proxy = a->proxy;
-		to.way.proxy_password = a->proxy_password;
+		outlet_lead(&a->outlet, &to.way);
 		k = calloc(1, sizeof(*k));
 		if (!k)
 			abort();

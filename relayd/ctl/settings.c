@@ -11,6 +11,7 @@
 #include "relayd/control.h"
 #include "relayd/daemon.h"
 #include "relayd/dial.h"
+#include "relayd/proxy.h"
 #include "relayd/setting.h"
 
 static void
@@ -102,14 +103,31 @@ change_done(struct job *j)
 	if (e) {
 		ctl_refuse(c, e, &j->why);
 	} else {
-		/* The one that is kept elsewhere as well. */
+		/* Those that are kept elsewhere as well. */
 		if (c->daemon->dialer)
 			dialer_set_connect_wait(c->daemon->dialer,
 			    (unsigned)c->daemon->settings.connect_wait_ms);
+		if (ch->nr == SETTING_NR_proxy_default)
+			proxies_set_default(c->daemon->proxies,
+			    c->daemon->settings.proxy_default);
 		put_setting(&c->out, &c->daemon->settings, ch->nr);
 		ctl_answer(c, 0, STR(""));
 	}
 	free(ch);
+}
+
+/* A default that is not there would close the way of everybody. */
+static enum err
+check_proxy(const struct ctl_call *c, const struct settings *s,
+    struct why *out_why)
+{
+	struct str name = str_of(s->proxy_default);
+
+	if (!name.len || proxy_find(c->daemon->proxies, name))
+		return OK;
+	return why_set(out_why, ERR_UNKNOWN, "value",
+	    "there is no proxy \"%s\"; `relayctl proxy list` shows them",
+	    s->proxy_default);
 }
 
 static void
@@ -132,6 +150,8 @@ change(struct ctl_call *c, bool unset)
 		e = why_set(&why, ERR_LIMIT, "value", "the value is too long");
 	if (!e)
 		e = apply(ch, &rehearsal, &why);
+	if (!e && ch->nr == SETTING_NR_proxy_default)
+		e = check_proxy(c, &rehearsal, &why);
 	if (!e && !c->dry_run) {
 		settings_text(&c->daemon->settings, ch->nr, ch->before);
 		store_post(c->daemon->store, LANE_WRITE, &ch->job);

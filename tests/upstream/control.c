@@ -2,7 +2,9 @@
 /* control.c - /_practice/: the script, the log and the counts, while it
  * runs. */
 #include <inttypes.h>
+#include <netdb.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "proto/mem.h"
 
@@ -55,6 +57,25 @@ tell_stats(const struct server *s, struct answer *out)
 	buf_must(b, STR(",\"ids\":"));
 	tally_json(&s->ids, b);
 	buf_must(b, STR("}"));
+}
+
+/* Where the caller comes from, as services tell it that people ask for
+ * their address. */
+static void
+tell_address(const struct conn *c, struct answer *out)
+{
+	struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(peer);
+	char text[NI_MAXHOST];
+
+	if (getpeername(c->source.fd, (struct sockaddr *)&peer, &len) ||
+	    getnameinfo((struct sockaddr *)&peer, len, text, sizeof(text), NULL,
+		0, NI_NUMERICHOST)) {
+		refuse(out, 500, "the caller's address is not known");
+		return;
+	}
+	answer_header(out, "content-type: text/plain");
+	buf_mustf(&out->body, "%s\n", text);
 }
 
 /* What is executing now goes on, and must find its names when it ends. */
@@ -116,6 +137,8 @@ control_answer(struct conn *c, struct answer *out)
 		return tell_log(c, out);
 	if (get && str_eq(what, STR("stats")))
 		tell_stats(c->server, out);
+	else if (get && str_eq(what, STR("address")))
+		tell_address(c, out);
 	else if (post && str_eq(what, STR("script")))
 		set_script(c, out);
 	else if (post && str_eq(what, STR("revoke")))
@@ -130,6 +153,7 @@ control_answer(struct conn *c, struct answer *out)
 	else if (post && str_eq(what, STR("reset")))
 		forget(c->server, out);
 	else
-		refuse(out, 404, "POST script, GET log, GET stats, POST reset");
+		refuse(out, 404,
+		    "POST script, GET log, GET stats, GET address, POST reset");
 	return true;
 }

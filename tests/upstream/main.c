@@ -18,6 +18,7 @@
  *				log lines after LINE, one JSON object each
  *				(log.h); with `wait` when one holds TEXT
  *	GET /_practice/stats	counts, by path and by request id
+ *	GET /_practice/address	the address that the caller comes from
  *	POST /_practice/reset	forget rules, log, counts and `once` ids
  *
  *	POST /_practice/revoke?what=access|refresh
