@@ -237,6 +237,29 @@ step_key(struct relay *r)
 	return FAULT_KEY;
 }
 
+static bool
+is_local(enum op op)
+{
+	return op == OP_PROBE || op == OP_HEALTH || op == OP_SINK ||
+	    op == OP_LIST_MODELS || op == OP_SHOW_MODEL || holder_serves(op);
+}
+
+/* A prefix that stands for one kind of account, which does not speak so. */
+static enum fault
+step_offered(struct relay *r)
+{
+	const struct provider *p =
+	    r->routed.kind ? provider_find(str_of(r->routed.kind)) : NULL;
+
+	if (!p || is_local(r->op) || p->serves(r->dialect, r->op))
+		return FAULT_NONE;
+	relay_fault(r, FAULT_NOT_OFFERED,
+	    "accounts of the kind %s, which this path stands for, do not serve "
+	    "%s (%s)",
+	    p->name, r->dialect->label, op_name(r->op));
+	return FAULT_NOT_OFFERED;
+}
+
 static enum fault
 step_room(struct relay *r)
 {
@@ -281,6 +304,7 @@ static step *const head_steps[] = {
 	step_drain,
 	step_upgrade,
 	step_key,
+	step_offered,
 	step_room,
 	step_encoding,
 };
@@ -335,13 +359,6 @@ answer_options(struct relay *r)
 		buf_must(out, STR("connection: close\r\n"));
 	buf_must(out, STR("\r\n"));
 	return do_settle(r);
-}
-
-static bool
-is_local(enum op op)
-{
-	return op == OP_PROBE || op == OP_HEALTH || op == OP_SINK ||
-	    op == OP_LIST_MODELS || op == OP_SHOW_MODEL || holder_serves(op);
 }
 
 /* Bodies of requests that relayd answers itself are read and forgotten. */

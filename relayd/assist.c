@@ -2,6 +2,8 @@
 /* assist.c - what Code Assist can be asked, and for whose project. */
 #include "relayd/assist.h"
 
+#include "proto/json.h"
+
 #include "relayd/account.h"
 
 #define PROJECT_MAX 100
@@ -57,4 +59,42 @@ assist_check(const struct account_rec *r, struct why *out_why)
 	return why_set(out_why, ERR_VALUE, "project",
 	    "must be the id of a project of Google Cloud, for example "
 	    "some-words-123; its number will not do");
+}
+
+enum err
+assist_ask_about(const struct oauth_flow *f, struct str token,
+    const char *method, struct oauth_ask *out)
+{
+	struct json_out j;
+	enum err e;
+
+	e = buf_addf(&out->url, "%.*s/v1internal:%s", STR_ARG(f->api_url),
+	    method);
+	if (!e)
+		e = oauth_ask_bearer(out, token);
+	if (!e)
+		e = oauth_ask_field(out, "Content-Type",
+		    STR("application/json"));
+	if (e)
+		return e;
+	json_begin(&j, &out->body);
+	json_open(&j, '{');
+	json_say(&j, "project", f->project);
+	json_close(&j, '}');
+	return json_end(&j);
+}
+
+enum err
+assist_quota(unsigned status, struct str body, struct json **out,
+    struct why *out_why)
+{
+	if (status < 200 || status > 299)
+		return why_set(out_why,
+		    status == 429 || status >= 500 ? ERR_AGAIN : ERR_VALUE, "",
+		    "the provider does not tell the limits just now (%u)",
+		    status);
+	if (json_parse(body, OAUTH_ANSWER_MAX, out, NULL))
+		return why_set(out_why, ERR_SYNTAX, "",
+		    "the answer is no JSON");
+	return OK;
 }

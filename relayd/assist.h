@@ -58,6 +58,15 @@ assist_answer(const struct ask *ask, const struct http1_head *answer);
  * not say.  A quota of a day ends when the day does in California. */
 int64_t assist_retry_ms(struct str body, int64_t wall_ms);
 
+/* --- limits ---------------------------------------------------------------------- */
+
+/* Ask a method about the flow's project: {"project":P}. */
+enum err assist_ask_about(const struct oauth_flow *f, struct str token,
+    const char *method, struct oauth_ask *out) CHECKED;
+/* What it answered, to be freed. */
+enum err assist_quota(unsigned status, struct str body, struct json **out,
+    struct why *out_why) CHECKED;
+
 /* --- signing in ------------------------------------------------------------------ */
 
 /* Who that is, and which project is theirs: for oauth.next_ask and next_read;

@@ -226,7 +226,8 @@ nearest(struct str path)
 {
 	if (str_starts(path, STR("/gemini")) ||
 	    str_starts(path, STR("/v1beta")) ||
-	    str_starts(path, STR("/v1internal")))
+	    str_starts(path, STR("/v1internal")) ||
+	    str_starts(path, STR("/antigravity/v1")))
 		return &dialect_gemini;
 	if (str_starts(path, STR("/openai")) ||
 	    str_find(path, STR("/responses")) >= 0 ||

@@ -99,23 +99,7 @@ plan(const struct account *a, const struct ask *ask, struct buf *out,
 static enum err
 limits_ask(const struct oauth_flow *f, struct str token, struct oauth_ask *out)
 {
-	struct json_out j;
-	enum err e;
-
-	e = buf_addf(&out->url, "%.*s/v1internal:retrieveUserQuota",
-	    STR_ARG(f->api_url));
-	if (!e)
-		e = oauth_ask_bearer(out, token);
-	if (!e)
-		e = oauth_ask_field(out, "Content-Type",
-		    STR("application/json"));
-	if (e)
-		return e;
-	json_begin(&j, &out->body);
-	json_open(&j, '{');
-	json_say(&j, "project", f->project);
-	json_close(&j, '}');
-	return json_end(&j);
+	return assist_ask_about(f, token, "retrieveUserQuota", out);
 }
 
 /* {"remainingFraction":0.75,"resetTime":"...","modelId":"gemini-2.5-pro"} */
@@ -143,15 +127,10 @@ limits_read(unsigned status, struct str body, struct windows *io,
     struct why *out_why)
 {
 	struct json *answer;
+	enum err e = assist_quota(status, body, &answer, out_why);
 
-	if (status < 200 || status > 299)
-		return why_set(out_why,
-		    status == 429 || status >= 500 ? ERR_AGAIN : ERR_VALUE, "",
-		    "the provider does not tell the limits just now (%u)",
-		    status);
-	if (json_parse(body, OAUTH_ANSWER_MAX, &answer, NULL))
-		return why_set(out_why, ERR_SYNTAX, "",
-		    "the answer is no JSON");
+	if (e)
+		return e;
 	for (const struct json *b = json_first(json_at(answer, "buckets")); b;
 	     b = json_next(b))
 		take_bucket(b, io);

@@ -9,8 +9,7 @@ import time
 import unittest
 
 from case_oauth import House
-from house import Relay, until
-from speech import GEMINI, ask
+from speech import ANTHROPIC, GEMINI, ask
 
 CLI = ("user-agent", "GeminiCLI-tui/0.61.0/gemini-2.5-pro (linux; x64; "
        "terminal) google-api-nodejs-client/10.9.0")
@@ -372,6 +371,79 @@ class Native(Assist):
                 target="/v1internal:generateContent")
         self.assertEqual(a.status, 400)
         self.assertEqual(self.asked("CA_GENERATE"), [])
+
+
+class Antigravity(Assist):
+    conf = {"oauth_accounts": "yes", "antigravity_client": "the-client-id"}
+    kind = "antigravity"
+    option = "antigravity_client"
+    path = "/antigravity/v1beta/models/gemini-3-flash:"
+
+    def test_requests_go_in_its_envelope(self):
+        who = self.enter(clients="any", user_agent="mine/1.2 linux/amd64")
+        self.assertEqual(who["project_found"], PROJECT)
+        self.assertEqual(json.loads(self.arrived("CA_LOAD")[1])["metadata"],
+                         {"ideType": "ANTIGRAVITY"})
+        body = {"contents": [{"role": "user", "parts": [{"text": "a"}]}],
+                "safetySettings": [{"category": "X"}],
+                "generationConfig": {"maxOutputTokens": 9, "topK": 3}}
+        a = self.speak(agent=OTHER, body=json.dumps(body).encode(),
+                       target=self.path + "streamGenerateContent?alt=sse")
+        self.assertEqual(a.status, 200, a.body)
+        self.assertNotIn(b'"response":', a.body)
+        request, sent = self.arrived("CA_STREAM")
+        sent = json.loads(sent)
+        self.assertRegex(sent.pop("requestId"), r"^agent-[0-9a-f-]{36}$")
+        self.assertEqual(sent, {
+            "model": "gemini-3-flash", "project": PROJECT,
+            "requestType": "agent", "userAgent": "mine",
+            "request": {"contents": body["contents"],
+                        "generationConfig": {"topK": 3}}})
+        headers = {k.lower(): v for k, v in request["headers"]}
+        self.assertEqual(headers["user-agent"], "mine/1.2 linux/amd64")
+        self.assertGreater(self.relay.receipt(a)["output"], 0)
+
+    def test_nobody_is_invented(self):
+        self.enter(clients="any")
+        self.assertEqual(self.speak(agent=OTHER).status, 200)
+        request, sent = self.arrived("CA_STREAM")
+        self.assertNotIn("userAgent", json.loads(sent))
+        self.assertIn(list(OTHER), [[k.lower(), v] for k, v in
+                                    request["headers"]])
+
+    def test_only_its_own_client_unless_others_are_let_in(self):
+        self.enter()
+        own = ("user-agent", "antigravity/hub/2.9.1 darwin/arm64")
+        target = self.path + "generateContent"
+        self.assertEqual(self.speak(False, target=target).status, 403)
+        self.assertEqual(self.speak(False, own, target=target).status, 200)
+        body = {"model": "gemini-3-flash", "project": "theirs",
+                "requestId": "r", "request": {"contents": []}}
+        a = self.speak(agent=own, body=json.dumps(body).encode(),
+                       target="/antigravity/v1internal:generateContent")
+        self.assertEqual(a.status, 200, a.body)
+        self.assertEqual(json.loads(self.arrived("CA_GENERATE")[1]),
+                         dict(body, project=PROJECT))
+
+    def test_other_dialects_are_not_offered(self):
+        self.enter(clients="any")
+        for path in ("/antigravity/api/v1/messages",
+                     "/antigravity/api/v1/messages/count_tokens",
+                     "/gemini-cli/api/v1/messages"):
+            a = ask(self.relay, ANTHROPIC, stream=False, target=path)
+            self.assertEqual(a.status, 501, a.body)
+            self.assertTrue(ANTHROPIC.is_error(a.json()))
+            self.assertEqual(a.header("x-should-retry"), "false")
+
+    def test_quotas_by_family(self):
+        self.enter()
+        rows = self.relay.call("account.windows", name="c", ask=True)
+        self.assertEqual({r["window"]: r["used_ppm"] for r in rows},
+                         {"gemini-flash": 500000, "gemini-pro": 750000,
+                          "claude": 0})
+        again = self.relay.call("account.windows", name="c", ask=True)
+        self.assertEqual({r["window"]: r["used_ppm"] for r in again},
+                         {r["window"]: r["used_ppm"] for r in rows})
 
 
 if __name__ == "__main__":
