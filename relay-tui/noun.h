@@ -26,6 +26,8 @@ extern const struct column budget_columns[], budget_details[];
 extern const struct column channel_columns[], channel_details[];
 extern const struct column notice_columns[];
 extern const struct column proxy_columns[], proxy_details[];
+extern const struct column trace_columns[], trace_details[];
+extern const struct column traced_details[], try_columns[];
 
 /* An answer's data, printed. */
 void print_status(struct output *o, const struct json *data);

@@ -13,6 +13,7 @@
 #include "relay-tui/help.h"
 #include "relay-tui/secret.h"
 #include "relay-tui/spending.h"
+#include "relay-tui/trace_view.h"
 #include "relay-tui/words.h"
 
 #define WORDS_MAX 128
@@ -229,6 +230,9 @@ run_asked(struct command *c, const struct line *l)
 	}
 	if (l->chart)
 		return spending_chart(c);
+	if (c->match->row == ctl_row(CTL_M_trace_show) &&
+	    ctl_match_arg(c->match, "request"))
+		return trace_view(c);
 	if (c->match->row == ctl_row(CTL_M_cost) && !o->json && !o->csv &&
 	    !o->columns)
 		return spending_cost(c);

@@ -195,6 +195,14 @@ static const struct look {
 	[CTL_M_setting_list] = { .table = setting_columns },
 	[CTL_M_setting_set] = { .print = print_setting },
 	[CTL_M_setting_unset] = { .print = print_setting },
+	[CTL_M_trace_start] = { .details = trace_details },
+	[CTL_M_trace_list] = { .table = trace_columns,
+	    .empty = N_("There are none. `relayctl trace start --key KEY --for "
+			"10m` keeps the details of the requests of a key.") },
+	[CTL_M_trace_show] = { .table = receipt_columns,
+	    .empty = N_("It holds no request yet.") },
+	[CTL_M_trace_stop] = { .details = trace_details },
+	[CTL_M_trace_rm] = { .print = print_removed },
 	[CTL_M_audit_list] = { .table = audit_columns,
 	    .empty = N_("Nothing of that kind was changed. `relayctl audit "
 			"list` alone shows every change.") },

@@ -13,6 +13,7 @@
 
 #include "relayd/apikey.h"
 #include "relayd/budget.h"
+#include "relayd/capture.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
 #include "relayd/holder.h"
@@ -23,6 +24,7 @@
 #include "relayd/price_table.h"
 #include "relayd/relay.h"
 #include "relayd/shape.h"
+#include "relayd/trace.h"
 
 /* The longest wait that is named to a client. */
 #define RETRY_MAX_S 3600
@@ -68,7 +70,10 @@ do_refuse(struct relay *r)
 		.request_id = r->id_text };
 	struct buf *out = conn_out(r->c), body;
 	bool tried = r->tries > 0;
+	size_t from;
 
+	if (r->capture)
+		capture_asked(r);
 	shape_forget(r);
 	if (r->up_open)
 		attempt_end(r, ATTEMPT_GONE, 0, "relayd is stopping");
@@ -80,6 +85,7 @@ do_refuse(struct relay *r)
 	/* Who wanted another protocol does not speak this one on. */
 	if (r->fault == FAULT_UPGRADE)
 		r->c->keeps = false;
+	from = buf_len(out);
 	put_answer_head(r, row->status, "application/json", buf_len(&body),
 	    out);
 	if (row->retry == RETRY_NO)
@@ -91,6 +97,8 @@ do_refuse(struct relay *r)
 		buf_must(out, buf_str(&body));
 	r->bytes_out = buf_len(&body);
 	buf_fini(&body);
+	if (r->capture)
+		capture_told_head(r, str_skip(buf_str(out), from));
 	relay_settle(r, tried ? OUTCOME_FAILED : OUTCOME_REFUSED);
 	return do_settle(r);
 }
@@ -100,12 +108,15 @@ relay_answer(struct relay *r, unsigned status, const char *type,
     const char *more, struct str body)
 {
 	struct buf *out = conn_out(r->c);
+	size_t from = buf_len(out);
 
 	r->status = status;
 	put_answer_head(r, status, type, body.len, out);
 	buf_mustf(out, "%s\r\n", more);
 	if (!str_eq(r->c->head->method, STR("HEAD")))
 		buf_must(out, body);
+	if (r->capture)
+		capture_told_head(r, str_skip(buf_str(out), from));
 }
 
 /* --- steps on the head ------------------------------------------------------------------- */
@@ -372,10 +383,29 @@ body_max(const struct relay *r)
 	return is_local(r->op) ? LOCAL_BODY_MAX : r->d->conf->max_body;
 }
 
+static bool
+take_head_steps(struct relay *r)
+{
+	for (size_t i = 0; i < sizeof(head_steps) / sizeof(head_steps[0]); i++)
+		if (head_steps[i](r))
+			return false;
+	return true;
+}
+
+/* What was refused before its key was looked at may be of a traced one. */
+static void
+look_for_trace(struct relay *r)
+{
+	bool any;
+
+	capture_look(r, r->key ? r->key : find_key(r, &any));
+}
+
 static void
 on_head(struct conn *c)
 {
 	struct relay *r = relay_new(c->d->relays, c);
+	bool passes;
 
 	c->owner = r;
 	r->dialect = &dialect_anthropic;
@@ -387,11 +417,13 @@ on_head(struct conn *c)
 		conn_accept(c, LOCAL_BODY_MAX);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(head_steps) / sizeof(head_steps[0]); i++)
-		if (head_steps[i](r)) {
-			relay_post(r, E_SPOILT);
-			return;
-		}
+	passes = take_head_steps(r);
+	if (r->d->traces->active)
+		look_for_trace(r);
+	if (!passes) {
+		relay_post(r, E_SPOILT);
+		return;
+	}
 	scan_init(&r->scan, r->dialect->wants, WANT_COUNT);
 	c->forgets = is_local(r->op) && !r->routed.route->in_body;
 	conn_accept(c, body_max(r));
@@ -654,6 +686,8 @@ do_begin(struct relay *r)
 	     i++)
 		if (whole_steps[i](r))
 			return do_refuse(r);
+	if (r->capture)
+		capture_asked(r);
 	r->ask = (struct sched_ask){ .dialect = r->dialect,
 		.kind = r->routed.kind,
 		.op = r->op,

@@ -14,6 +14,7 @@
 #include "proto/mem.h"
 
 #include "relayd/apikey.h"
+#include "relayd/capture.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
 #include "relayd/log.h"
@@ -43,6 +44,8 @@ emit(struct relay *r, struct str bytes)
 
 	if (!bytes.len)
 		return;
+	if (r->capture)
+		capture_told(r, bytes);
 	e = r->chunked ? http1_put_chunk(out, bytes) : buf_add(out, bytes);
 	if (e) {
 		/* Marks hold the source back long before this ceiling. */
@@ -81,6 +84,7 @@ static void
 show_bare_head(struct relay *r)
 {
 	struct buf *out = conn_out(r->c);
+	size_t from = buf_len(out);
 
 	r->chunked = r->c->head->minor >= 1;
 	buf_mustf(out,
@@ -91,6 +95,8 @@ show_bare_head(struct relay *r)
 		       : "connection: close\r\n");
 	if (!r->chunked)
 		r->c->keeps = false;
+	if (r->capture)
+		capture_told_head(r, str_skip(buf_str(out), from));
 	r->head_sent = true;
 	r->status = 200;
 }
@@ -135,6 +141,7 @@ show_head(struct relay *r)
 	const struct http1_head *h = &r->up.answer;
 	struct buf *out = conn_out(r->c);
 	bool sized = !r->is_sse && is_ended(r);
+	size_t from = buf_len(out);
 
 	let_request_go(r);
 	if (r->head_sent)
@@ -158,6 +165,8 @@ show_head(struct relay *r)
 	if (!conn_keeps(r->c))
 		buf_must(out, STR("connection: close\r\n"));
 	buf_must(out, STR("\r\n"));
+	if (r->capture)
+		capture_told_head(r, str_skip(buf_str(out), from));
 }
 
 /* --- listening ------------------------------------------------------------------------ */
@@ -233,6 +242,8 @@ take_plain(struct relay *r, struct str piece)
 static unsigned
 take_piece(struct relay *r, struct str piece)
 {
+	if (r->capture)
+		capture_heard(r, piece);
 	if (r->undo) {
 		buf_clear(&r->plain);
 		if (decoder_feed(r->undo, piece, &r->plain))

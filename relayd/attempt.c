@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "relayd/capture.h"
 #include "relayd/charge.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
@@ -18,6 +19,7 @@
 #include "relayd/reshape.h"
 #include "relayd/shape.h"
 #include "relayd/tally.h"
+#include "relayd/trace.h"
 
 /* As much of an error's body is read to judge it; a longer one is passed on
  * unjudged. */
@@ -260,6 +262,8 @@ send_request(struct relay *r, struct ask *ask)
 	budget_turn(budget_of(r), loop_ms(r->d->loop) / 60000);
 	budget_of(r)->asked[0]++;
 	a->used_us = clock_us();
+	if (r->capture || r->d->traces->active)
+		capture_sent(r);
 	start_upstream(r, a);
 	begin_waiting(r);
 	/* It may have failed inside the call; whatever else happens to it is
@@ -649,6 +653,8 @@ do_judge(struct relay *r)
 	const struct http1_head *h = &r->up.answer;
 
 	r->heard_ms = loop_ms(r->d->loop);
+	if (r->capture)
+		capture_heard_head(r);
 	if (r->account->provider->read_limits)
 		r->account->provider->read_limits(h, clock_wall_ms(),
 		    &r->account->windows);
@@ -670,6 +676,8 @@ do_gather(struct relay *r)
 	struct str piece;
 
 	while (upstream_piece(&r->up, &piece)) {
+		if (r->capture)
+			capture_heard(r, piece);
 		buf_must(&r->held, piece);
 		if (buf_len(&r->held) > ERROR_BODY_MAX)
 			return do_weigh(r);

@@ -32,6 +32,7 @@ struct renewals;
 struct signins;
 struct store;
 struct tally;
+struct traces;
 struct upstreams;
 struct vitals;
 struct vouchers;
@@ -65,6 +66,7 @@ struct daemon {
 	struct vitals *vitals;
 	struct notices *notices;
 	struct lookout *lookout;
+	struct traces *traces;
 	int64_t started_wall_ms;
 	int64_t started_ms; /* monotonic */
 	bool draining;

@@ -39,6 +39,7 @@
 #include "relayd/sdnotify.h"
 #include "relayd/signin.h"
 #include "relayd/tally.h"
+#include "relayd/trace.h"
 #include "relayd/upstream.h"
 #include "relayd/vitals.h"
 #include "relayd/voucher.h"
@@ -369,6 +370,14 @@ bear_vouchers(struct daemon *d, struct why *out_why)
 }
 
 static enum err
+bear_traces(struct daemon *d, struct why *out_why)
+{
+	d->traces = xcalloc(1, sizeof(*d->traces));
+	traces_init(d->traces, d->loop, d->store, &d->settings);
+	return traces_load(d->traces, out_why);
+}
+
+static enum err
 bear_store(struct daemon *d, struct why *out_why)
 {
 	const struct store_conf conf = { .ops = &store_lmdb,
@@ -409,6 +418,8 @@ bear_store(struct daemon *d, struct why *out_why)
 		    out_why);
 	if (!e)
 		e = ledger_use_zone(d->ledger, str_of(d->conf->timezone));
+	if (!e)
+		e = bear_traces(d, out_why);
 	/* What was used is known when the ledger has taken over. */
 	if (!e)
 		e = bear_budgets(d, out_why);
@@ -566,6 +577,8 @@ bury(struct process *p)
 	dialer_free(d->dialer);
 	dns_free(d->dns);
 	lookout_stop(d->lookout);
+	if (d->traces)
+		traces_stop(d->traces);
 	store_close(d->store);
 	lookout_free(d->lookout);
 	notices_free(d->notices);
@@ -588,6 +601,9 @@ bury(struct process *p)
 	if (d->budgets)
 		budgets_fini(d->budgets);
 	free(d->budgets);
+	if (d->traces)
+		traces_fini(d->traces);
+	free(d->traces);
 	free(d->keys);
 	free(d->pool);
 	free(d->tally);

@@ -11,6 +11,7 @@
 #include "proto/mem.h"
 
 #include "relayd/apikey.h"
+#include "relayd/capture.h"
 #include "relayd/charge.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
@@ -146,6 +147,8 @@ relay_end(struct relay *r)
 	shape_forget(r);
 	relay_unreserve(r);
 	relay_tally(r, OUTCOME_INTERRUPTED);
+	if (r->capture)
+		capture_end(r);
 	timer_clear(d->loop, &r->timer);
 	loop_unready(d->loop, &r->task);
 	if (r->key) {
@@ -307,6 +310,7 @@ relay_tally(struct relay *r, enum outcome outcome)
 	if (r->tallied)
 		return;
 	r->tallied = true;
+	r->outcome = outcome;
 	tally_request(d->tally, r->dialect, has_op ? r->op : TALLY_NO_OP,
 	    outcome);
 	switch (outcome) {

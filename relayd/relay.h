@@ -25,6 +25,7 @@
 #include "relayd/verdict.h"
 
 struct apikey;
+struct capture;
 struct daemon;
 struct holder;
 struct reshape;
@@ -91,6 +92,7 @@ struct relay {
 	enum fault fault; /* why it is refused, when it is */
 	struct buf fault_text;
 	int64_t fault_retry_ms;
+	struct capture *capture; /* of a trace; NULL: of none */
 
 	/* The tries. */
 	struct sched_ask ask;
@@ -134,6 +136,7 @@ struct relay {
 	bool settled;	/* the receipt is written */
 	bool opened;	/* the ledger has its opening */
 	bool tallied;	/* it is counted by how it ended */
+	enum outcome outcome; /* that */
 };
 
 TAILQ_HEAD(relay_list, relay);

@@ -95,6 +95,16 @@ static const struct rec_field voucher_fields[] = {
 #include "store/rec/voucher.def"
 };
 #undef X
+#define X(type, name, since) FIELD(trace_rec, type, name, since)
+static const struct rec_field trace_fields[] = {
+#include "store/rec/trace.def"
+};
+#undef X
+#define X(type, name, since) FIELD(part_rec, type, name, since)
+static const struct rec_field part_fields[] = {
+#include "store/rec/part.def"
+};
+#undef X
 
 #define X(type, name, since) char name[since];
 union account_newest {
@@ -136,6 +146,12 @@ union budget_newest {
 union voucher_newest {
 #include "store/rec/voucher.def"
 };
+union trace_newest {
+#include "store/rec/trace.def"
+};
+union part_newest {
+#include "store/rec/part.def"
+};
 #undef X
 
 KIND(account);
@@ -151,6 +167,8 @@ KIND(notice);
 KIND(budget);
 KIND(voucher);
 KIND(proxy);
+KIND(trace);
+KIND(part);
 
 /* --- numbers --------------------------------------------------------------- */
 
@@ -422,6 +440,8 @@ TYPED(notice)
 TYPED(budget)
 TYPED(voucher)
 TYPED(proxy)
+TYPED(trace)
+TYPED(part)
 
 /* --- attempts inside a receipt: length(2, big-endian) record ... ----------- */
 

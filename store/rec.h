@@ -70,6 +70,12 @@ struct budget_rec {
 struct voucher_rec {
 #include "store/rec/voucher.def"
 };
+struct trace_rec {
+#include "store/rec/trace.def"
+};
+struct part_rec {
+#include "store/rec/part.def"
+};
 #undef X
 
 /* Append the encoding; ERR_LIMIT at the buffer's ceiling. */
@@ -107,6 +113,10 @@ voucher_rec_write(const struct voucher_rec *r, struct buf *out) CHECKED;
 enum err voucher_rec_read(struct str from, struct voucher_rec *out) CHECKED;
 enum err proxy_rec_write(const struct proxy_rec *r, struct buf *out) CHECKED;
 enum err proxy_rec_read(struct str from, struct proxy_rec *out) CHECKED;
+enum err trace_rec_write(const struct trace_rec *r, struct buf *out) CHECKED;
+enum err trace_rec_read(struct str from, struct trace_rec *out) CHECKED;
+enum err part_rec_write(const struct part_rec *r, struct buf *out) CHECKED;
+enum err part_rec_read(struct str from, struct part_rec *out) CHECKED;
 
 /* Lists of attempts inside a receipt. */
 enum err rec_attempts_add(struct buf *out, const struct attempt_rec *r) CHECKED;
@@ -137,7 +147,7 @@ struct rec_kind {
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
     attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind,
-    budget_kind, keeping_kind, voucher_kind, proxy_kind;
+    budget_kind, keeping_kind, voucher_kind, proxy_kind, trace_kind, part_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

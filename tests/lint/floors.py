@@ -25,13 +25,13 @@ FLOORS = {
 # The storeys of relayd/, lowest first.  A new noun is added here; a file
 # "noun_more.c" stands with its noun.
 STOREYS = [
-    'daemon log conf field inert place unit decimal price rates setting counters op vitals '
+    'daemon log conf field inert mask place unit decimal price rates setting counters op vitals '
     'zone period cycle',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
-    'audit gate window oauth clientsecret grant verdict codex assist bedrock reshape rename modelrule sigv4 provider proxy account apikey voucher user repeat quiet notice notices messenger channel delivery limit budget spent habit queue prices sticky keyring pool',
+    'audit gate window oauth clientsecret grant verdict codex assist bedrock reshape rename modelrule sigv4 provider proxy account apikey voucher user repeat quiet notice notices messenger channel delivery limit budget spent habit trace queue prices sticky keyring pool',
     'renew sched sieve route headers outbound openai_target',
-    'relay admit attempt shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
+    'relay admit attempt capture shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
     'charge tally histogram figures holder',
     'control peer ctl signin notify lookout expose metric metrics scrape',
     'main',
