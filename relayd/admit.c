@@ -565,6 +565,8 @@ answer_locally(struct relay *r)
 	case OP_STATS_MODELS:
 	case OP_STATS_BATCH:
 	case OP_STATS_BATCH_MODELS:
+	case OP_REDEEM:
+	case OP_REDEEMED:
 		break;
 	}
 	relay_tally(r, OUTCOME_OK);

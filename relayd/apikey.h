@@ -111,9 +111,9 @@ void apikey_delete(struct keyring *k, struct str id, uint64_t if_rev,
 /* As part of another job of the writer: `io` in place of `old` (rev 0: of
  * none), which must not lie in the store; `out` gets its bytes, for
  * keyring_take_up() on the loop when all of the job is kept. */
-enum err apikey_put(struct txn *t, const struct apikey_rec *old,
-    struct apikey_rec *io, const struct audit_who *who, struct buf *out,
-    struct why *out_why) CHECKED;
+enum err
+apikey_put(struct txn *t, const struct apikey_rec *old, struct apikey_rec *io,
+    const struct audit_who *who, struct buf *out, struct why *out_why) CHECKED;
 struct apikey *
 keyring_take_up(struct keyring *ring, char *take_blob, size_t len);
 

@@ -242,9 +242,9 @@ void budgets_copy(struct budgets *all, struct str from_key, struct str to_key,
 /* As part of another job of the writer: `io` in place of `old` (rev 0: of
  * none), which must not lie in the store; `out` gets its bytes, for
  * budgets_take_up() on the loop when all of the job is kept. */
-enum err budget_put(struct txn *t, const struct budget_rec *old,
-    struct budget_rec *io, const struct audit_who *who, struct buf *out,
-    struct why *out_why) CHECKED;
+enum err
+budget_put(struct txn *t, const struct budget_rec *old, struct budget_rec *io,
+    const struct audit_who *who, struct buf *out, struct why *out_why) CHECKED;
 struct budget *
 budgets_take_up(struct budgets *all, char *take_blob, size_t len);
 

@@ -17,6 +17,7 @@
 #include "relayd/daemon.h"
 #include "relayd/ledger.h"
 #include "relayd/relay.h"
+#include "relayd/voucher.h"
 
 /* How long the store may take before the client is told to come again. */
 #define WAIT_MS 10000
@@ -38,6 +39,8 @@ static const struct holder_row rows[] = {
 	[OP_STATS_MODELS] = { holder_write_models, true },
 	[OP_STATS_BATCH] = { holder_write_batch, true },
 	[OP_STATS_BATCH_MODELS] = { holder_write_batch_models, true },
+	[OP_REDEEM] = { .write = holder_write_redeemed },
+	[OP_REDEEMED] = { .write = holder_write_redeemed },
 };
 
 bool
@@ -51,6 +54,7 @@ struct holder {
 	struct holder_ask ask;
 	struct figures_wait wait;
 	enum err failed;
+	struct holder_redeem *redeeming;
 };
 
 static struct holder *
@@ -67,6 +71,7 @@ holder_forget(struct relay *r)
 	if (!r->holder)
 		return;
 	figures_leave(&r->holder->wait);
+	holder_redeem_leave(r->holder->redeeming);
 	holder_ask_fini(&r->holder->ask);
 	free(r->holder);
 	r->holder = NULL;
@@ -153,6 +158,27 @@ wants_json(const struct http1_head *h)
 	    (f && str_ifind(f->value, STR("application/json")) >= 0);
 }
 
+static void
+answer_with(struct relay *r, const char *type, struct str body)
+{
+	relay_tally(r, OUTCOME_OK);
+	relay_answer(r, 200, type, "cache-control: no-store\r\n", body);
+}
+
+static size_t
+find_redeemed(const struct relay *r,
+    const struct voucher_rec *out[HOLDER_VOUCHERS_MAX])
+{
+	const struct voucher *v;
+	size_t n = 0;
+
+	TAILQ_FOREACH_REVERSE(v, &r->d->vouchers->list, voucher_list, link)
+	if (v->rec.redeemed_at && str_eq(v->rec.key_id, r->key->rec.id) &&
+	    n < HOLDER_VOUCHERS_MAX)
+		out[n++] = &v->rec;
+	return n;
+}
+
 static enum relay_state
 answer(struct relay *r)
 {
@@ -168,10 +194,14 @@ answer(struct relay *r)
 	const char *type = "application/json";
 	holder_write *write = row->write;
 	struct holder_limit limits[HOLDER_LIMITS_MAX];
+	const struct voucher_rec *vouchers[HOLDER_VOUCHERS_MAX];
 	struct buf body;
 
 	v.limits = limits;
 	v.limits_count = holder_limits(r->d, r->key, limits);
+	v.vouchers = vouchers;
+	if (r->op == OP_REDEEMED)
+		v.vouchers_count = find_redeemed(r, vouchers);
 	if (row->needs_figures)
 		v.figures = figures_of(&r->holder->wait);
 	if (r->op == OP_STATS && wants_json(h))
@@ -180,9 +210,7 @@ answer(struct relay *r)
 		type = "text/plain; charset=utf-8";
 	buf_init(&body, 256 * 1024);
 	write(&v, &body);
-	relay_tally(r, OUTCOME_OK);
-	relay_answer(r, 200, type, "cache-control: no-store\r\n",
-	    buf_str(&body));
+	answer_with(r, type, buf_str(&body));
 	buf_fini(&body);
 	return do_settle(r);
 }
@@ -204,6 +232,47 @@ come_again(struct relay *r, const char *text)
 	return do_refuse(r);
 }
 
+static enum relay_state
+tell_redeemed(struct relay *r)
+{
+	struct buf body;
+
+	buf_init(&body, 16 * 1024);
+	if (holder_redeem_tell(r->holder->redeeming, &body)) {
+		buf_fini(&body);
+		return do_refuse(r);
+	}
+	answer_with(r, "application/json", buf_str(&body));
+	buf_fini(&body);
+	return do_settle(r);
+}
+
+static enum relay_state
+redeem(struct relay *r)
+{
+	struct holder *h = r->holder;
+
+	h->redeeming = holder_redeem_begin(r, &h->ask);
+	if (holder_redeem_is_done(h->redeeming))
+		return tell_redeemed(r);
+	relay_wait_until(r, loop_ms(r->d->loop) + WAIT_MS);
+	return R_ASKING;
+}
+
+/* An id in the query, as in a body, may only name the key that was sent. */
+static bool
+asks_for_itself(struct relay *r)
+{
+	struct str id;
+
+	if (!r->c->head->query.at ||
+	    !url_query_get(r->c->head->query, STR("apiId"), &id) ||
+	    str_eq(id, r->key->rec.id))
+		return true;
+	relay_fault(r, FAULT_POLICY, "apiId: a key is told about itself only");
+	return false;
+}
+
 enum relay_state
 holder_begin(struct relay *r)
 {
@@ -211,6 +280,10 @@ holder_begin(struct relay *r)
 	enum err e;
 
 	if (r->routed.route->in_body && !read_body(r))
+		return do_refuse(r);
+	if (r->op == OP_REDEEM)
+		return redeem(r);
+	if (r->op == OP_REDEEMED && !asks_for_itself(r))
 		return do_refuse(r);
 	if (!rows[r->op].needs_figures)
 		return answer(r);
@@ -230,6 +303,8 @@ holder_begin(struct relay *r)
 enum relay_state
 do_tell(struct relay *r)
 {
+	if (r->holder->redeeming)
+		return tell_redeemed(r);
 	if (r->holder->failed)
 		return come_again(r,
 		    "the figures cannot be read just now; try again soon");
@@ -240,6 +315,10 @@ do_tell(struct relay *r)
 enum relay_state
 do_late(struct relay *r)
 {
+	if (r->holder->redeeming)
+		return come_again(r,
+		    "the store has not answered in time; the history tells "
+		    "whether the voucher was redeemed");
 	return come_again(r,
 	    "the figures are not there in time; try again soon");
 }

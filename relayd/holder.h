@@ -10,6 +10,7 @@
 #ifndef RELAYD_HOLDER_H
 #define RELAYD_HOLDER_H
 
+#include "proto/fault.h"
 #include "proto/json.h"
 
 #include "relayd/figures.h"
@@ -40,9 +41,11 @@ struct holder_ask {
 	struct str api_id;  /* empty: not said */
 	enum holder_period period;
 	const struct json *ids; /* an array of strings, or NULL */
+	struct str code;	/* of a voucher; empty: not said */
+	bool begin;		/* limits that the key does not have */
 };
 
-/* {"apiKey", "apiId", "apiIds", "period"}, all optional, others ignored; an
+/* {"apiKey", "apiId", "apiIds", "period", "code", "begin"}, all optional, others ignored; an
  * empty body says nothing.  What is read is good until holder_ask_fini(). */
 enum err holder_ask_read(struct str body, struct holder_ask *out,
     struct why *out_why) CHECKED;
@@ -71,6 +74,9 @@ bool holder_is_per(const struct holder_limit *l, const char *word);
 /* What is left of it; never below zero. */
 int64_t holder_left(const struct holder_limit *l);
 
+/* Of vouchers that were redeemed for it the newest. */
+#define HOLDER_VOUCHERS_MAX 100
+
 struct holder_view {
 	const struct apikey_rec *key;
 	const char *state;	       /* apikey_state() */
@@ -79,6 +85,8 @@ struct holder_view {
 	const struct figures *figures; /* NULL where none are needed */
 	const struct holder_limit *limits;
 	size_t limits_count;
+	const struct voucher_rec *const *vouchers; /* newest first */
+	size_t vouchers_count;
 	const struct holder_ask *ask;
 	bool is_ascii;
 };
@@ -91,8 +99,27 @@ holder_write holder_write_me, holder_write_key_info, holder_write_usage,
 /* holder_compat.c: the documents below /apiStats. */
 holder_write holder_write_id, holder_write_stats, holder_write_models,
     holder_write_batch, holder_write_batch_models;
+/* holder_voucher.c: of vouchers, likewise. */
+holder_write holder_write_redeemed;
 /* holder_text.c: for people, in 80 columns. */
 holder_write holder_write_text;
+
+/* --- redeeming a voucher (holder_voucher.c) ---------------------------------- */
+
+struct holder_redeem;
+
+/* Ask the store for it.  When it has answered, the relay hears STORED, unless
+ * that was at once. */
+struct holder_redeem *
+holder_redeem_begin(struct relay *r, const struct holder_ask *ask);
+bool holder_redeem_is_done(const struct holder_redeem *x);
+/* What to tell the client goes to `out`; or why it is refused is noted with
+ * relay_fault(). */
+enum fault holder_redeem_tell(const struct holder_redeem *x, struct buf *out);
+/* The relay ends, whether the store has answered or not; NULL is fine. */
+void holder_redeem_leave(struct holder_redeem *take_x);
+
+/* --- between these files ----------------------------------------------------- */
 
 /* Into an open object: all of a sum, in the words of each kind of client. */
 void holder_put_sum(struct json_out *j, const struct rollup_rec *sum);

@@ -27,6 +27,10 @@ read_members(struct holder_ask *a, struct why *out_why)
 		e = json_may_str(a->root, "apiId", &a->api_id, out_why);
 	if (!e)
 		e = json_may_str(a->root, "period", &period, out_why);
+	if (!e)
+		e = json_may_str(a->root, "code", &a->code, out_why);
+	if (!e)
+		e = json_may_bool(a->root, "begin", &a->begin, out_why);
 	if (e)
 		return e;
 	if (str_eq(period, STR("daily")))

@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from house import Case, Control, Refused, program, until
-from speech import ANTHROPIC, ask
+from speech import ANTHROPIC, ask, head, raw
 
 OWNER = f"uid:{os.getuid()}"
 USD = 1000000
@@ -249,3 +249,100 @@ class Voucher(Case):
         rows = self.relay.control.rows("voucher.list")
         self.assertEqual(len(rows), before + 255)
         self.assertEqual(len({r["id"] for r in rows}), before + 255)
+
+    # --- over HTTP
+
+    def post(self, key, **body):
+        text = json.dumps(body).encode()
+        fields = [("host", "relay"), ("content-length", str(len(text)))]
+        if key:
+            fields.append(("x-api-key", key))
+        return raw(self.relay, head(
+            "POST", "/apiStats/api/redeem-card", fields) + text)
+
+    def history(self, key, more=""):
+        answer = raw(self.relay, head(
+            "GET", "/apiStats/api/redemption-history" + more,
+            [("host", "relay"), ("x-api-key", key)]))
+        return answer, json.loads(answer.body)
+
+    def test_its_holder_redeems_over_http(self):
+        value = self.key("lent")
+        self.relay.call("budget.add", scope="key:lent", limit="1 usd",
+                        per="life", rated=True)
+        self.relay.call("key.set", key="lent", expires="1d")
+        code, = self.make(quota="2.5 usd", time="36h")
+        no = self.post(None, code=code)
+        self.assertEqual(no.status, 401)
+        answer = self.post(value, code=code)
+        self.assertEqual(answer.status, 200, answer.body)
+        said = json.loads(answer.body)
+        self.assertTrue(said["success"])
+        data = said["data"]
+        self.assertEqual(
+            (data["type"], data["quotaAdded"], data["timeAdded"],
+             data["timeUnit"], data["newTotalCostLimit"], data["status"]),
+            ("combo", 2.5, 36, "hours", 3.5, "active"))
+        self.assertEqual(self.quota("lent")[0]["amount"], 3500000)
+        again = self.post(value, code=code)
+        self.assertEqual(again.status, 400)
+        self.assertIn(b"for this key already", again.body)
+        # The key in the body counts, and an id names no other one.
+        self.assertEqual(self.post(None, code=code, apiKey=value).status, 400)
+        self.assertEqual(self.post(value, code=code,
+                                   apiId="kother123").status, 403)
+        answer, said = self.history(value)
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(said["data"]["total"], 1)
+        self.assertEqual(said["data"]["redemptions"][0], data)
+        self.assertEqual(self.history(value, "?apiId=kother123")[0].status,
+                         403)
+        self.assertEqual(self.history(self.relay.key)[1]["data"]["total"], 0)
+        self.relay.call("voucher.revoke", voucher=data["id"])
+        row = self.history(value)[1]["data"]["redemptions"][0]
+        self.assertEqual((row["status"], row["quotaRevoked"]),
+                         ("revoked", 2.5))
+        audit = self.relay.call("audit.list", type="voucher")[1]
+        self.assertEqual((audit["method"], audit["uid"]),
+                         ("http_redeem", os.getuid()))
+
+    def test_over_http_too_a_limit_is_begun_only_when_asked_for(self):
+        value = self.key("free")
+        code, = self.make(quota="1 usd")
+        answer = self.post(value, code=code)
+        self.assertEqual(answer.status, 400)
+        self.assertIn(b"begin", answer.body)
+        self.assertEqual(self.quota("free"), [])
+        self.assertEqual(self.post(value, code=code, begin=True).status, 200)
+        self.assertEqual(len(self.quota("free")), 1)
+
+    def test_guesses_over_http_are_429_soon(self):
+        value = self.key("guess")
+        seen = [self.post(value, code="2222-2222-2222-2223")
+                for _ in range(21)]
+        self.assertEqual({a.status for a in seen}, {400, 429})
+        self.assertLessEqual(sum(a.status == 400 for a in seen), 20)
+        late = next(a for a in seen if a.status == 429)
+        self.assertIn(int(late.header("retry-after")), range(1, 61))
+        self.relay.call("key.disable", key="guess")
+        self.assertEqual(self.post(value, code="x").status, 403)
+
+    def test_a_client_that_leaves_has_redeemed_it_all_the_same(self):
+        value = self.key("gone")
+        self.relay.call("budget.add", scope="key:gone", limit="0 usd",
+                        per="life", rated=True)
+        codes = self.make(count=40, quota="1 usd")
+        for code in codes:
+            text = json.dumps({"code": code}).encode()
+            s = self.relay.connect()
+            s.sendall(head("POST", "/apiStats/api/redeem-card", [
+                ("host", "relay"), ("x-api-key", value),
+                ("content-length", str(len(text)))]) + text)
+            s.close()
+        # Some left before they were read at all; each is whole or not at all.
+        self.relay.at_rest()
+        last = self.post(value, code=self.make(quota="1 usd")[0])
+        self.assertEqual(last.status, 200)
+        done = self.relay.control.rows("voucher.history", key="gone")
+        self.assertIn(len(done), range(1, 42))
+        self.assertEqual(self.quota("gone")[0]["amount"], len(done) * USD)

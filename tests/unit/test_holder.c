@@ -649,6 +649,53 @@ a_batch_is_about_the_key_that_was_sent(void **state)
 	}
 }
 
+/* --- vouchers -------------------------------------------------------------- */
+
+static void
+what_was_redeemed_is_told_without_what_operators_wrote(void **state)
+{
+	static const char want[] =
+	    "{\"success\":true,\"data\":{\"redemptions\":["
+	    "{\"id\":\"vabcdefgh\",\"type\":\"combo\",\"quotaAdded\":2.5,"
+	    "\"timeAdded\":36,\"timeUnit\":\"hours\","
+	    "\"newTotalCostLimit\":3.5,"
+	    "\"newExpiresAt\":\"2025-11-20T00:00:00.000Z\","
+	    "\"timestamp\":\"2023-11-14T22:13:20.123Z\","
+	    "\"status\":\"active\",\"revokedAt\":null,\"quotaRevoked\":0},"
+	    "{\"id\":\"vold\",\"type\":\"time\",\"quotaAdded\":0,"
+	    "\"timeAdded\":30,\"timeUnit\":\"days\","
+	    "\"newTotalCostLimit\":null,\"newExpiresAt\":null,"
+	    "\"timestamp\":\"2023-11-14T22:13:20.123Z\","
+	    "\"status\":\"revoked\","
+	    "\"revokedAt\":\"2025-11-20T00:00:00.000Z\","
+	    "\"quotaRevoked\":0}],\"total\":2}}";
+	const struct voucher_rec both = { .id = STR("vabcdefgh"),
+		.note = STR("canary-note"),
+		.created_by = STR("canary-by"),
+		.quota_micro = 2500000,
+		.time_ms = 36 * 60 * MINUTE,
+		.budget_id = STR("bcanary"),
+		.limit_micro = 3500000,
+		.key_expires_at = DAY_0 * DAY_MS,
+		.redeemed_at = 1700000000123 };
+	const struct voucher_rec old = { .id = STR("vold"),
+		.time_ms = 30 * DAY_MS,
+		.redeemed_at = 1700000000123,
+		.revoked_at = DAY_0 * DAY_MS,
+		.reason = STR("canary-reason") };
+	const struct voucher_rec *const vouchers[] = { &both, &old };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_string_equal(written(&w, holder_write_redeemed),
+	    "{\"success\":true,\"data\":{\"redemptions\":[],\"total\":0}}");
+	w.v.vouchers = vouchers;
+	w.v.vouchers_count = 2;
+	assert_string_equal(written(&w, holder_write_redeemed), want);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -668,6 +715,8 @@ main(void)
 		cmocka_unit_test(a_body_is_read_or_refused),
 		cmocka_unit_test(more_ids_than_anybody_has_are_refused),
 		cmocka_unit_test(a_batch_is_about_the_key_that_was_sent),
+		cmocka_unit_test(
+		    what_was_redeemed_is_told_without_what_operators_wrote),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -961,6 +961,66 @@ keys_come_in_pages_and_none_is_lost(void **state)
 #define HOUSED(test)                                                           \
 	cmocka_unit_test_setup_teardown(test, house_setup, house_teardown)
 
+/* --- vouchers -------------------------------------------------------------- */
+
+static void
+make_voucher(struct client *c, char code[32])
+{
+	struct ctl_frame f = ask(c, "voucher.create",
+	    "{\"quota\":\"5 usd\",\"note\":\"canary\"}");
+
+	assert_int_equal(f.kind, CTL_RESULT);
+	snprintf(code, 32, "%.*s",
+	    STR_ARG(text_at(json_first(json_at(f.data, "made")), "code")));
+	ctl_frame_fini(&f);
+}
+
+static void
+people_redeem_for_their_own_keys_and_see_their_own_history(void **state)
+{
+	static const char *const operators[] = { "voucher.create",
+		"voucher.list", "voucher.show", "voucher.rm",
+		"voucher.revoke" };
+	char code[32], id[16], params[128];
+	struct village v;
+	struct ctl_frame f;
+
+	village_begin(&v, state);
+	make(&v.me, "my.key.create", "{\"name\":\"lap\"}", NULL, NULL);
+	make(&v.her, "my.key.create", "{\"name\":\"top\"}", id, NULL);
+	make_voucher(&v.admin, code);
+	for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
+		asked_badly(&v.me, operators[i], "{}", ERR_DENIED);
+	/* Of hers neither name nor id is there. */
+	snprintf(params, sizeof(params),
+	    "{\"code\":\"%s\",\"key\":\"%s\",\"begin\":true}", code, id);
+	asked_badly(&v.me, "my.redeem", params, ERR_UNKNOWN);
+	/* Nor are people's keys an operator's own. */
+	asked_badly(&v.admin, "my.redeem", params, ERR_UNKNOWN);
+	snprintf(params, sizeof(params), "{\"code\":\"%s\",\"begin\":true}",
+	    code);
+	f = ask(&v.me, "my.redeem", params);
+	assert_int_equal(f.kind, CTL_RESULT);
+	assert_true(str_eq(text_at(f.data, "key"), STR("lap")));
+	assert_null(json_at(f.data, "note"));
+	assert_null(json_at(f.data, "created_by"));
+	ctl_frame_fini(&f);
+	asked_badly(&v.her, "my.redeem", params, ERR_EXISTS);
+	assert_int_equal(rows_of(&v.me, "voucher.history", "{}"), 1);
+	assert_int_equal(rows_of(&v.me, "voucher.history",
+			     "{\"key\":\"lap\",\"user\":\"uid:4711\"}"),
+	    1);
+	assert_int_equal(rows_of(&v.her, "voucher.history", "{}"), 0);
+	assert_int_equal(rows_of(&v.her, "voucher.history",
+			     "{\"user\":\"uid:4711\"}"),
+	    0);
+	assert_int_equal(rows_of(&v.admin, "voucher.history", "{}"), 1);
+	assert_int_equal(rows_of(&v.admin, "voucher.history",
+			     "{\"key\":\"top\"}"),
+	    0);
+	village_end(&v);
+}
+
 int
 main(void)
 {
@@ -989,6 +1049,8 @@ main(void)
 		HOUSED(people_are_listed_with_what_was_said_of_them),
 		HOUSED(what_is_said_of_a_person_is_audited_and_has_a_revision),
 		HOUSED(keys_come_in_pages_and_none_is_lost),
+		HOUSED(
+		    people_redeem_for_their_own_keys_and_see_their_own_history),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
