@@ -117,7 +117,8 @@ struct fetch_result {
 	struct why why;
 	unsigned status;
 	unsigned retry_after_s; /* as the answer said; 0: nothing */
-	struct str body;	/* borrowed for the call */
+	struct str body;	/* borrowed for the call, as the next */
+	struct str type;	/* its Content-Type; may be empty */
 	int64_t name_us, connect_us, tls_us, first_us, total_us;
 };
 

@@ -139,6 +139,7 @@ on_done(void *arg, CURLcode code)
 	struct carrier *c = f->carrier;
 	enum dial_step step;
 	curl_off_t later = 0;
+	char *type = NULL;
 	long status = 0;
 
 	read_times(f);
@@ -156,6 +157,8 @@ on_done(void *arg, CURLcode code)
 		    "%s answered with status %ld", c->way.host, status);
 	else
 		f->result.status = (unsigned)status;
+	if (!curl_easy_getinfo(c->job.easy, CURLINFO_CONTENT_TYPE, &type))
+		f->result.type = str_of(type);
 	if (later > 0 && later < RETRY_AFTER_MAX_S)
 		f->result.retry_after_s = (unsigned)later;
 	fetch_end(f);

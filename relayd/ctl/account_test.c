@@ -13,6 +13,9 @@
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
 #include "relayd/dial.h"
+#include "relayd/loop.h"
+#include "relayd/modelrule.h"
+#include "relayd/probe.h"
 
 #define PROMPT_MAX 2000
 #define ANSWER_MAX (256 * 1024)
@@ -24,6 +27,8 @@ struct test {
 	struct ctl_call *call;
 	struct fetch *fetch;
 	const struct dialect *dialect;
+	const struct provider *kind;
+	struct probe probe;
 	char *account, *model;
 	char *secret; /* to take out of what comes back */
 };
@@ -50,13 +55,15 @@ dialect_of(const struct provider *p)
 static struct str
 choose_model(const struct ctl_call *c, const struct account *a)
 {
-	struct str asked = ctl_text(c, "model"), rest = a->rec.models, member;
+	struct str asked = ctl_text(c, "model"), rest = a->rec.models;
+	struct modelrule rule;
 
 	if (asked.len)
 		return asked;
-	while (str_list_next(&rest, &member))
-		if (str_chr(member, '*') < 0 && str_chr(member, '?') < 0)
-			return member;
+	while (modelrule_next(&rest, &rule))
+		if (rule.type != MODELRULE_NOT && str_chr(rule.glob, '*') < 0 &&
+		    str_chr(rule.glob, '?') < 0)
+			return rule.glob;
 	for (unsigned i = 0; a->provider->models && a->provider->models[i]; i++)
 		if (account_has_model(a, str_of(a->provider->models[i])))
 			return str_of(a->provider->models[i]);
@@ -125,34 +132,6 @@ write_body(const struct dialect *dialect, const struct provider *p,
 	return json_end(&j);
 }
 
-static enum err
-write_url(const struct account *a, const struct dialect *dialect,
-    struct str model, struct buf *out, struct why *out_why)
-{
-	const struct ask ask = { .dialect = dialect,
-		.op = OP_GENERATE,
-		.model = model,
-		.action = STR("generateContent"),
-		.has_body = true };
-
-	buf_mustf(out, "%s://%s%s", a->tls ? "https" : "http", a->host_field,
-	    a->base);
-	return a->provider->target(a, &ask, out, out_why);
-}
-
-static void
-write_credential(const struct account *a, struct buf *out)
-{
-	struct str auth =
-	    a->rec.auth.len ? a->rec.auth : str_of(a->provider->auth);
-
-	if (str_eq(auth, STR("bearer")))
-		buf_must(out, STR("authorization: Bearer "));
-	else
-		buf_mustf(out, "%.*s: ", STR_ARG(auth));
-	buf_must(out, a->credential);
-}
-
 /* --- hearing --------------------------------------------------------------- */
 
 /* An upstream that repeats what it was sent must not tell it on. */
@@ -183,6 +162,7 @@ find_text(const struct json *root)
 		{ "content", "[", "text", NULL },
 		{ "choices", "[", "message", "content", NULL },
 		{ "candidates", "[", "content", "parts", "[", "text", NULL },
+		{ "output", "[", "content", "[", "text", NULL },
 	};
 	struct str text = STR("");
 
@@ -239,27 +219,38 @@ put_result(struct test *t, const struct fetch_result *r, char *body)
 {
 	struct json_out *j = &t->call->out;
 	bool ok = !r->e && r->status >= 200 && r->status < 300;
+	struct why why = { .text = "" };
+	struct buf made;
+	enum err e = OK;
 
+	buf_init(&made, 2 * ANSWER_MAX);
+	if (ok)
+		e = probe_read(&t->probe.ask, t->kind, r->status, r->type,
+		    str_at(body, r->body.len), &made, &why);
 	json_open(j, '{');
 	json_say(j, "account", str_of(t->account));
 	json_say(j, "model", str_of(t->model));
 	json_say(j, "dialect", str_of(t->dialect->name));
-	json_say_bool(j, "ok", ok);
+	json_say_bool(j, "ok", ok && !e);
 	json_say_i64(j, "status", r->status);
 	put_times(j, r);
-	if (ok)
-		put_good(t, j, str_at(body, r->body.len));
+	if (e)
+		json_say(j, "error", str_of(why.text));
+	else if (ok)
+		put_good(t, j, buf_str(&made));
 	else if (r->e)
 		json_say(j, "error", str_of(r->why.text));
 	else
 		json_say(j, "error",
 		    str_first(str_at(body, r->body.len), WORDS_MAX));
 	json_close(j, '}');
+	buf_fini(&made);
 }
 
 static void
 test_free(struct test *t)
 {
+	probe_fini(&t->probe);
 	explicit_bzero(t->secret, strlen(t->secret));
 	free(t->secret);
 	free(t->account);
@@ -293,38 +284,42 @@ abandon(struct ctl_call *c)
 }
 
 static void
-start(struct ctl_call *c, const struct account *a,
-    const struct dialect *dialect, struct str model, struct buf *url,
-    const struct buf *body, struct buf *credential)
+start(struct test *t, const struct account *a)
 {
-	const char *fields[] = { "content-type: application/json",
-		"accept: application/json", "anthropic-version: 2023-06-01",
-		buf_cstr(credential), NULL, NULL };
-	char list[128];
+	struct ctl_call *c = t->call;
 	struct fetch_ask ask = { .method = "POST",
-		.url = buf_cstr(url),
-		.fields = fields,
-		.body = buf_str(body),
+		.url = buf_cstr(&t->probe.url),
+		.fields = t->probe.fields,
+		.body = buf_str(&t->probe.body),
 		.total_ms = TOTAL_MS,
 		.answer_max = ANSWER_MAX };
-	struct test *t = xcalloc(1, sizeof(*t));
 
-	if (a->provider->list_name) {
-		snprintf(list, sizeof(list), "%s: %s", a->provider->list_name,
-		    a->provider->list_token);
-		fields[4] = list;
-	}
 	ask.way.allow_private = a->rec.allow_private;
 	outlet_lead(&a->outlet, &ask.way);
-	t->call = c;
-	t->dialect = dialect;
-	t->account = xmemdup(a->rec.name.at, a->rec.name.len);
-	t->model = xmemdup(model.at, model.len);
 	t->secret = a->credential.len
 	    ? xmemdup(a->credential.at, a->credential.len)
 	    : xstrdup("");
 	t->fetch = fetch_start(c->daemon->dialer, &ask, on_fetched, t);
 	ctl_wait(c, abandon, t);
+}
+
+static enum err
+prepare(struct test *t, const struct account *a, struct str model,
+    struct str prompt, struct why *out_why)
+{
+	struct str there = modelrule_upstream(a->rec.models, model);
+	struct buf body;
+	enum err e;
+
+	buf_init(&body, 8 * PROMPT_MAX + 1024);
+	e = write_body(t->dialect, a->provider, there, prompt, &body);
+	if (!e)
+		e = probe_init(&t->probe, a, t->dialect, OP_GENERATE, there,
+		    buf_str(&body), clock_wall_ms(), out_why);
+	/* They were borrowed for the writing alone. */
+	t->probe.ask.model = STR("");
+	buf_fini(&body);
+	return e;
 }
 
 void
@@ -334,8 +329,8 @@ ctl_account_test(struct ctl_call *c)
 	    pool_find(c->daemon->pool, ctl_text(c, "name"));
 	const struct dialect *dialect = a ? dialect_of(a->provider) : NULL;
 	struct str prompt = ctl_text(c, "prompt"), model;
-	struct buf url, body, credential;
 	struct why why = { .text = "" };
+	struct test *t;
 	enum err e;
 
 	if (!a || !dialect) {
@@ -347,9 +342,12 @@ ctl_account_test(struct ctl_call *c)
 	model = choose_model(c, a);
 	if (!prompt.len)
 		prompt = STR("Say hello in one word.");
-	buf_init(&url, 8192);
-	buf_init(&body, 4 * PROMPT_MAX + 1024);
-	buf_init(&credential, 8192);
+	t = xcalloc(1, sizeof(*t));
+	*t = (struct test){ .call = c,
+		.dialect = dialect,
+		.kind = a->provider,
+		.account = xmemdup(a->rec.name.at, a->rec.name.len),
+		.model = xmemdup(model.at, model.len) };
 	e = model.len ? ctl_check_text(model, 128, "model", &why)
 		      : why_set(&why, ERR_VALUE, "model",
 			    "say which model to ask: --model NAME");
@@ -357,16 +355,12 @@ ctl_account_test(struct ctl_call *c)
 		e = why_set(&why, ERR_LIMIT, "prompt",
 		    "a prompt has at most %d bytes here", PROMPT_MAX);
 	if (!e)
-		e = write_url(a, dialect, model, &url, &why);
-	if (!e)
-		e = write_body(dialect, a->provider, model, prompt, &body);
+		e = prepare(t, a, model, prompt, &why);
 	if (e) {
+		t->secret = xstrdup("");
+		test_free(t);
 		ctl_refuse(c, e, &why);
 	} else {
-		write_credential(a, &credential);
-		start(c, a, dialect, model, &url, &body, &credential);
+		start(t, a);
 	}
-	buf_fini(&url);
-	buf_fini(&body);
-	buf_wipe(&credential);
 }

@@ -15,7 +15,9 @@ CODEX = ("user-agent", "codex_cli_rs/0.142.0 (Debian 12; x86_64) xterm")
 OTHER = ("user-agent", "curl/8")
 
 
-class Plan(House):
+class PlanHouse(House):
+    """A relayd with an account of a plan, once somebody enters."""
+
     def setUp(self):
         super().setUp()
         self.relay.set(stream_idle="2s")
@@ -42,6 +44,8 @@ class Plan(House):
         with open(path, "rb") as f:
             return request, f.read()
 
+
+class Plan(PlanHouse):
     def test_from_the_address_to_an_answer(self):
         open_ = self.begin(kind="codex-oauth")
         self.assertIn("codex_cli_simplified_flow=true", open_["url"])
