@@ -206,7 +206,7 @@ give_quota(struct exchange *x, struct txn *t, struct why *out_why)
 	struct voucher_rec *v = &x->voucher;
 	struct budget_rec to;
 	char max[BUDGET_TEXT];
-	int64_t left;
+	int64_t left = 0;
 	enum err e = find_quota(x, t);
 
 	if (!e && !x->has_budget)
@@ -292,7 +292,7 @@ take_quota(struct exchange *x, struct txn *t, struct why *out_why)
 {
 	struct voucher_rec *v = &x->voucher;
 	struct budget_rec to;
-	int64_t left;
+	int64_t left = 0;
 	enum err e = get_budget(x, t, v->budget_id);
 
 	/* A limit that was removed limits nobody. */
@@ -315,7 +315,7 @@ take_time(struct exchange *x, struct txn *t, struct why *out_why)
 {
 	struct voucher_rec *v = &x->voucher;
 	struct apikey_rec to;
-	int64_t left;
+	int64_t left = 0;
 	enum err e = get_key(x, t, v->key_id);
 
 	if (e)
