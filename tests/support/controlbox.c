@@ -85,6 +85,9 @@ house_setup(void **state)
 	vouchers_init(&h->vouchers, h->d.loop, h->d.store, &h->keys,
 	    &h->budgets, &h->d.settings);
 	assert_int_equal(vouchers_load(&h->vouchers, NULL), OK);
+	h->d.traces = &h->traces;
+	traces_init(&h->traces, h->d.loop, h->d.store, &h->d.settings);
+	assert_int_equal(traces_load(&h->traces, NULL), OK);
 	relays_new(&h->d, &h->d.relays);
 	storebox_start(&h->box);
 	h->collect = event_new(loop_base(h->d.loop), store_fd(h->box.s),
@@ -105,7 +108,9 @@ house_teardown(void **state)
 	loop_turn(h->d.loop, 0);
 	relays_free(h->d.relays);
 	pool_fini(&h->pool);
+	traces_stop(&h->traces);
 	storebox_close(&h->box);
+	traces_fini(&h->traces);
 	vouchers_fini(&h->vouchers);
 	budgets_fini(&h->budgets);
 	keyring_fini(&h->keys);

@@ -10,6 +10,7 @@
 #include "relayd/budget.h"
 #include "relayd/control.h"
 #include "relayd/daemon.h"
+#include "relayd/trace.h"
 #include "relayd/voucher.h"
 #include "tests/support/storebox.h"
 
@@ -24,6 +25,7 @@ struct house {
 	struct keyring keys;
 	struct budgets budgets;
 	struct vouchers vouchers;
+	struct traces traces;
 	struct storebox box;
 	struct event *collect;
 	char socket[100];

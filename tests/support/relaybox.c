@@ -265,6 +265,9 @@ bear_store(struct relaybox *b)
 	vouchers_init(d->vouchers, d->loop, d->store, d->keys, d->budgets,
 	    &d->settings);
 	must(!vouchers_load(d->vouchers, NULL), "no vouchers");
+	d->traces = &b->traces;
+	traces_init(d->traces, d->loop, d->store, &d->settings);
+	must(!traces_load(d->traces, NULL), "no traces");
 	storebox_start(&b->box);
 	b->collect = event_new(loop_base(d->loop), store_fd(b->box.s),
 	    EV_READ | EV_PERSIST, on_collect, b);
@@ -315,7 +318,9 @@ relaybox_free(struct relaybox *b)
 	player_free(b->player);
 	dialer_free(d->dialer);
 	dns_free(d->dns);
+	traces_stop(&b->traces);
 	storebox_close(&b->box);
+	traces_fini(&b->traces);
 	figures_free(d->figures);
 	ledger_free(d->ledger);
 	vouchers_fini(&b->vouchers);

@@ -13,6 +13,7 @@
 #include "relayd/budget.h"
 #include "relayd/daemon.h"
 #include "relayd/relay.h"
+#include "relayd/trace.h"
 #include "relayd/voucher.h"
 #include "tests/support/player.h"
 #include "tests/support/storebox.h"
@@ -35,6 +36,7 @@ struct relaybox {
 	struct keyring keys;
 	struct budgets budgets;
 	struct vouchers vouchers;
+	struct traces traces;
 	struct storebox box;
 	struct event *collect;
 	struct player *player;
