@@ -554,6 +554,9 @@ ask_for_missing(struct ready *r, struct ctl_client *client,
 	if (method == CTL_M_oauth_client_set &&
 	    !ctl_match_arg(r->match, "secret"))
 		return add_secret(r, "secret", CTL_STDIN, STR(""), out_why);
+	if (method == CTL_M_account_key_add &&
+	    !ctl_match_arg(r->match, "credential"))
+		return add_secret(r, "credential", CTL_STDIN, STR(""), out_why);
 	if (method == CTL_M_key_find && !ctl_match_arg(r->match, "value"))
 		return add_secret(r, "value", CTL_STDIN, STR(""), out_why);
 	if (method == CTL_M_my_redeem && !ctl_match_arg(r->match, "code"))

@@ -82,6 +82,8 @@ static const struct look {
 		   "can be, `relayctl account add KIND NAME` adds one.") },
 	[CTL_M_account_show] = { .print = print_account },
 	[CTL_M_account_set] = { .print = print_account },
+	[CTL_M_account_key_add] = { .print = print_account },
+	[CTL_M_account_key_rm] = { .print = print_account },
 	[CTL_M_account_rm] = { .print = print_removed },
 	[CTL_M_account_hold] = { .print = print_account },
 	[CTL_M_account_release] = { .print = print_account },

@@ -224,6 +224,14 @@ account_has_model(const struct account *a, struct str model)
 	return modelrule_allows(a->rec.models, model);
 }
 
+struct str
+account_secret(const struct account *a, int64_t now_ms)
+{
+	const struct account_key *k = account_keys_next(&a->keys, now_ms);
+
+	return k ? k->text : a->credential;
+}
+
 bool
 account_serves_client(const struct account *a, const struct http1_head *head)
 {
@@ -256,6 +264,7 @@ account_free(void *it)
 
 	account_clear(a);
 	outlet_fini(&a->outlet);
+	account_keys_fini(&a->keys);
 	budget_set_free(a->budgets);
 	free(a);
 }
@@ -386,6 +395,9 @@ account_adopt(struct pool *p, struct account *a, char *take_blob, size_t len,
 		u.path.len--;
 	a->base = xmemdup(u.path.at, u.path.len);
 	buf_fini(&origin);
+	/* Who has signed in has a token instead. */
+	account_keys_set(&a->keys,
+	    kind->many_keys && !rec.refresh_token.len ? credential : STR(""));
 	a->credential = credential;
 	a->proxy_password = proxy_password;
 	find_way(p, a);

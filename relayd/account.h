@@ -10,6 +10,7 @@
 
 #include "store/rec.h"
 
+#include "relayd/account_keys.h"
 #include "relayd/gate.h"
 #include "relayd/provider.h"
 #include "relayd/proxy.h"
@@ -35,7 +36,8 @@ struct account {
 	struct outlet outlet;
 	/* Opened secrets, in the store's arena. */
 	struct str credential, proxy_password;
-	struct windows windows; /* as the provider told last */
+	struct account_keys keys; /* of a kind with several; else none */
+	struct windows windows;	  /* as the provider told last */
 	/* Of the token's renewal. */
 	unsigned renew_failures;     /* in a row */
 	int64_t renew_after_wall_ms; /* not before, after a failure */
@@ -102,6 +104,9 @@ const char *
 account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms);
 /* Does the account's list of globs (all when empty) name the model? */
 bool account_has_model(const struct account *a, struct str model);
+
+/* What it is asked with now: its credential, or one of its keys. */
+struct str account_secret(const struct account *a, int64_t now_ms);
 
 /* A subscription is for its provider's own client, unless the operator says
  * otherwise. */

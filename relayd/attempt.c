@@ -245,6 +245,7 @@ send_request(struct relay *r, struct ask *ask)
 	struct why why;
 
 	ask->length = r->up_body.len;
+	ask->credential = attempt_take_key(r);
 	buf_clear(&r->up_head);
 	if (outbound_request(a, ask, &r->up_head, &why)) {
 		relay_fault(r, FAULT_REQUEST, "%s", why.text);
@@ -494,6 +495,8 @@ who_next(struct relay *r)
 		return NULL;
 	if (!attempt_may_repeat(r))
 		return NULL;
+	if (attempt_has_other_key(r))
+		return r->account;
 	if (r->verdict->next == NEXT_SAME)
 		return r->same_tries < SAME_MAX ? r->account : NULL;
 	if (ask.tried_count < SCHED_TRIED_MAX)
@@ -511,6 +514,10 @@ next_try(struct relay *r, unsigned status, const char *error)
 	if (!next)
 		return give_up(r, status, error);
 	budget_of(r)->again[0]++;
+	if (attempt_has_other_key(r)) {
+		r->up_fresh = false;
+		return attempt_account(r);
+	}
 	if (next == r->account) {
 		relay_wait_until(r,
 		    loop_ms(r->d->loop) + (SAME_WAIT_MS << r->same_tries++));
@@ -711,7 +718,9 @@ static void
 error_text(const struct relay *r, unsigned status, struct str body,
     char out[ERROR_TEXT_MAX])
 {
-	struct str secret = r->account->credential;
+	const struct account_key *k =
+	    account_keys_find(&r->account->keys, r->key_nr);
+	struct str secret = k ? k->text : r->account->credential;
 	int n = snprintf(out, ERROR_TEXT_MAX, "%u ", status);
 
 	while (body.len && n < ERROR_TEXT_MAX - 4) {

@@ -22,7 +22,15 @@ attempt_shut_gate(struct relay *r, const char *error)
 	int64_t now_ms = loop_ms(r->d->loop), until_ms;
 	int gate = r->verdict->gate;
 
-	verdict_apply(r->verdict, &a->gates, now_ms, r->told_ms, error);
+	switch (attempt_rest_key(r, error)) {
+	case KEY_NONE:
+		verdict_apply(r->verdict, &a->gates, now_ms, r->told_ms, error);
+		break;
+	case KEY_ONE:
+		return;
+	case KEY_LAST:
+		break;
+	}
 	if (gate < 0 || gate >= GATE_COUNT)
 		return;
 	until_ms = a->gates.until_ms[gate];
@@ -45,6 +53,7 @@ attempt_open_gates(struct relay *r)
 	enum gate which;
 
 	gate_succeeded(&a->gates, r->heard_ms);
+	attempt_praise_key(r);
 	if (!a->is_trouble_told || gate_until(&a->gates, r->heard_ms, &which))
 		return;
 	a->is_trouble_told = false;

@@ -88,7 +88,7 @@ names_fields(const struct http1_head *h)
 }
 
 static enum err
-put_credential(const struct account *a, struct buf *out)
+put_credential(const struct account *a, const struct ask *ask, struct buf *out)
 {
 	struct str auth =
 	    a->rec.auth.len ? a->rec.auth : str_of(a->provider->auth);
@@ -96,10 +96,10 @@ put_credential(const struct account *a, struct buf *out)
 	enum err e;
 
 	if (!str_eq(auth, STR("bearer")))
-		return put(out, auth, a->credential);
+		return put(out, auth, ask->credential);
 	e = buf_add(out, STR("Authorization: Bearer "));
 	if (!e)
-		e = buf_add(out, a->credential);
+		e = buf_add(out, ask->credential);
 	if (!e)
 		e = buf_add(out, STR("\r\n"));
 	return e;
@@ -124,7 +124,7 @@ put_ours(const struct account *a, const struct ask *ask, struct str name,
 		if (w->credential)
 			return OK;
 		w->credential = true;
-		return put_credential(a, out);
+		return put_credential(a, ask, out);
 	}
 	if (str_ieq(name, STR("host"))) {
 		w->host = true;
@@ -192,7 +192,7 @@ put_missing(const struct account *a, const struct ask *ask,
 	if (!w->host)
 		e = put(out, STR("Host"), str_of(a->host_field));
 	if (!e && !w->credential)
-		e = put_credential(a, out);
+		e = put_credential(a, ask, out);
 	if (!e && !w->listed && a->provider->list_name)
 		e = put(out, str_of(a->provider->list_name),
 		    str_of(a->provider->list_token));

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "relayd/loop.h"
 #include "relayd/outbound.h"
 #include "relayd/reshape.h"
 
@@ -106,6 +107,7 @@ probe_init(struct probe *p, const struct account *a,
 		.model = model,
 		.action = STR("generateContent"),
 		.wall_ms = wall_ms,
+		.credential = account_secret(a, clock_us() / 1000),
 		.has_body = true };
 	buf_init(&p->url, HTTP1_HEAD_MAX);
 	buf_init(&p->text, HEAD_MAX);

@@ -40,6 +40,7 @@ struct ask {
 	struct str encoding; /* Content-Encoding of the body; empty: none */
 	uint64_t length;
 	bool has_body;
+	struct str credential; /* the account's, or the key whose turn it is */
 	/* For kinds that sign: of the body as it is sent, and now. */
 	const uint8_t *sha256;
 	int64_t wall_ms;
@@ -111,6 +112,8 @@ struct provider {
 	/* Where to, when the account has no URL and it is not `url`. */
 	enum err (*origin)(const struct account_rec *r, struct buf *out,
 	    struct why *out_why);
+	/* The credential may be several keys (account_keys.h). */
+	bool many_keys;
 	/* What is wrong with a record, beyond its fields' types? */
 	enum err (*check)(const struct account_rec *r, struct why *out_why);
 	/* Or with a credential?  The text must not repeat it. */

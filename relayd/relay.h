@@ -109,6 +109,7 @@ struct relay {
 	struct why renew_why;
 	bool renewed;	       /* once for a request */
 	uint64_t token_at;     /* of the token that was sent */
+	unsigned key_nr;       /* of the account's keys; 0: it has no several */
 	int64_t account_ppm;   /* its rate of costs, and its service's */
 	char account_name[72]; /* of the last try; accounts may be removed */
 
@@ -246,6 +247,21 @@ void attempt_shut_gate(struct relay *r, const char *error);
 void attempt_open_gates(struct relay *r);
 /* Warn of windows that are nearly used up, once in each run of them. */
 void attempt_tell_windows(struct relay *r);
+
+/* attempt_key.c */
+/* What the account is asked with: the key whose turn it is. */
+struct str attempt_take_key(struct relay *r);
+/* Was it the key that was refused, and is there another one to use? */
+bool attempt_has_other_key(const struct relay *r);
+enum key_rests {
+	KEY_NONE, /* the verdict is not about a key */
+	KEY_ONE,  /* others are left */
+	KEY_LAST, /* the account rests with it: its gate is shut */
+};
+/* If the verdict is about the key, that one rests. */
+enum key_rests attempt_rest_key(struct relay *r, const char *error);
+/* The key has served well. */
+void attempt_praise_key(struct relay *r);
 
 /* attempt_token.c */
 /* Wait for the account's token to be renewed, then try it again. */

@@ -99,6 +99,16 @@ static const struct column gate_columns[] = {
 	{ .title = NULL },
 };
 
+static const struct column ring_columns[] = {
+	{ N_("KEY"), "end", CELL_END, false },
+	{ N_("STATE"), "state", CELL_STATE, false },
+	{ N_("SINCE"), "since_at", CELL_MOMENT, false },
+	{ N_("UNTIL"), "until_at", CELL_AGO, false },
+	{ N_("TRIES"), "requests", CELL_NUMBER, false },
+	{ N_("REASON"), "reason", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
 const struct column kind_columns[] = {
 	{ N_("KIND"), "name", CELL_TEXT, false },
 	{ N_("WHAT"), "label", CELL_TEXT, false },
@@ -131,8 +141,13 @@ void
 print_account(struct output *o, const struct json *data)
 {
 	const struct json *gates = json_at(data, "gates");
+	const struct json *keys = json_at(data, "keys");
 
 	record_print(o, account_details, data);
+	if (json_count(keys) > 0) {
+		fputc('\n', o->to);
+		print_rows(o, ring_columns, keys);
+	}
 	if (json_count(gates) > 0) {
 		fputc('\n', o->to);
 		print_rows(o, gate_columns, gates);

@@ -296,8 +296,8 @@ start(struct test *t, const struct account *a)
 
 	ask.way.allow_private = a->rec.allow_private;
 	outlet_lead(&a->outlet, &ask.way);
-	t->secret = a->credential.len
-	    ? xmemdup(a->credential.at, a->credential.len)
+	t->secret = t->probe.ask.credential.len
+	    ? xmemdup(t->probe.ask.credential.at, t->probe.ask.credential.len)
 	    : xstrdup("");
 	t->fetch = fetch_start(c->daemon->dialer, &ask, on_fetched, t);
 	ctl_wait(c, abandon, t);

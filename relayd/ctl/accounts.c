@@ -14,6 +14,8 @@
 
 /* The text of all fields of one record. */
 #define TEXT_MAX 8192
+/* All keys of an account. */
+#define KEYS_MAX (ACCOUNT_KEYS_MAX * (ACCOUNT_KEY_MOST + 1))
 
 /* --- rows ------------------------------------------------------------------ */
 
@@ -45,6 +47,37 @@ put_gates(struct ctl_call *c, const struct account *a)
 	json_close(j, ']');
 }
 
+/* What may be shown of the keys of an account with several. */
+static void
+put_keys(struct ctl_call *c, const struct account *a)
+{
+	int64_t now = loop_ms(c->daemon->loop), until;
+	struct json_out *j = &c->out;
+	enum gate which;
+
+	if (!a->keys.count)
+		return;
+	json_put_key(j, "keys");
+	json_open(j, '[');
+	for (unsigned i = 0; i < a->keys.count; i++) {
+		const struct account_key *k = &a->keys.at[i];
+
+		until = gate_until(&k->gates, now, &which);
+		json_open(j, '{');
+		json_say(j, "end", account_keys_end(k));
+		json_say(j, "state",
+		    str_of(until ? gate_name(which) : "ready"));
+		if (until) {
+			json_say(j, "reason", str_of(k->gates.reason[which]));
+			json_say_i64(j, "since_at", k->since_wall_ms);
+			json_say_i64(j, "until_at", wall_of(c, until));
+		}
+		json_say_i64(j, "requests", (int64_t)k->requests);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void
 put_members(struct ctl_call *c, const struct account *a)
 {
@@ -60,6 +93,7 @@ put_members(struct ctl_call *c, const struct account *a)
 	if (until)
 		json_say_i64(j, "until_at", wall_of(c, until));
 	put_gates(c, a);
+	put_keys(c, a);
 	json_say_i64(j, "in_flight", a->in_flight);
 	json_say_i64(j, "requests", (int64_t)a->requests);
 	json_say_i64(j, "failures", (int64_t)a->failures);
@@ -206,6 +240,7 @@ struct draft {
 	struct account_rec rec;
 	struct account_secrets secrets;
 	struct buf text;
+	struct buf keys; /* of a kind with several; wiped */
 };
 
 /* Records point into the text, so it must not move while it grows. */
@@ -216,9 +251,18 @@ draft_begin(struct draft *d)
 	size_t room;
 
 	buf_init(&d->text, TEXT_MAX);
+	buf_init(&d->keys, KEYS_MAX);
 	if (buf_room(&d->text, TEXT_MAX, &at, &room))
 		abort();
 	d->secrets = (struct account_secrets){ .credential = { NULL, 0 } };
+}
+
+static void
+draft_end(struct draft *d)
+{
+	buf_fini(&d->text);
+	buf_wipe(&d->keys);
+	buf_fini(&d->keys);
 }
 
 static enum err
@@ -239,14 +283,19 @@ draft_take_fields(struct draft *d, const struct provider *p,
 }
 
 static enum err
-draft_take_secrets(struct draft *d, const struct ctl_call *c,
-    struct why *out_why)
+draft_take_secrets(struct draft *d, const struct provider *p,
+    const struct ctl_call *c, struct why *out_why)
 {
 	struct str credential = str_trim(ctl_text(c, "credential"));
 	struct str password = ctl_text(c, "proxy_password");
-	enum err e;
+	enum err e = OK;
 
-	e = ctl_check_text(credential, 4096, "credential", out_why);
+	if (p->many_keys && credential.len) {
+		e = account_keys_read(credential, &d->keys, out_why);
+		credential = buf_str(&d->keys);
+	} else {
+		e = ctl_check_text(credential, 4096, "credential", out_why);
+	}
 	if (!e)
 		e = ctl_check_text(password, 1024, "proxy_password", out_why);
 	if (e)
@@ -278,6 +327,9 @@ on_saved(void *arg, enum err e, const struct why *why, struct account *a)
 	else if (c->method == CTL_M_account_release)
 		notice_raise(c->daemon->notices, NOTICE_account_released,
 		    a->rec.name, "by uid:%ld", (long)c->peer.uid);
+	/* A fresh key may serve where the others rest. */
+	if (c->method == CTL_M_account_key_add)
+		gate_open_all(&a->gates);
 	put_account(c, a);
 	ctl_answer(c, a->rec.rev, STR(""));
 }
@@ -368,7 +420,7 @@ ctl_account_add(struct ctl_call *c)
 		e = draft_take_fields(&d, p, json_at(c->params, "fields"),
 		    &why);
 	if (!e)
-		e = draft_take_secrets(&d, c, &why);
+		e = draft_take_secrets(&d, p, c, &why);
 	if (!e)
 		e = check_required(&d, p, &why);
 	if (!e)
@@ -385,7 +437,7 @@ ctl_account_add(struct ctl_call *c)
 	else
 		account_save(c->daemon->pool, &d.rec, &d.secrets, false, 0,
 		    &who, on_saved, c);
-	buf_fini(&d.text);
+	draft_end(&d);
 }
 
 /* Check the draft of an account that is there, then rehearse or save it. */
@@ -408,7 +460,19 @@ finish(struct ctl_call *c, const struct account *a, struct draft *d, enum err e,
 	else
 		account_save(c->daemon->pool, &d->rec, &d->secrets, true,
 		    c->if_rev, &who, on_saved, c);
-	buf_fini(&d->text);
+	draft_end(d);
+}
+
+/* Keys are for who has not signed in. */
+static enum err
+check_keys(const struct account *a, struct why *out_why)
+{
+	if (!a->provider->many_keys || !a->rec.refresh_token.len)
+		return OK;
+	return why_set(out_why, ERR_UNSUPPORTED, "name",
+	    "somebody has signed in to %.*s; make an account of its own for "
+	    "keys",
+	    STR_ARG(a->rec.name));
 }
 
 void
@@ -426,10 +490,98 @@ ctl_account_set(struct ctl_call *c)
 	e = draft_take_fields(&d, a->provider, json_at(c->params, "fields"),
 	    &why);
 	if (!e)
-		e = draft_take_secrets(&d, c, &why);
+		e = draft_take_secrets(&d, a->provider, c, &why);
+	if (!e && d.secrets.credential.at)
+		e = check_keys(a, &why);
 	if (!e)
 		e = check_credential(&d, a->provider, &why);
 	finish(c, a, &d, e, &why);
+}
+
+/* --- single keys ----------------------------------------------------------- */
+
+static enum err
+check_has_keys(const struct account *a, struct why *out_why)
+{
+	if (a->provider->many_keys)
+		return check_keys(a, out_why);
+	return why_set(out_why, ERR_UNSUPPORTED, "name",
+	    "accounts of the kind %s have one credential: relayctl account set "
+	    "%.*s --credential -",
+	    a->provider->name, STR_ARG(a->rec.name));
+}
+
+/* The new keys stand for those that are there now, and for no others. */
+static void
+finish_keys(struct ctl_call *c, const struct account *a, struct draft *d,
+    enum err e, struct why *why)
+{
+	d->rec = a->rec;
+	d->secrets.credential = buf_str(&d->keys);
+	if (!e)
+		e = ctl_check_rev(c, a->rec.rev, why);
+	if (!e)
+		c->if_rev = a->rec.rev;
+	finish(c, a, d, e, why);
+}
+
+void
+ctl_account_key_add(struct ctl_call *c)
+{
+	struct account *a = find_or_refuse(c);
+	struct why why = { .text = "" };
+	struct buf all;
+	struct draft d;
+	enum err e;
+
+	if (!a)
+		return;
+	draft_begin(&d);
+	buf_init(&all, 2 * KEYS_MAX + 8192);
+	e = check_has_keys(a, &why);
+	if (!e)
+		e = buf_addf(&all, "%.*s ", STR_ARG(a->credential));
+	if (!e && !str_trim(ctl_text(c, "credential")).len)
+		e = why_set(&why, ERR_VALUE, "credential", "no key came");
+	if (!e && buf_add(&all, ctl_text(c, "credential")))
+		e = why_set(&why, ERR_LIMIT, "credential",
+		    "these keys are too long");
+	if (!e)
+		e = account_keys_read(buf_str(&all), &d.keys, &why);
+	buf_wipe(&all);
+	buf_fini(&all);
+	finish_keys(c, a, &d, e, &why);
+}
+
+void
+ctl_account_key_rm(struct ctl_call *c)
+{
+	struct account *a = find_or_refuse(c);
+	struct str end = ctl_text(c, "end");
+	struct why why = { .text = "" };
+	struct account_key *gone = NULL;
+	struct draft d;
+	enum err e;
+
+	if (!a)
+		return;
+	draft_begin(&d);
+	e = check_has_keys(a, &why);
+	if (!e && account_keys_find_end(&a->keys, end, &gone))
+		e = why_set(&why, ERR_UNKNOWN, "end",
+		    "say the last characters, four or more, of one of its "
+		    "keys; relayctl account show %.*s lists them",
+		    STR_ARG(a->rec.name));
+	if (!e && a->keys.count == 1)
+		e = why_set(&why, ERR_VALUE, "end",
+		    "it is the only one; add another first, or remove the "
+		    "account");
+	for (unsigned i = 0; !e && i < a->keys.count; i++)
+		if (&a->keys.at[i] != gone)
+			e = buf_addf(&d.keys, "%s%.*s",
+			    buf_len(&d.keys) ? " " : "",
+			    STR_ARG(a->keys.at[i].text));
+	finish_keys(c, a, &d, e, &why);
 }
 
 void
@@ -483,6 +635,7 @@ ctl_account_reset(struct ctl_call *c)
 	audit_post(c->daemon->store, &who, "account", a->rec.name,
 	    STR("failures forgotten"));
 	gate_open_all(&a->gates);
+	account_keys_forgive(&a->keys);
 	a->last_error[0] = '\0';
 	a->is_trouble_told = false;
 	a->last_error_wall_ms = 0;

@@ -257,6 +257,7 @@ const struct provider provider_droid = {
 	.label = "Factory (Droid)",
 	.url = "https://api.factory.ai",
 	.auth = "bearer",
+	.many_keys = true,
 	.fields = fields,
 	.models = models,
 	.serves = serves,

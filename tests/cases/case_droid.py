@@ -5,10 +5,11 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 from urllib.parse import parse_qs
 
 from case_oauth import LONG, House
-from house import Refused, until
+from house import Refused, program, until
 from speech import ANTHROPIC, CHAT, RESPONSES, ask
 
 DROID = ("user-agent", "factory-cli/0.225.2")
@@ -246,3 +247,164 @@ class Families(Factory):
                          "Bearer fk-one-of-them")
         self.relay.call("account.hold", name="d")
         self.assertEqual(self.speak().status, 503)
+
+
+KEYS = ["fk-first-of-these-0001", "fk-second-of-these-0002",
+        "fk-third-of-these-0003"]
+
+
+class Keys(Factory):
+    """One account, three keys."""
+
+    def setUp(self):
+        super().setUp()
+        self.relay.account("droid", "d", self.origin, "\n".join(KEYS))
+
+    def close(self):
+        """Of a key nothing is told but its end."""
+        super().close()
+        said = self.relay.all_log.encode() + self.relay.seen
+        for key in KEYS:
+            self.assertNotIn(key[:-4].encode(), said)
+
+    def fault(self, **faults):
+        """Keys by number, "k2": what they are answered with."""
+        self.up.script([{"credential": KEYS[int(k[1:]) - 1], "do": do}
+                        for k, do in faults.items()])
+
+    def used(self):
+        return [{n.lower(): v for n, v in line["headers"]}["authorization"]
+                .removeprefix("Bearer ") for line in self.asked("MESSAGES")]
+
+    def keys(self):
+        return {k["end"]: k["state"] for k in self.account("d")["keys"]}
+
+    def test_they_take_turns(self):
+        for _ in range(6):
+            self.assertEqual(self.speak().status, 200)
+        self.assertEqual(self.used(), KEYS * 2)
+        self.assertEqual([k["requests"] for k in self.account("d")["keys"]],
+                         [2, 2, 2])
+
+    def test_one_dies_and_nobody_notices(self):
+        for status, state in ((401, "auth"), (402, "credit"),
+                              (403, "errors"), (429, "rate")):
+            with self.subTest(status):
+                self.relay.call("account.reset", name="d")
+                before = len(self.used())
+                self.fault(k2=f"status={status};retry-after=90")
+                answers = [self.speak() for _ in range(4)]
+                self.assertEqual([a.status for a in answers], [200] * 4)
+                used = self.used()[before:]
+                self.assertEqual(used.count(KEYS[1]), 1, used)
+                self.assertEqual(len(used), 5)
+                self.assertEqual(self.keys(), {
+                    "0001": "ready", "0002": state, "0003": "ready"})
+                row = self.account("d")
+                self.assertEqual(row["state"], "ready")
+                dead = row["keys"][1]
+                self.assertGreaterEqual(dead["until_at"],
+                                        dead["since_at"] + 60_000)
+                tried = [self.relay.receipt(a)["attempts"] for a in answers]
+                self.assertEqual(sorted(map(len, tried)), [1, 1, 1, 2])
+                twice = next(t for t in tried if len(t) == 2)
+                self.assertEqual([(t["account"], t["status"]) for t in twice],
+                                 [("d", status), ("d", 200)])
+
+    def test_a_fault_of_the_service_is_no_keys(self):
+        self.fault(k1="status=500", k2="status=500", k3="status=500")
+        self.assertEqual(self.speak().status, 500)
+        self.assertEqual(set(self.keys().values()), {"ready"})
+        self.assertEqual(self.account("d")["state"], "errors")
+        self.assertEqual(len(self.used()), 1)
+
+    def test_a_fault_of_the_request_is_no_keys(self):
+        self.fault(k1="status=404")
+        self.assertEqual(self.speak().status, 404)
+        self.assertEqual(set(self.keys().values()), {"ready"})
+        self.assertEqual(self.account("d")["state"], "ready")
+
+    def test_with_the_last_key_the_account_rests(self):
+        self.fault(k1="status=401", k2="status=401", k3="status=401")
+        a = self.speak()
+        self.assertEqual(a.status, 503)
+        self.assertEqual(self.used(), KEYS)
+        self.assertEqual(set(self.keys().values()), {"auth"})
+        self.assertEqual(self.account("d")["state"], "auth")
+        self.assertEqual(self.speak().status, 503)
+        self.assertEqual(len(self.used()), 3)
+        # A fresh one is used at once, and only that one.
+        self.relay.call("account.key.add", name="d",
+                        credential="fk-fourth-of-these-0004")
+        self.assertEqual(self.account("d")["state"], "ready")
+        for _ in range(2):
+            self.assertEqual(self.speak().status, 200)
+        self.assertEqual(self.used()[3:], ["fk-fourth-of-these-0004"] * 2)
+
+    def test_another_account_stands_in_when_no_key_is_left(self):
+        self.relay.account("droid", "e", self.origin, "fk-of-the-other-0009",
+                           priority="90")
+        self.relay.call("account.key.rm", name="d", end="0003")
+        self.fault(k1="status=402", k2="status=402")
+        self.assertEqual(self.speak().status, 200)
+        self.assertEqual(self.used(),
+                         [KEYS[0], KEYS[1], "fk-of-the-other-0009"])
+
+    def test_keys_come_and_go(self):
+        self.fault(k1="status=401")
+        self.assertEqual(self.speak().status, 200)
+        self.relay.call("account.key.add", name="d",
+                        credential=" fk-fourth-of-these-0004\n")
+        self.assertEqual(self.keys(), {"0001": "auth", "0002": "ready",
+                                       "0003": "ready", "0004": "ready"})
+        self.relay.call("account.key.rm", name="d", end="0001")
+        self.assertEqual(list(self.keys()), ["0002", "0003", "0004"])
+        self.assertEqual(self.relay.stop(), 0)
+        self.relay.start()
+        self.assertEqual(list(self.keys()), ["0002", "0003", "0004"])
+        self.assertEqual(self.speak().status, 200)
+
+    def test_what_is_no_key_or_not_there_is_refused(self):
+        self.refused("exists", "account.key.add", name="d",
+                     credential=KEYS[0])
+        self.refused("value", "account.key.add", name="d", credential=" ")
+        self.refused("value", "account.key.add", name="d", credential="ab c")
+        self.refused("unknown", "account.key.rm", name="d", end="9999")
+        self.refused("unknown", "account.key.rm", name="d", end="1")
+        self.relay.call("account.key.rm", name="d", end="0001")
+        self.relay.call("account.key.rm", name="d", end="0002")
+        self.refused("value", "account.key.rm", name="d", end="0003")
+        self.relay.account("claude-api", "c", self.origin, "sk-ant-api03-x")
+        self.refused("unsupported", "account.key.add", name="c",
+                     credential="sk-ant-api03-y")
+
+    def test_who_has_signed_in_has_no_keys(self):
+        self.up.script([{"do": LONG}])
+        open_ = self.relay.call("oauth.begin", kind="droid", name="s",
+                                fields=self.fields())
+        self.post(f"/_practice/approve?user_code={open_['user_code']}")
+        until("it is signed in", lambda: not self.relay.call(
+            "oauth.poll", id=open_["id"]).get("pending"))
+        self.up.script([])
+        self.assertNotIn("keys", self.account("s"))
+        for method in "account.key.add", "account.set":
+            self.refused("unsupported", method, name="s",
+                         credential="fk-fifth-of-these-0005")
+
+    def test_at_the_terminal(self):
+        def ctl(*words, given=None):
+            ran = subprocess.run(
+                [program("relayctl"), "--socket", self.relay.socket, *words],
+                input=given, capture_output=True, text=True)
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            return ran.stdout
+
+        ctl("account", "key", "add", "d", "--credential", "-",
+            given="fk-fourth-of-these-0004\nfk-fifth-of-these-0005\n")
+        ctl("account", "key", "rm", "d", "0001")
+        said = ctl("account", "show", "d")
+        for end in "0002", "0003", "0004", "0005":
+            self.assertIn(end, said)
+        self.assertNotIn("0001", said)
+        self.assertNotIn("fk-", said)
+        ctl("account", "test", "d")

@@ -51,7 +51,8 @@ request(struct wrote *w, const struct account *a, const char *fields,
 		.stream = stream,
 		.encoding = str_of(encoding),
 		.length = 42,
-		.has_body = true };
+		.has_body = true,
+		.credential = a->credential };
 	size_t seen = 0, used;
 	unsigned status;
 	struct why why;
@@ -212,7 +213,8 @@ a_head_that_grows_too_large_is_refused(void **state)
 	struct buf small;
 	struct ask ask = { .dialect = &dialect_anthropic,
 		.op = OP_GENERATE,
-		.head = &w.head };
+		.head = &w.head,
+		.credential = a.credential };
 
 	(void)state;
 	request(&w, &a, "Host: r\r\nX-Long: aaaaaaaaaaaaaaaa\r\n", false, NULL);
