@@ -15,6 +15,7 @@
 #include "proto/url.h"
 
 #include "relayd/budget.h"
+#include "relayd/headrule.h"
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
 #include "relayd/price.h"
@@ -52,6 +53,10 @@ static const struct field common_fields[] = {
 	{ .name = "user-agent",
 	    .type = FIELD_TEXT,
 	    .help = "User-Agent to send; empty: the client's" },
+	{ .name = "headers",
+	    .type = FIELD_TEXT,
+	    .help = "header fields to add and remove: \"Name: value | "
+		    "-Name\"" },
 	{ .name = "rate",
 	    .type = FIELD_TEXT,
 	    .help = "factor of rated costs, for example 0.8; empty: 1" },
@@ -171,6 +176,14 @@ account_check(const struct account_rec *r, struct why *out_why)
 	if (r->priority < 1 || r->priority > 100)
 		return why_set(out_why, ERR_VALUE, "priority",
 		    "must be 1 to 100");
+	if (r->headers.len && p->head)
+		return why_set(out_why, ERR_VALUE, "headers",
+		    "cannot be changed for the kind %s, which writes them "
+		    "itself",
+		    p->name);
+	e = headrule_check(r->headers, out_why);
+	if (e)
+		return e;
 	e = modelrule_check(r->models, out_why);
 	if (e)
 		return e;

@@ -2,6 +2,8 @@
 /* outbound.c - the heads that relayd writes. */
 #include "relayd/outbound.h"
 
+#include "relayd/headrule.h"
+
 enum way {
 	KEEP,
 	DROP,
@@ -182,12 +184,63 @@ is_list(const struct account *a, struct str name)
 	    str_ieq(name, str_of(a->provider->list_name));
 }
 
+/* A list that several fields make together: what is added joins the client's
+ * instead of taking its place. */
+static bool
+is_joined(struct str name)
+{
+	return str_ieq(name, STR("anthropic-beta"));
+}
+
+/* Does the operator want the client's field not to be sent? */
+static bool
+is_unwanted(const struct account *a, struct str name)
+{
+	struct headrule r;
+
+	return a->rec.headers.len && headrule_find(a->rec.headers, name, &r) &&
+	    (r.removes || !is_joined(name));
+}
+
+/* Is a field of that name among these lines? */
+static bool
+has_line(struct str lines, struct str name)
+{
+	while (lines.len) {
+		struct str line = str_cut(&lines, '\n');
+
+		if (str_istarts(line, name) && line.len > name.len &&
+		    line.at[name.len] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* What the operator adds; `own` is what the kind has written, which stands. */
+static enum err
+put_added(const struct account *a, size_t own, struct buf *out)
+{
+	struct str rest = a->rec.headers;
+	size_t end = buf_len(out);
+	struct headrule r;
+	enum err e = OK;
+
+	while (!e && headrule_next(&rest, &r)) {
+		struct str lines = str_skip(str_first(buf_str(out), end), own);
+
+		if (!r.removes && !has_line(lines, r.name))
+			e = put(out, r.name, r.value);
+	}
+	return e;
+}
+
 /* What the client did not send and we need. */
 static enum err
 put_missing(const struct account *a, const struct ask *ask,
     const struct written *w, struct buf *out)
 {
 	enum err e = OK;
+	size_t own;
 
 	if (!w->host)
 		e = put(out, STR("Host"), str_of(a->host_field));
@@ -196,8 +249,11 @@ put_missing(const struct account *a, const struct ask *ask,
 	if (!e && !w->listed && a->provider->list_name)
 		e = put(out, str_of(a->provider->list_name),
 		    str_of(a->provider->list_token));
+	own = buf_len(out);
 	if (!e && a->provider->own_fields)
 		e = a->provider->own_fields(a, ask, out);
+	if (!e && a->rec.headers.len)
+		e = put_added(a, own, out);
 	if (!e && !w->encoding)
 		e = put(out, STR("Accept-Encoding"), str_of(encoding_for(ask)));
 	if (!e && !w->agent && a->rec.user_agent.len)
@@ -266,6 +322,8 @@ outbound_request(const struct account *a, const struct ask *ask,
 			continue;
 		if (r && r->up == OURS)
 			e = put_ours(a, ask, f->name, f->value, &w, out);
+		else if (is_unwanted(a, f->name))
+			continue;
 		else if (is_list(a, f->name))
 			e = put_list(a, ask, f, &w, out);
 		else if (!named ||

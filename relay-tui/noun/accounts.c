@@ -47,6 +47,7 @@ const struct column account_details[] = {
 	{ N_("allow-private"), "allow_private", CELL_FLAG, false },
 	{ N_("usage-inject"), "usage_inject", CELL_FLAG, false },
 	{ N_("user-agent"), "user_agent", CELL_TEXT, false },
+	{ N_("headers"), "headers", CELL_TEXT, FIT_WHOLE },
 	{ N_("rate"), "rate", CELL_TEXT, false },
 	{ N_("note"), "note", CELL_TEXT, false },
 	{ N_("in flight"), "in_flight", CELL_NUMBER, false },

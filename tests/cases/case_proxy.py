@@ -406,6 +406,34 @@ class Proxied(Case):
         self.answered()
         self.assertEqual(len(self.proxy.asked), 1)
 
+    # --- own header fields
+
+    def test_the_accounts_own_fields_are_sent(self):
+        self.account("a1", "127.0.0.1",
+                     headers="X-Team: blue | -X-Noise | OpenAI-Project: p1")
+        self.answered(headers=[("x-noise", "1"), ("x-team", "red"),
+                               ("x-kept", "2"), ("openai-project", "theirs")])
+        test = self.relay.call("account.test", name="a1", model="claude-x")
+        self.assertTrue(test["ok"], test)
+        for l in self.requests():
+            got = {n.lower(): v for n, v in l["headers"]}
+            self.assertEqual(got["x-team"], "blue")
+            self.assertEqual(got["openai-project"], "p1")
+            self.assertNotIn("x-noise", got)
+        self.assertEqual(len(self.requests()), 2)
+        self.assertIn("x-kept", {n.lower() for n, _ in
+                                 self.requests()[0]["headers"]})
+        for bad in ("Authorization: x", "-Host", "a: b\r\nc: d", "a",
+                    "Content-Length: 1", "a b: c"):
+            with self.subTest(bad):
+                self.refused("value", "account.set", name="a1",
+                             fields={"headers": bad})
+        said = self.refused(
+            "value", "account.add", kind="bedrock", name="b1",
+            credential="AKIAIOSFODNN7EXAMPLE:" + "x" * 40,
+            fields={"region": "us-east-1", "headers": "a: b"})
+        self.assertIn("writes them itself", said)
+
     # --- relayctl
 
     def relayctl(self, *words, stdin=None):

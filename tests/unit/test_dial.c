@@ -698,6 +698,64 @@ a_proxy_that_is_down_is_never_gone_around(void **state)
 }
 
 static void
+where_there_is_no_way_nothing_is_asked_or_connected_to(void **state)
+{
+	struct bench *b = *state;
+	struct dial_to to =
+	    to_peer(b, &(struct peer_conf){ .manner = PEER_ECHO });
+
+	to.no_way = "there is no proxy \"tokyo\"";
+	assert_int_equal(dial(b, &to), ERR_DENIED);
+	assert_int_equal(b->result.step, DIAL_PROXY);
+	assert_string_equal(b->result.why.text, to.no_way);
+	assert_string_equal(b->result.why.field, "proxy");
+	/* Whatever else is said of the way. */
+	to.host = "far.peer.test";
+	to.proxy = "socks5h://127.0.0.1:1";
+	assert_int_equal(dial(b, &to), ERR_DENIED);
+	assert_int_equal(b->result.step, DIAL_PROXY);
+	assert_int_equal(peer_taken(b->peer), 0);
+}
+
+static void
+addresses_of_another_family_are_left_out(void **state)
+{
+	struct bench *b = *state;
+	struct dial_to to =
+	    to_peer(b, &(struct peer_conf){ .manner = PEER_ECHO });
+
+	/* A literal, and a name with one address of each family. */
+	to.family = DIAL_6;
+	assert_int_equal(dial(b, &to), ERR_DENIED);
+	assert_int_equal(b->result.step, DIAL_ADDRESS);
+	assert_why(b, "no IPv6 address");
+	to.family = DIAL_4;
+	assert_int_equal(dial(b, &to), OK);
+	to.host = "localhost";
+	assert_int_equal(dial(b, &to), OK);
+	/* The peer listens at 127.0.0.1 alone. */
+	to.family = DIAL_6;
+	assert_int_equal(dial(b, &to), ERR_IO);
+}
+
+static void
+with_a_proxy_the_family_is_that_of_its_address(void **state)
+{
+	struct bench *b = *state;
+	char url[64];
+	struct dial_to to = to_proxy(b,
+	    &(struct peer_conf){ .manner = PEER_ECHO, .proxy = PROXY_SOCKS5 },
+	    "socks5h", url);
+
+	to.family = DIAL_6;
+	assert_int_equal(dial(b, &to), ERR_DENIED);
+	assert_int_equal(peer_taken(b->proxy), 0);
+	to.family = DIAL_4;
+	assert_int_equal(dial(b, &to), OK);
+	assert_int_equal(peer_taken(b->proxy), 1);
+}
+
+static void
 the_environment_has_no_say(void **state)
 {
 	struct bench *b = *state;
@@ -865,6 +923,10 @@ main(void)
 		BENCH_TEST(proxies_are_given_their_password),
 		BENCH_TEST(a_failing_proxy_is_never_gone_around),
 		BENCH_TEST(a_proxy_that_is_down_is_never_gone_around),
+		BENCH_TEST(
+		    where_there_is_no_way_nothing_is_asked_or_connected_to),
+		BENCH_TEST(addresses_of_another_family_are_left_out),
+		BENCH_TEST(with_a_proxy_the_family_is_that_of_its_address),
 		BENCH_TEST(the_environment_has_no_say),
 		BENCH_TEST(a_literal_target_is_judged_behind_a_proxy_too),
 		BENCH_TEST(urls_that_are_no_proxies_are_refused),

@@ -170,6 +170,26 @@ a_body_is_sent_once_with_its_length_and_no_expect(void **state)
 }
 
 static void
+where_there_is_no_way_nothing_is_fetched(void **state)
+{
+	struct bench *b = *state;
+	char url[64];
+	struct fetch_ask ask = to_piece(b, ANSWER, CERT_NONE, url);
+
+	ask.way.no_way = "there is no proxy \"tokyo\"";
+	assert_int_equal(fetch(b, &ask), ERR_DENIED);
+	assert_string_equal(b->result.why.text, ask.way.no_way);
+	assert_int_equal(b->result.connect_us, 0);
+	ask.url = "http://far.peer.test/";
+	assert_int_equal(fetch(b, &ask), ERR_DENIED);
+	ask.way.no_way = NULL;
+	ask.url = url;
+	ask.way.family = DIAL_6;
+	assert_int_equal(fetch(b, &ask), ERR_DENIED);
+	assert_int_equal(peer_taken(b->peer), 0);
+}
+
+static void
 what_an_upstream_answers_is_told(void **state)
 {
 	static const struct {
@@ -314,6 +334,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BENCH_TEST(an_answer_comes_with_status_body_and_times),
+		BENCH_TEST(where_there_is_no_way_nothing_is_fetched),
 		BENCH_TEST(a_body_is_sent_once_with_its_length_and_no_expect),
 		BENCH_TEST(what_an_upstream_answers_is_told),
 		BENCH_TEST(an_answer_over_the_ceiling_is_refused),

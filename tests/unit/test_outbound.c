@@ -124,6 +124,68 @@ what_is_missing_is_added_at_the_end(void **state)
 }
 
 static void
+the_accounts_own_fields_are_added_replace_and_are_removed(void **state)
+{
+	struct account a = an_account();
+	struct wrote w;
+
+	(void)state;
+	a.rec.headers =
+	    STR("X-Team: blue | -x-noise|anthropic-beta: ours | x-new: 1");
+	assert_string_equal(request(&w, &a,
+				"Host: relay.test\r\n"
+				"x-team: red\r\n"
+				"X-Noise: much\r\n"
+				"X-Noises: some\r\n"
+				"Anthropic-Beta: theirs\r\n"
+				"X-TEAM: green\r\n",
+				false, NULL),
+	    "POST /base/v1/messages HTTP/1.1\r\n"
+	    "Host: api.test:8443\r\n"
+	    "X-Noises: some\r\n"
+	    "Anthropic-Beta: theirs\r\n"
+	    "x-api-key: of-the-account\r\n"
+	    "X-Team: blue\r\n"
+	    "anthropic-beta: ours\r\n"
+	    "x-new: 1\r\n"
+	    "Accept-Encoding: identity\r\n"
+	    "Content-Length: 42\r\n"
+	    "\r\n");
+	end(&w);
+}
+
+static enum err
+write_own(const struct account *a, const struct ask *ask, struct buf *out)
+{
+	(void)a;
+	(void)ask;
+	return buf_add(out, STR("X-Team: the-kinds\r\n"));
+}
+
+static void
+what_a_kind_writes_itself_stands(void **state)
+{
+	struct provider kind = provider_anthropic_compat;
+	struct account a = an_account();
+	struct wrote w;
+	const char *head;
+
+	(void)state;
+	kind.own_fields = write_own;
+	kind.list_name = "anthropic-beta";
+	kind.list_token = "needed";
+	a.provider = &kind;
+	a.rec.headers = STR("x-team: blue | -anthropic-beta");
+	head = request(&w, &a, "Host: r\r\nanthropic-beta: theirs\r\n", false,
+	    NULL);
+	assert_non_null(strstr(head, "X-Team: the-kinds\r\n"));
+	assert_null(strstr(head, "blue"));
+	assert_null(strstr(head, "theirs"));
+	assert_non_null(strstr(head, "anthropic-beta: needed\r\n"));
+	end(&w);
+}
+
+static void
 one_credential_goes_out_and_it_is_not_the_clients(void **state)
 {
 	static const char *const fields[] = {
@@ -265,6 +327,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_values_and_order_are_the_clients),
 		cmocka_unit_test(what_is_missing_is_added_at_the_end),
+		cmocka_unit_test(
+		    the_accounts_own_fields_are_added_replace_and_are_removed),
+		cmocka_unit_test(what_a_kind_writes_itself_stands),
 		cmocka_unit_test(
 		    one_credential_goes_out_and_it_is_not_the_clients),
 		cmocka_unit_test(what_ends_at_a_hop_ends_here),

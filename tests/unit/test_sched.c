@@ -159,6 +159,24 @@ one_that_failed_is_probed_by_one_request_when_nobody_better_is_there(void *
 }
 
 static void
+one_whose_proxy_is_not_there_is_not_chosen(void **state)
+{
+	static char no_way[] = "there is no proxy \"tokyo\"";
+	struct stage *s = *state;
+	int64_t until;
+
+	for (int i = 0; i < 2; i++)
+		s->at[i].outlet.no_way = no_way;
+	assert_int_equal(chosen(s), 2);
+	assert_int_equal(s->choice.fell[SIEVE_PROXY], 2);
+	assert_string_equal(account_state(&s->at[0], NOW_MS, &until),
+	    "no-proxy");
+	s->at[2].outlet.no_way = no_way;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.soonest_ms, 0);
+}
+
+static void
 an_empty_pool_holds_nobody_back(void **state)
 {
 	struct stage *s = *state;
@@ -182,6 +200,7 @@ main(void)
 		TEST(the_soonest_of_the_shut_ones_is_told),
 		TEST(
 		    one_that_failed_is_probed_by_one_request_when_nobody_better_is_there),
+		TEST(one_whose_proxy_is_not_there_is_not_chosen),
 		TEST(an_empty_pool_holds_nobody_back),
 	};
 
