@@ -138,6 +138,23 @@ secret_read(enum ctl_source source, struct str from, const char *prompt,
 	return OK;
 }
 
+/* "7KQ2-MHXA-9TBE-4RWC" */
+static bool
+is_like_voucher(struct str word)
+{
+	if (word.len != 19)
+		return false;
+	for (size_t i = 0; i < word.len; i++) {
+		char c = word.at[i];
+
+		if (i % 5 == 4
+			? c != '-'
+			: !((c >= '2' && c <= '9') || (c >= 'A' && c <= 'Z')))
+			return false;
+	}
+	return true;
+}
+
 bool
 secret_is_like(struct str word)
 {
@@ -151,7 +168,7 @@ secret_is_like(struct str word)
 		if (word.len >= shapes[i].least &&
 		    str_starts(word, str_of(shapes[i].begin)))
 			return true;
-	return false;
+	return is_like_voucher(word);
 }
 
 bool

@@ -68,6 +68,8 @@ class Voucher(Case):
         self.assertEqual([(b["limit"], b["window"]) for b in self.quota()],
                          [("20.00 usd rated", "life")])
         self.assertIn("vouchers", self.ctl("help", "voucher").stdout)
+        seen = self.ctl("my", "redeem", codes[1], status=2)
+        self.assertNotIn(codes[1], seen.stdout + seen.stderr)
         again = self.ctl("my", "redeem", given=codes[0], status=1)
         self.assertIn("for this key already", again.stderr)
         listed = self.ctl("voucher", "ls", "--state", "unused").stdout

@@ -29,7 +29,8 @@ the_best_fitting_one_counts(void **state)
 		{ "claude-api", 3000000 },   /* of exactly that name */
 		{ "claude-oauth", 2500000 }, /* the longest glob */
 		{ "claude-code", 2000000 },
-		{ "gemini-api", 1100000 }, /* of two the first by name */
+		{ "gemini-api", 1100000 },   /* of two the first by name */
+		{ "azure-openai", 1500000 }, /* the longest stands first */
 		{ "bedrock", 7000000 },
 		{ "claud", 7000000 },
 	};
@@ -40,6 +41,8 @@ the_best_fitting_one_counts(void **state)
 	put(&r, "claude*", 2000000);
 	put(&r, "*", 7000000);
 	put(&r, "claude-o*", 2500000);
+	put(&r, "a*", 1400000);
+	put(&r, "*-openai", 1500000);
 	put(&r, "gemini*", 1200000);
 	put(&r, "*ni-api", 1100000);
 	put(&r, "claude-api", 3000000);
@@ -48,7 +51,7 @@ the_best_fitting_one_counts(void **state)
 		    cases[i].ppm);
 	rates_drop(&r, STR("*"));
 	rates_drop(&r, STR("never there"));
-	assert_int_equal(r.count, 5);
+	assert_int_equal(r.count, 7);
 	assert_int_equal(rates_of(&r, STR("bedrock")), PRICE_RATE_ONE);
 	assert_null(rates_at(&r, STR("bedrock")));
 }

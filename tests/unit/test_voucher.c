@@ -646,20 +646,41 @@ all_revoked_together_take_no_more_than_there_is(void **state)
 	shop_end(&s);
 }
 
+/* An operator has shortened its time meanwhile. */
 static void
 no_key_expires_before_the_moment_of_revoking(void **state)
 {
 	int64_t before = clock_wall_ms();
+	struct apikey_rec r;
+	unsigned came = 0;
 	struct shop s;
 
 	(void)state;
 	shop_begin(&s, 1000);
-	make(&s, 1, 0, 10 * DAY_MS, 0);
+	make(&s, 2, 0, 10 * DAY_MS, 0);
 	assert_int_equal(redeem(&s, s.code[0], false), OK);
+	assert_int_equal(redeem(&s, s.code[1], false), OK);
+	r = keyring_id(&s.keys, str_of(s.key))->rec;
+	r.expires_at = (uint64_t)(clock_wall_ms() + 12 * DAY_MS);
+	apikey_save(&s.keys, &r, STR(""), true, 0, NULL, on_key, &came);
+	wait_for(&s, &came, 1);
 	assert_int_equal(revoke(&s, 0), OK);
+	assert_int_equal(rec_of(&s, 0)->time_back_ms, 10 * DAY_MS);
+	assert_int_equal(revoke(&s, 1), OK);
+	assert_true(rec_of(&s, 1)->time_back_ms > DAY_MS);
+	assert_true(rec_of(&s, 1)->time_back_ms <= 2 * DAY_MS);
 	assert_true(expiry_of(&s) >= before);
-	assert_true(rec_of(&s, 0)->time_back_ms <= 10 * DAY_MS);
-	assert_true(rec_of(&s, 0)->time_back_ms > 9 * DAY_MS);
+	assert_true(expiry_of(&s) <= clock_wall_ms());
+	/* What has expired has nothing left. */
+	make(&s, 1, 0, DAY_MS, 0);
+	assert_int_equal(redeem(&s, s.code[0], false), OK);
+	r = keyring_id(&s.keys, str_of(s.key))->rec;
+	r.expires_at = 1000;
+	apikey_save(&s.keys, &r, STR(""), true, 0, NULL, on_key, &came);
+	wait_for(&s, &came, 2);
+	assert_int_equal(revoke(&s, 0), OK);
+	assert_int_equal(rec_of(&s, 0)->time_back_ms, 0);
+	assert_int_equal(expiry_of(&s), 1000);
 	shop_end(&s);
 }
 
