@@ -21,9 +21,22 @@ enum want {
 	WANT_STREAM,
 	WANT_MAX_TOKENS,
 	WANT_MAX_TOKENS_TOO, /* the second name of it, where there are two */
-	WANT_SESSION,	     /* metadata.user_id, prompt_cache_key, ... */
 	WANT_STREAM_OPTIONS, /* Chat */
 	WANT_INCLUDE_USAGE,  /* Chat: stream_options.include_usage */
+	/* Names of the conversation it belongs to, as clients tell them. */
+	WANT_USER_ID,
+	WANT_CACHE_KEY,
+	WANT_SESSION,
+	WANT_CONVERSATION_ID,
+	WANT_CONVERSATION,
+	WANT_PROMPT_ID,
+	/* How it begins; TOO: in an envelope. */
+	WANT_SYSTEM,
+	WANT_SYSTEM_TOO,
+	WANT_TOOLS,
+	WANT_TOOLS_TOO,
+	WANT_MESSAGES,
+	WANT_MESSAGES_TOO,
 	WANT_COUNT,
 };
 

@@ -202,6 +202,7 @@ key_ends(struct scan *s, struct why *out_why)
 		const char *path = s->wants[i].path;
 
 		if (!path || !*path || !path_leads_here(s, path, &rest) ||
+		    (s->key_len && *rest != s->key_text[0]) ||
 		    strncmp(rest, s->key_text, s->key_len) != 0)
 			continue;
 		if (rest[s->key_len] == '\0' && s->key[level] < 0)

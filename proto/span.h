@@ -13,7 +13,7 @@
 
 #include "proto/buf.h"
 
-#define SPAN_WANTS_MAX 16
+#define SPAN_WANTS_MAX 24
 #define SPAN_DEPTH_MAX 512
 /* A key longer than this is never a wanted one. */
 #define SPAN_KEY_MAX 64

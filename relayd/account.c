@@ -36,6 +36,11 @@ static const struct field common_fields[] = {
 	    .min = 1,
 	    .max = 100,
 	    .help = "1 to 100, lower is used first (50)" },
+	{ .name = "max-concurrency",
+	    .type = FIELD_COUNT,
+	    .min = 0,
+	    .max = 100000,
+	    .help = "requests at once; 0: any number" },
 	{ .name = "proxy",
 	    .type = FIELD_TEXT,
 	    .help = "way out: a proxy's name, socks5h://[user@]host:port, or "
@@ -291,6 +296,27 @@ pool_fini(struct pool *p)
 		TAILQ_REMOVE(&p->accounts, a, link);
 		account_free(a);
 	}
+}
+
+/* One in five of each new value. */
+static int64_t
+smooth(int64_t average, int64_t value)
+{
+	return average ? average + (value - average) / 5 : value;
+}
+
+void
+account_note_hold(struct account *a, int64_t took_ms)
+{
+	a->hold_ms = smooth(a->hold_ms, took_ms);
+}
+
+void
+account_note_ttft(struct account *a, int64_t took_ms)
+{
+	a->ttft_ms = smooth(a->ttft_ms, took_ms);
+	if (a->ttft_count < UINT32_MAX)
+		a->ttft_count++;
 }
 
 void

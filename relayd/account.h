@@ -45,6 +45,11 @@ struct account {
 	/* True at this moment. */
 	struct gates gates;
 	unsigned in_flight;
+	unsigned sessions; /* bound to it (sticky.h) */
+	/* Moving averages: of a try's duration, and of the time to the first
+	 * word of a stream. */
+	int64_t hold_ms, ttft_ms;
+	unsigned ttft_count;
 	int64_t used_us;   /* when it was last chosen; monotonic */
 	bool is_forbidden; /* a subscription, where the owner allows none */
 	bool deleted;	   /* freed with the last request that uses it */
@@ -66,6 +71,9 @@ struct pool {
 	unsigned generation;
 	const struct proxies *proxies; /* NULL: there are none */
 	bool forbids_oauth;
+	/* An account is about to go for good; NULL: nobody minds. */
+	void (*on_gone)(void *arg, struct account *a);
+	void *on_gone_arg;
 };
 
 void pool_init(struct pool *p, struct loop *l, struct store *s);
@@ -102,6 +110,10 @@ account_field_find(const struct provider *p, struct str name);
  * that ends (monotonic), 0 when unknown. */
 const char *
 account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms);
+/* What one more try has taken: the whole of it, or to its first word. */
+void account_note_hold(struct account *a, int64_t took_ms);
+void account_note_ttft(struct account *a, int64_t took_ms);
+
 /* Does the account's list of globs (all when empty) name the model? */
 bool account_has_model(const struct account *a, struct str model);
 

@@ -377,6 +377,8 @@ save_done(struct job *j)
 		assert(a);
 		TAILQ_REMOVE(&p->accounts, a, link);
 		p->count--;
+		if (p->on_gone)
+			p->on_gone(p->on_gone_arg, a);
 		s->done(s->arg, OK, &j->why, NULL);
 		a->deleted = true;
 		if (!a->in_flight)

@@ -414,6 +414,9 @@ answer_begin(struct relay *r)
 static enum relay_state
 go_streaming(struct relay *r)
 {
+	if (r->is_sse)
+		account_note_ttft(r->account,
+		    (clock_us() - r->up.began_us) / 1000);
 	show_head(r);
 	emit_whole(r);
 	flush(r);

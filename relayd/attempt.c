@@ -114,9 +114,11 @@ nobody(struct relay *r, const struct sched_choice *c)
 		r->fault_retry_ms = c->soonest_ms - now_ms;
 	relay_fault(r, FAULT_NO_ACCOUNT,
 	    "no account for %.*s can be used just now (%u held, %u without "
-	    "their proxy, %u limited or failing, %u over budget, %u tried)",
+	    "their proxy, %u limited or failing, %u busy, %u over budget, %u "
+	    "tried)",
 	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
-	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED], c->fell[SIEVE_BUDGET],
+	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED], c->fell[SIEVE_BUSY],
+	    c->fell[SIEVE_BUDGET],
 	    c->fell[SIEVE_TRIED]);
 	return do_refuse(r);
 }
@@ -244,6 +246,10 @@ send_request(struct relay *r, struct ask *ask)
 	struct account *a = r->account;
 	struct why why;
 
+	/* Others may have taken its last place while a body was shaped or a
+	 * token renewed. */
+	if (a->rec.max_concurrency && a->in_flight >= a->rec.max_concurrency)
+		return attempt_open(r);
 	ask->length = r->up_body.len;
 	ask->credential = attempt_take_key(r);
 	buf_clear(&r->up_head);
@@ -341,10 +347,12 @@ attempt_open(struct relay *r)
 	struct sched_choice choice;
 
 	r->ask.now_ms = loop_ms(r->d->loop);
+	attempt_ask_bound(r, &r->ask);
 	sched_choose(r->d->pool, &r->ask, &choice);
 	if (!choice.account)
 		return nobody(r, &choice);
 	r->account = choice.account;
+	attempt_bind(r, &choice);
 	r->same_tries = 0;
 	return attempt_account(r);
 }
@@ -390,6 +398,7 @@ attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
 	if (!r->up_open)
 		return;
 	attempt_note(r, outcome, status, error);
+	account_note_hold(r->account, (clock_us() - r->up.began_us) / 1000);
 	upstream_cancel(&r->up);
 	/* What it has still told in this turn is not about the next one. */
 	r->events &=
@@ -485,11 +494,11 @@ attempt_may_repeat(struct relay *r)
 /* Who may be asked after this failure: the same account again (it is returned
  * then), another one, or nobody (NULL). */
 static struct account *
-who_next(struct relay *r)
+who_next(struct relay *r, struct sched_choice *choice)
 {
-	struct sched_choice choice;
 	struct sched_ask ask = r->ask;
 
+	*choice = (struct sched_choice){ .account = NULL };
 	/* It is the request that was refused, not the account's try at it. */
 	if (r->verdict->next == NEXT_RETURN)
 		return NULL;
@@ -502,14 +511,16 @@ who_next(struct relay *r)
 	if (ask.tried_count < SCHED_TRIED_MAX)
 		ask.tried[ask.tried_count++] = r->account;
 	ask.now_ms = loop_ms(r->d->loop);
-	sched_choose(r->d->pool, &ask, &choice);
-	return choice.account;
+	attempt_ask_bound(r, &ask);
+	sched_choose(r->d->pool, &ask, choice);
+	return choice->account;
 }
 
 static enum relay_state
 next_try(struct relay *r, unsigned status, const char *error)
 {
-	struct account *next = who_next(r);
+	struct sched_choice choice;
+	struct account *next = who_next(r, &choice);
 
 	if (!next)
 		return give_up(r, status, error);
@@ -526,6 +537,7 @@ next_try(struct relay *r, unsigned status, const char *error)
 	if (r->ask.tried_count < SCHED_TRIED_MAX)
 		r->ask.tried[r->ask.tried_count++] = r->account;
 	r->account = next;
+	attempt_bind(r, &choice);
 	r->same_tries = 0;
 	r->up_fresh = false;
 	return attempt_account(r);
@@ -588,6 +600,9 @@ do_retry(struct relay *r)
 static enum relay_state
 timed_out(struct relay *r, const char *error)
 {
+	if (r->asked.stream)
+		account_note_ttft(r->account,
+		    (clock_us() - r->up.began_us) / 1000);
 	attempt_end(r, ATTEMPT_TIMEOUT, 0, error);
 	r->told_ms = 0;
 	return attempt_failed(r, 504, STR(""), error);
@@ -763,6 +778,7 @@ weigh(struct relay *r, struct str body)
 	unsigned status = r->up.answer.status;
 	int64_t told_ms = p->retry_ms ? p->retry_ms(body, clock_wall_ms()) : 0;
 	const struct verdict *v = verdict_find(status, body);
+	struct sched_choice choice;
 	char error[ERROR_TEXT_MAX];
 
 	if (told_ms)
@@ -776,7 +792,7 @@ weigh(struct relay *r, struct str body)
 	}
 	r->verdict = v;
 	if (!r->head_sent &&
-	    (v->next == NEXT_RETURN || (v->show && !who_next(r)))) {
+	    (v->next == NEXT_RETURN || (v->show && !who_next(r, &choice)))) {
 		tally_verdict(r->d->tally, v);
 		if (v->next != NEXT_RETURN) {
 			remember_error(r, error);

@@ -275,6 +275,7 @@ relay_receipt(struct relay *r, struct receipt_rec *out)
 		.bytes_in = r->bytes_in,
 		.bytes_out = r->bytes_out,
 		.attempts = buf_str(&r->attempts),
+		.session = r->session.id,
 	};
 	out->route =
 	    r->routed.route ? str_of(r->routed.route->pattern) : STR("");
@@ -461,6 +462,25 @@ do_settle(struct relay *r)
 
 /* --- all of them ----------------------------------------------------------------------- */
 
+/* The same after a restart, so that receipts tell sessions apart over it. */
+static void
+make_secret(struct relays *all)
+{
+	uint8_t hash[SEAL_INDEX_BYTES];
+
+	_Static_assert(SESSION_SECRET <= SEAL_INDEX_BYTES, "a part of it");
+	key_index_of(&all->d->keys->index, STR("session"), hash);
+	memcpy(all->session_secret, hash, SESSION_SECRET);
+}
+
+static void
+on_account_gone(void *arg, struct account *a)
+{
+	struct relays *all = arg;
+
+	sticky_forget(&all->sticky, a);
+}
+
 void
 relays_new(struct daemon *d, struct relays **out)
 {
@@ -468,6 +488,10 @@ relays_new(struct daemon *d, struct relays **out)
 
 	all->d = d;
 	TAILQ_INIT(&all->live);
+	sticky_init(&all->sticky);
+	make_secret(all);
+	d->pool->on_gone = on_account_gone;
+	d->pool->on_gone_arg = all;
 	*out = all;
 }
 
@@ -495,6 +519,8 @@ relays_free(struct relays *all)
 		r->c = NULL;
 		relay_end(r);
 	}
+	sticky_fini(&all->sticky);
+	all->d->pool->on_gone = NULL;
 	free(all);
 }
 

@@ -21,6 +21,8 @@
 #include "relayd/renew.h"
 #include "relayd/route.h"
 #include "relayd/sched.h"
+#include "relayd/session.h"
+#include "relayd/sticky.h"
 #include "relayd/upstream.h"
 #include "relayd/verdict.h"
 
@@ -94,6 +96,8 @@ struct relay {
 	int64_t fault_retry_ms;
 	struct capture *capture; /* of a trace; NULL: of none */
 
+	struct session session;
+
 	/* The tries. */
 	struct sched_ask ask;
 	struct account *account; /* of the try under way */
@@ -160,6 +164,8 @@ struct relays {
 	struct retry_budget budgets[RELAYS_PROVIDERS_MAX];
 	relay_observer *observer;
 	void *observer_arg;
+	struct sticky sticky;
+	uint8_t session_secret[SESSION_SECRET];
 	/* For the ids of requests, fetched for many at once; used from the
 	 * end. */
 	uint8_t random[64 * ULID_RANDOM];
@@ -239,6 +245,14 @@ enum relay_state attempt_failed(struct relay *r, unsigned status,
     struct str body, const char *error);
 /* The whole answer, in r->held, is a refusal of that status. */
 enum relay_state attempt_refused(struct relay *r, unsigned status);
+
+/* attempt_bind.c */
+/* To which session does it belong? */
+void attempt_session(struct relay *r);
+/* What the next choice has to know of its session. */
+void attempt_ask_bound(const struct relay *r, struct sched_ask *ask);
+/* That account was chosen. */
+void attempt_bind(struct relay *r, const struct sched_choice *choice);
 
 /* attempt_tell.c */
 /* Shut the gate that the verdict names, and tell when that is for long. */

@@ -4,6 +4,10 @@
 
 #include "relayd/budget.h"
 
+/* What may be said of when a busy account has a place. */
+#define BUSY_MIN_MS 1000
+#define BUSY_MAX_MS 60000
+
 static const char *const texts[] = {
 #define X(name, text) text,
 #include "relayd/sieve.def"
@@ -61,6 +65,21 @@ note_soonest(struct sched_choice *out, int64_t at_ms)
 		out->soonest_ms = at_ms;
 }
 
+/* A place is free when one of its requests ends: on average after its usual
+ * duration divided by their number. */
+static int64_t
+busy_until(const struct account *a, int64_t now_ms)
+{
+	int64_t most = (int64_t)a->rec.max_concurrency, wait_ms;
+
+	if (!most || a->in_flight < a->rec.max_concurrency)
+		return 0;
+	wait_ms = a->hold_ms / most;
+	if (wait_ms < BUSY_MIN_MS)
+		wait_ms = BUSY_MIN_MS;
+	return now_ms + (wait_ms < BUSY_MAX_MS ? wait_ms : BUSY_MAX_MS);
+}
+
 /* The sieve that holds it back, or SIEVE_COUNT. */
 static enum sieve
 sift(struct account *a, const struct sched_ask *ask, struct sched_choice *out)
@@ -93,7 +112,26 @@ sift(struct account *a, const struct sched_ask *ask, struct sched_choice *out)
 		note_soonest(out, until);
 		return SIEVE_GATED;
 	}
+	until = busy_until(a, ask->now_ms);
+	if (until) {
+		note_soonest(out, until);
+		return SIEVE_BUSY;
+	}
 	return SIEVE_COUNT;
+}
+
+bool
+sched_is_slow(const struct account *a, int64_t slow_ms)
+{
+	return slow_ms && a->ttft_count >= SCHED_TTFT_LEAST &&
+	    a->ttft_ms > slow_ms;
+}
+
+static bool
+is_much_faster(const struct account *a, const struct account *than)
+{
+	return a->ttft_count >= SCHED_TTFT_LEAST &&
+	    3 * a->ttft_ms < than->ttft_ms;
 }
 
 static bool
@@ -113,19 +151,103 @@ better(const struct account *a, const struct account *than, int64_t now_ms)
 	return a->used_us < than->used_us;
 }
 
+/* The best of those that no sieve holds back; with `than` only of those that
+ * are much faster. */
+static struct account *
+best(const struct pool *p, const struct sched_ask *ask,
+    const struct account *than, struct sched_choice *out)
+{
+	struct account *a, *found = NULL;
+
+	TAILQ_FOREACH (a, &p->accounts, link) {
+		enum sieve s;
+
+		if (than && !is_much_faster(a, than))
+			continue;
+		s = sift(a, ask, out);
+		if (s != SIEVE_COUNT)
+			out->fell[s]++;
+		else if (better(a, found, ask->now_ms))
+			found = a;
+	}
+	return found;
+}
+
+/* Is that a fault of the account, which ends what binds a session to it?  Not
+ * that it cannot serve this one request, is busy, is on the far side of a
+ * broken proxy, or was asked to rest for a moment. */
+static bool
+unbinds(const struct account *a, enum sieve s, int64_t now_ms)
+{
+	int64_t until;
+	enum gate which;
+
+	switch (s) {
+	case SIEVE_HELD:
+	case SIEVE_BUDGET:
+		return true;
+	case SIEVE_TRIED:
+	case SIEVE_GATED:
+	case SIEVE_COUNT: /* failed, and could only be probed */
+		until = gate_until(&a->gates, now_ms, &which);
+		if (!until || which == GATE_OVERLOAD)
+			return false;
+		if (which == GATE_UNREACHABLE)
+			return a->rec.proxy.len == 0;
+		return which != GATE_RATE || until - now_ms > SCHED_SHORT_MS;
+	case SIEVE_KIND:
+	case SIEVE_CLIENT:
+	case SIEVE_MODEL:
+	case SIEVE_PROXY:
+	case SIEVE_BUSY:
+		break;
+	}
+	return false;
+}
+
+/* Stays the session where it is?  Else out->left says why not. */
+static bool
+stays(const struct pool *p, const struct sched_ask *ask,
+    struct sched_choice *out)
+{
+	struct account *a = ask->bound, *faster = NULL;
+	enum gate which;
+
+	out->left = sift(a, ask, out);
+	if (ask->must_stay && out->left > SIEVE_MODEL) {
+		if (out->left == SIEVE_COUNT)
+			out->account = a;
+		else
+			out->fell[out->left]++;
+		out->bond = BOND_KEPT;
+		return true;
+	}
+	if (out->left != SIEVE_COUNT ||
+	    gate_until(&a->gates, ask->now_ms, &which))
+		return false;
+	if (ask->may_escape && sched_is_slow(a, ask->slow_ms))
+		faster = best(p, ask, a, out);
+	out->account = faster ? faster : a;
+	out->bond = faster ? BOND_MOVED : BOND_KEPT;
+	return true;
+}
+
 void
 sched_choose(const struct pool *p, const struct sched_ask *ask,
     struct sched_choice *out)
 {
-	struct account *a;
-
 	*out = (struct sched_choice){ .account = NULL };
-	TAILQ_FOREACH (a, &p->accounts, link) {
-		enum sieve s = sift(a, ask, out);
-
-		if (s != SIEVE_COUNT)
-			out->fell[s]++;
-		else if (better(a, out->account, ask->now_ms))
-			out->account = a;
-	}
+	if (ask->bound && stays(p, ask, out))
+		return;
+	/* Those that the bound one told are told again with the others. */
+	out->soonest_ms = 0;
+	out->account = best(p, ask, NULL, out);
+	if (!ask->bound)
+		out->bond = BOND_NEW;
+	else if (out->account == ask->bound)
+		out->bond = BOND_KEPT;
+	else
+		out->bond = unbinds(ask->bound, out->left, ask->now_ms)
+		    ? BOND_MOVED
+		    : BOND_VISIT;
 }

@@ -7,7 +7,10 @@ static const struct span_want wants[WANT_COUNT] = {
 	[WANT_MODEL] = { "model" },
 	[WANT_STREAM] = { "stream" },
 	[WANT_MAX_TOKENS] = { "max_tokens" },
-	[WANT_SESSION] = { "metadata.user_id" },
+	[WANT_USER_ID] = { "metadata.user_id" },
+	[WANT_SYSTEM] = { "system" },
+	[WANT_TOOLS] = { "tools" },
+	[WANT_MESSAGES] = { "messages" },
 };
 
 static void

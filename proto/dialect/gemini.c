@@ -15,6 +15,13 @@ static const struct span_want wants[WANT_COUNT] = {
 	[WANT_MAX_TOKENS] = { "generationConfig.maxOutputTokens" },
 	[WANT_MAX_TOKENS_TOO] = { "request.generationConfig.maxOutputTokens" },
 	[WANT_SESSION] = { "request.session_id" },
+	[WANT_PROMPT_ID] = { "user_prompt_id" },
+	[WANT_SYSTEM] = { "systemInstruction" },
+	[WANT_SYSTEM_TOO] = { "request.systemInstruction" },
+	[WANT_TOOLS] = { "tools" },
+	[WANT_TOOLS_TOO] = { "request.tools" },
+	[WANT_MESSAGES] = { "contents" },
+	[WANT_MESSAGES_TOO] = { "request.contents" },
 };
 
 static bool

@@ -10,7 +10,11 @@ static const struct span_want wants[WANT_COUNT] = {
 	[WANT_STREAM] = { "stream" },
 	[WANT_MAX_TOKENS] = { "max_tokens" },
 	[WANT_MAX_TOKENS_TOO] = { "max_completion_tokens" },
-	[WANT_SESSION] = { "prompt_cache_key" },
+	[WANT_CACHE_KEY] = { "prompt_cache_key" },
+	[WANT_SESSION] = { "session_id" },
+	[WANT_CONVERSATION_ID] = { "conversation_id" },
+	[WANT_TOOLS] = { "tools" },
+	[WANT_MESSAGES] = { "messages" },
 	[WANT_STREAM_OPTIONS] = { "stream_options" },
 	[WANT_INCLUDE_USAGE] = { "stream_options.include_usage" },
 };

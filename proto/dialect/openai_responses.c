@@ -10,7 +10,13 @@ static const struct span_want wants[WANT_COUNT] = {
 	[WANT_MODEL] = { "model" },
 	[WANT_STREAM] = { "stream" },
 	[WANT_MAX_TOKENS] = { "max_output_tokens" },
-	[WANT_SESSION] = { "prompt_cache_key" },
+	[WANT_CACHE_KEY] = { "prompt_cache_key" },
+	[WANT_SESSION] = { "session_id" },
+	[WANT_CONVERSATION_ID] = { "conversation_id" },
+	[WANT_CONVERSATION] = { "conversation" },
+	[WANT_SYSTEM] = { "instructions" },
+	[WANT_TOOLS] = { "tools" },
+	[WANT_MESSAGES] = { "input" },
 };
 
 /* The response object: in an event, or as the body. */

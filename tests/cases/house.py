@@ -316,7 +316,9 @@ class Case(unittest.TestCase):
     @classmethod
     def furnish(cls):
         r = cls.relay
-        r.set(retry_budget_floor=1000, **cls.settings)
+        # What tests ask begins alike, and is no conversation.
+        r.set(retry_budget_floor=1000,
+              **{"sticky_content": "no", **cls.settings})
         for kind, letter, base in KINDS:
             for i in range(1, cls.accounts + 1):
                 r.account(kind, f"{letter}{i}",

@@ -286,6 +286,8 @@ relaybox_new(const char *conf)
 	d->tally = xcalloc(1, sizeof(*d->tally));
 	d->conf = conf_of(conf);
 	settings_default(&d->settings);
+	/* What tests ask begins alike, and is no conversation. */
+	d->settings.sticky_content = 1;
 	must(!loop_new(&d->loop, NULL), "no loop");
 	bear_store(b);
 	dialer.ca_file = d->conf->ca_file;
@@ -342,6 +344,7 @@ relaybox_reset(struct relaybox *b)
 	struct account *a;
 
 	settings_default(&b->d.settings);
+	b->d.settings.sticky_content = 1;
 	/* Storms are for the test that wants one. */
 	b->d.settings.retry_budget_floor = 1000 * 1000;
 	TAILQ_FOREACH (a, &b->pool.accounts, link)

@@ -188,6 +188,127 @@ an_empty_pool_holds_nobody_back(void **state)
 	assert_int_equal(s->choice.soonest_ms, 0);
 }
 
+static void
+one_with_as_many_requests_as_it_may_is_busy(void **state)
+{
+	struct stage *s = *state;
+
+	s->at[0].rec.max_concurrency = 2;
+	s->at[0].in_flight = 1;
+	assert_int_equal(chosen(s), 0);
+	s->at[0].in_flight = 2;
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.fell[SIEVE_BUSY], 1);
+	s->at[1].rec.held = s->at[2].rec.held = true;
+	s->at[0].hold_ms = 8000;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.soonest_ms, NOW_MS + 4000);
+	s->at[0].hold_ms = 0;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.soonest_ms, NOW_MS + 1000);
+	s->at[0].rec.max_concurrency = 0;
+	assert_int_equal(chosen(s), 0);
+}
+
+/* What becomes of a session that is bound to c, which a and b precede. */
+static const struct {
+	const char *what;
+	enum gate gate; /* GATE_COUNT: none */
+	int64_t for_ms;
+	bool held, busy, tried, proxied;
+	const char *models;
+	int account;
+	enum sched_bond bond;
+} bonds[] = {
+	{ "well", GATE_COUNT, 0, false, false, false, false, "", 2, BOND_KEPT },
+	{ "held", GATE_COUNT, 0, true, false, false, false, "", 0, BOND_MOVED },
+	{ "busy", GATE_COUNT, 0, false, true, false, false, "", 0, BOND_VISIT },
+	{ "without the model", GATE_COUNT, 0, false, false, false, false, "x",
+	    0, BOND_VISIT },
+	{ "tried, and not to blame", GATE_COUNT, 0, false, false, true, false,
+	    "", 0, BOND_VISIT },
+	{ "tried, and failed", GATE_ERRORS, 5000, false, false, true, false, "",
+	    0, BOND_MOVED },
+	{ "failing", GATE_ERRORS, 5000, false, false, false, false, "", 0,
+	    BOND_MOVED },
+	{ "refused", GATE_AUTH, 5000, false, false, false, false, "", 0,
+	    BOND_MOVED },
+	{ "limited for a moment", GATE_RATE, 15000, false, false, false, false,
+	    "", 0, BOND_VISIT },
+	{ "limited for long", GATE_RATE, 15001, false, false, false, false, "",
+	    0, BOND_MOVED },
+	{ "not to be reached", GATE_UNREACHABLE, 5000, false, false, false,
+	    false, "", 0, BOND_MOVED },
+	{ "behind a broken proxy", GATE_UNREACHABLE, 5000, false, false, false,
+	    true, "", 0, BOND_VISIT },
+};
+
+static void
+a_session_leaves_its_account_for_a_fault_of_that_alone(void **state)
+{
+	struct stage *s = *state;
+	struct account *c = &s->at[2];
+
+	c->used_us = 99;
+	c->rec.max_concurrency = 1;
+	for (size_t i = 0; i < sizeof(bonds) / sizeof(bonds[0]); i++) {
+		gate_open_all(&c->gates);
+		if (bonds[i].gate != GATE_COUNT)
+			shut(s, 2, bonds[i].gate, bonds[i].for_ms);
+		c->rec.held = bonds[i].held;
+		c->in_flight = bonds[i].busy;
+		c->rec.models = str_of(bonds[i].models);
+		c->rec.proxy = bonds[i].proxied ? STR("http://p") : STR("");
+		s->ask.tried[0] = c;
+		s->ask.tried_count = bonds[i].tried;
+		s->ask.bound = c;
+		s->ask.must_stay = false;
+		if (chosen(s) != bonds[i].account ||
+		    s->choice.bond != bonds[i].bond)
+			print_error("%s\n", bonds[i].what);
+		assert_int_equal(chosen(s), bonds[i].account);
+		assert_int_equal(s->choice.bond, bonds[i].bond);
+		/* In the middle of a turn it stays or waits, unless its
+		 * account cannot serve this at all. */
+		s->ask.must_stay = true;
+		if (bonds[i].models[0])
+			assert_int_equal(chosen(s), 0);
+		else if (!bonds[i].tried && bonds[i].gate == GATE_ERRORS)
+			assert_int_equal(chosen(s), 2);
+		else if (bonds[i].account != 2 &&
+		    bonds[i].gate != GATE_UNREACHABLE)
+			assert_int_equal(chosen(s), -1);
+	}
+}
+
+static void
+a_slow_account_is_left_for_a_much_faster_one_when_a_person_speaks(void **state)
+{
+	struct stage *s = *state;
+
+	s->ask.bound = &s->at[2];
+	s->ask.slow_ms = 15000;
+	s->ask.may_escape = true;
+	s->at[2].used_us = 99;
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(chosen(s), 2);
+		account_note_ttft(&s->at[2], 16000);
+		account_note_ttft(&s->at[0], 6000);
+		account_note_ttft(&s->at[1], 5000);
+	}
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.bond, BOND_MOVED);
+	s->ask.may_escape = false;
+	assert_int_equal(chosen(s), 2);
+	s->ask.may_escape = true;
+	s->at[1].rec.held = true;
+	assert_int_equal(chosen(s), 2);
+	assert_int_equal(s->choice.bond, BOND_KEPT);
+	s->at[1].rec.held = false;
+	s->ask.slow_ms = 0;
+	assert_int_equal(chosen(s), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -202,6 +323,10 @@ main(void)
 		    one_that_failed_is_probed_by_one_request_when_nobody_better_is_there),
 		TEST(one_whose_proxy_is_not_there_is_not_chosen),
 		TEST(an_empty_pool_holds_nobody_back),
+		TEST(one_with_as_many_requests_as_it_may_is_busy),
+		TEST(a_session_leaves_its_account_for_a_fault_of_that_alone),
+		TEST(
+		    a_slow_account_is_left_for_a_much_faster_one_when_a_person_speaks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

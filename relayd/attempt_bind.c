@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* attempt_bind.c - the session of a request, and the account it is bound to.
+ *
+ * A session is bound when an account is chosen, not when it has answered: the
+ * requests that a client sends at once (Claude Code's first two) go to one. */
+#include "relayd/apikey.h"
+#include "relayd/daemon.h"
+#include "relayd/log.h"
+#include "relayd/loop.h"
+#include "relayd/relay.h"
+
+/* While Codex sends back what an account has said in this turn, no other one
+ * can go on with it. */
+#define TURN_STATE "x-codex-turn-state"
+
+void
+attempt_session(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	const struct session_ask ask = { .secret = r->all->session_secret,
+		.head = r->c->head,
+		.dialect = r->dialect,
+		.scan = &r->scan,
+		.body = r->body,
+		.key_id = r->key ? r->key->rec.id : STR(""),
+		.by_content = s->sticky_content == 0 };
+
+	if (!s->sticky_ttl_ms || !s->sticky_max)
+		return;
+	r->session = session_of(&ask);
+	r->ask.slow_ms = s->sticky_slow_ms;
+}
+
+void
+attempt_ask_bound(const struct relay *r, struct sched_ask *ask)
+{
+	struct sticky_session *t;
+
+	ask->bound = NULL;
+	ask->must_stay = ask->may_escape = false;
+	if (!r->session.id)
+		return;
+	t = sticky_find(&r->all->sticky, r->session.id, ask->now_ms);
+	if (!t)
+		return;
+	ask->bound = t->account;
+	ask->must_stay =
+	    r->c && http1_find(r->c->head, STR(TURN_STATE)) != NULL;
+	/* To look for the last message is dear; slow accounts are rare. */
+	ask->may_escape = !t->pinned &&
+	    sched_is_slow(t->account, ask->slow_ms) && r->body.len &&
+	    session_is_turn(&r->scan, r->body);
+}
+
+static void
+note_move(const struct relay *r, const struct account *from,
+    const struct sched_choice *choice)
+{
+	char session[SESSION_TEXT];
+	enum gate which;
+
+	session_text(r->session.id, session);
+	log_note(LOG_INFO, "sticky",
+	    "%s: session %s moves from account %.*s (%s) to %.*s", r->id_text,
+	    session, STR_ARG(from->rec.name),
+	    choice->left == SIEVE_COUNT &&
+		    !gate_until(&from->gates, r->ask.now_ms, &which)
+		? "slow"
+		: sieve_text(choice->left == SIEVE_COUNT ? SIEVE_GATED
+							 : choice->left),
+	    STR_ARG(choice->account->rec.name));
+}
+
+static uint8_t
+dialect_nr(const struct dialect *d)
+{
+	const struct dialect *const all[] = {
+#define X(name) &dialect_##name,
+#include "proto/dialect.def"
+#undef X
+	};
+	uint8_t i = 0;
+
+	while (all[i] != d)
+		i++;
+	return i;
+}
+
+void
+attempt_bind(struct relay *r, const struct sched_choice *choice)
+{
+	const struct settings *s = &r->d->settings;
+	struct sticky *all = &r->all->sticky;
+	int64_t now_ms = loop_ms(r->d->loop);
+	struct sticky_session *t;
+	struct str key_id = r->key ? r->key->rec.id : STR("");
+
+	if (!r->session.id)
+		return;
+	sticky_limit(all, s->sticky_max, s->sticky_ttl_ms);
+	t = sticky_find(all, r->session.id, now_ms);
+	if (!t && choice->bond != BOND_NEW)
+		return;
+	if (!t) {
+		t = sticky_bind(all, r->session.id, choice->account, now_ms);
+		if (!t)
+			return;
+		t->source = (uint8_t)r->session.source;
+		t->dialect = dialect_nr(r->dialect);
+		key_id = str_first(key_id, sizeof(t->key_id));
+		memcpy(t->key_id, key_id.at, key_id.len);
+	} else if (choice->bond == BOND_MOVED && !t->pinned) {
+		note_move(r, t->account, choice);
+		sticky_bind(all, t->id, choice->account, now_ms);
+	} else {
+		sticky_touch(all, t, now_ms);
+	}
+	if (!r->tries)
+		t->requests++;
+}
