@@ -7,6 +7,7 @@
 
 #include "proto/url.h"
 
+#include "relay-tui/calendar.h"
 #include "relay-tui/client.h"
 #include "relay-tui/content.h"
 #include "relay-tui/ctl_client.h"
@@ -369,6 +370,26 @@ pager_say_more(const struct pager *p, const struct output *o)
 
 /* --- running --------------------------------------------------------------- */
 
+/* The daemon reads "today" and "13:30" in its zone, so it is told in that one
+ * what was at which time; programs are told it in numbers or with the offset. */
+void
+command_take_zone(const struct command *c, struct ctl_client *client)
+{
+	struct str zone = STR("");
+	struct ctl_frame f;
+
+	if (c->out->json ||
+	    ctl_client_ask_simple(client, CTL_M_whoami, &f, NULL))
+		return;
+	if (f.kind == CTL_RESULT &&
+	    json_may_str(f.data, "zone", &zone, NULL) == OK && zone.len) {
+		calendar_set_zone(zone);
+		snprintf(c->out->zone, sizeof(c->out->zone), "%.*s",
+		    STR_ARG(zone));
+	}
+	ctl_frame_fini(&f);
+}
+
 enum verdict
 command_env(const struct command *c, struct str name)
 {
@@ -599,6 +620,8 @@ command_run(const struct command *c)
 		e = read_secrets(&r, &why);
 	if (!e)
 		e = ask_for_missing(&r, client, p.method, &why);
+	if (!e)
+		command_take_zone(c, client);
 	if (e)
 		v = command_fail_local(c->out, e, &why);
 	else
@@ -670,6 +693,7 @@ command_overview(const struct command *c)
 
 	if (e)
 		return command_fail_local(c->out, e, &why);
+	command_take_zone(c, client);
 	e = show_one(c, client, CTL_M_status, &status, &why);
 	/* Who may not see the daemon may see what is theirs. */
 	if (!e && ctl_frame_is(&status, ERR_DENIED)) {

@@ -43,6 +43,8 @@ command_fail_local(const struct output *o, enum err e, const struct why *why);
 enum verdict command_run(const struct command *c);
 /* What relayctl alone shows. */
 enum verdict command_overview(const struct command *c);
+/* From here on moments are told in the daemon's zone. */
+void command_take_zone(const struct command *c, struct ctl_client *client);
 /* `env CLIENT`: settings with $RELAY_KEY in place of a key. */
 enum verdict command_env(const struct command *c, struct str name);
 /* Names of accounts, keys, people, kinds, settings, or fields, one per line;

@@ -199,7 +199,6 @@ help_print(struct output *o, int count, const char *const *words, bool all)
 		if (!begins(row, count, words))
 			continue;
 		matching++;
-		/* "usage" is a command and begins no other. */
 		if (!only || ctl_row_literals(row) == (unsigned)count)
 			only = row;
 	}
@@ -215,8 +214,15 @@ help_print(struct output *o, int count, const char *const *words, bool all)
 			fprintf(o->to, "%s\n", why.text);
 		return;
 	}
+	/* "usage" is a command of its own, besides beginning others. */
+	if (count && !all && ctl_row_literals(only) == (unsigned)count) {
+		print_details(o, only);
+		fprintf(o->to, "\n%s\n", _("Others that begin so:"));
+	} else {
+		only = NULL;
+	}
 	for (unsigned i = 0; (row = ctl_row(i)); i++) {
-		if (!begins(row, count, words))
+		if (!begins(row, count, words) || row == only)
 			continue;
 		if (!all) {
 			print_line(o, row);

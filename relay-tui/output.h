@@ -30,6 +30,7 @@ struct output {
 	bool colour;	     /* a terminal that wants it */
 	int width;	     /* of the terminal; 0: no limit */
 	const char *columns; /* the only ones wanted: "name,cost"; or NULL */
+	char zone[64];	     /* of the moments it tells; empty: the process's */
 	int64_t now_ms;
 };
 

@@ -290,6 +290,7 @@ put_one(struct json_out *j, const struct usage_rows *r,
 	json_say(j, "name", buf_str(&r->names[p->name]));
 	for (unsigned of = 0; of < OFS; of++)
 		json_say_i64(j, of_names[of], p->values[of]);
+	json_say_i64(j, "unpriced", p->unpriced);
 	json_close(j, '}');
 }
 
@@ -304,8 +305,9 @@ print_one_csv(struct output *o, const char *span, const char *by,
 	csv_text(buf_str(&r->names[p->name]), &line);
 	buf_must(&line, STR(","));
 	csv_money(p->values[OF_COST], &line);
-	buf_mustf(&line, ",%lld,%lld\r\n", (long long)p->values[OF_REQUESTS],
-	    (long long)p->values[OF_TOKENS]);
+	buf_mustf(&line, ",%lld,%lld,%lld\r\n",
+	    (long long)p->values[OF_REQUESTS], (long long)p->values[OF_TOKENS],
+	    (long long)p->unpriced);
 	fputs(buf_cstr(&line), o->to);
 	buf_fini(&line);
 }
@@ -317,12 +319,13 @@ print_span_head(struct output *o, size_t span, const struct usage_rows *r,
 	struct buf sum;
 
 	buf_init(&sum, 64);
-	usage_of_write(of, r->total[of], &sum);
+	usage_of_write_rough(of, r->total[of], r->unpriced, &sum);
 	if (span)
 		fputc('\n', o->to);
 	out_paint(o, PAINT_HEAD, str_of(_(spans[span].title)));
 	fprintf(o->to, _(": %s, %lld requests\n"), buf_cstr(&sum),
 	    (long long)r->total[OF_REQUESTS]);
+	usage_view_gaps(o, r->unpriced, r->estimated);
 	buf_fini(&sum);
 }
 
@@ -390,7 +393,7 @@ spending_top(const struct command *c)
 	buf_init(&text, 16 * 1024 * 1024);
 	json_begin(&j, &text);
 	if (c->out->csv)
-		fputs("period,by,name,cost_usd,requests,tokens\r\n",
+		fputs("period,by,name,cost_usd,requests,tokens,unpriced\r\n",
 		    c->out->to);
 	json_open(&j, '[');
 	show_spans(&a, OF_COST, &j);
@@ -508,6 +511,7 @@ spending_cost(const struct command *c)
 
 	if (!asker_init(&a, c))
 		return asker_fini(&a);
+	command_take_zone(c, a.client);
 	e = ctl_client_ask_simple(a.client, CTL_M_cost, &f, &why);
 	if (e) {
 		a.verdict = command_fail_local(c->out, e, &why);

@@ -83,6 +83,25 @@ write_moment(int64_t wall_ms, struct buf *out)
 	buf_must(out, str_of(text));
 }
 
+/* In lists of one thing each moment says its zone; tables say it once. */
+static void
+write_zone(const struct output *o, const struct column *c,
+    const struct json *object, struct buf *out)
+{
+	time_t t;
+	int64_t ms;
+	char text[32];
+	struct tm tm;
+
+	if (c->kind != CELL_MOMENT || !o->zone[0] ||
+	    json_as_i64(json_at(object, c->key), &ms) || !ms)
+		return;
+	t = (time_t)(ms / 1000);
+	localtime_r(&t, &tm);
+	strftime(text, sizeof(text), " %Z", &tm);
+	buf_must(out, str_of(text));
+}
+
 static void
 write_ago(const struct output *o, int64_t wall_ms, struct buf *out)
 {
@@ -110,6 +129,12 @@ cell_write_cents(int64_t micro, struct buf *out)
 	else
 		buf_mustf(out, "%s$%lld.%02lld", micro < 0 ? "-" : "",
 		    (long long)(cents / 100), (long long)(cents % 100));
+}
+
+void
+cell_write_unpriced(int64_t micro, struct buf *out)
+{
+	buf_must(out, micro ? STR(">") : str_of(_("no price")));
 }
 
 void
@@ -243,6 +268,24 @@ write_text(const struct column *c, struct str s, struct buf *out)
 		text_clean(s, out);
 }
 
+/* Is the amount without that of some requests? */
+static bool
+is_unpriced(const struct column *c, const struct json *row)
+{
+	const struct json *flags = json_at(row, "flags");
+	int64_t n = 0;
+	struct str s;
+
+	if ((c->kind != CELL_CENTS && c->kind != CELL_MONEY) ||
+	    (strcmp(c->key, "cost_micro") != 0 &&
+		strcmp(c->key, "rated_micro") != 0))
+		return false;
+	for (const struct json *v = json_first(flags); v; v = json_next(v))
+		if (json_as_str(v, &s) == OK && str_eq(s, STR("unpriced")))
+			return true;
+	return json_as_i64(json_at(row, "unpriced"), &n) == OK && n > 0;
+}
+
 void
 cell_write(const struct output *o, const struct column *c,
     const struct json *row, struct buf *out)
@@ -257,7 +300,12 @@ cell_write(const struct output *o, const struct column *c,
 	if (json_as_str(v, &s) == OK) {
 		write_text(c, str_first(s, CELL_MAX - 16), out);
 	} else if (json_as_i64(v, &n) == OK) {
-		write_number(o, c->kind, n, out);
+		bool rough = is_unpriced(c, row);
+
+		if (rough)
+			cell_write_unpriced(n, out);
+		if (!rough || n)
+			write_number(o, c->kind, n, out);
 	} else if (json_as_bool(v, &b) == OK) {
 		buf_must(out, str_of(b ? _("yes") : ""));
 	} else if (json_type(v) == JSON_ARRAY) {
@@ -725,6 +773,25 @@ say_dropped(const struct table *t, struct output *o,
 	buf_fini(&text);
 }
 
+/* What stands in the columns of moments is of the daemon's zone. */
+static void
+say_zone(const struct table *t, struct output *o, const int widths[COLUMNS_MAX])
+{
+	struct buf text;
+
+	for (unsigned c = 0; o->zone[0] && c < t->width; c++) {
+		if (t->columns[c].kind != CELL_MOMENT || !widths[c])
+			continue;
+		buf_init(&text, CELL_MAX);
+		buf_must(&text, str_of(_("(times of ")));
+		text_clean(str_of(o->zone), &text);
+		buf_must(&text, STR(")"));
+		out_lines(o, PAINT_DIM, buf_str(&text));
+		buf_fini(&text);
+		return;
+	}
+}
+
 void
 table_print(struct table *t, struct output *o)
 {
@@ -743,6 +810,7 @@ table_print(struct table *t, struct output *o)
 	for (size_t row = 0; row < table_rows(t); row++)
 		print_row(t, o, widths, row);
 	say_dropped(t, o, dropped);
+	say_zone(t, o, widths);
 }
 
 void
@@ -762,6 +830,7 @@ record_print(struct output *o, const struct column *columns,
 
 		buf_init(&text, CELL_MAX * 4);
 		cell_write(o, c, object, &text);
+		write_zone(o, c, object, &text);
 		shown = buf_str(&text);
 		if (shown.len) {
 			out_paint(o, PAINT_DIM, title);

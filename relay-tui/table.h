@@ -55,6 +55,9 @@ void cell_write(const struct output *o, const struct column *c,
     const struct json *row, struct buf *out);
 /* Micro-dollars to the cent; what is less but something is "<$0.01". */
 void cell_write_cents(int64_t micro, struct buf *out);
+/* What stands before an amount that not all requests are in: ">", or for none
+ * at all "no price". */
+void cell_write_unpriced(int64_t micro, struct buf *out);
 /* Cents for amounts of dollars, more digits the less it is. */
 void cell_write_money(int64_t micro, struct buf *out);
 enum paint cell_paint(const struct column *c, struct str text);

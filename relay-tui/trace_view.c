@@ -386,6 +386,7 @@ trace_view(const struct command *c)
 
 	if (e)
 		return command_fail_local(c->out, e, &why);
+	command_take_zone(c, v.client);
 	if (said(c, "raw").len) {
 		print_raw(&v, said(c, "raw"));
 	} else if (ask(&v, STR(""), 0, &f)) {

@@ -42,6 +42,16 @@ usage_of_write(enum usage_of of, int64_t n, struct buf *out)
 		chart_count(out, n);
 }
 
+void
+usage_of_write_rough(enum usage_of of, int64_t n, int64_t unpriced,
+    struct buf *out)
+{
+	if (of == OF_COST && unpriced > 0)
+		cell_write_unpriced(n, out);
+	if (of != OF_COST || unpriced <= 0 || n)
+		usage_of_write(of, n, out);
+}
+
 static int64_t
 number(const struct json *row, const char *key)
 {
@@ -151,6 +161,8 @@ begin(struct usage_rows *r, const struct json *data, struct why *out_why)
 		return why_set(out_why, ERR_VALUE, "since",
 		    _("the daemon tells no time that is one"));
 	read_values(json_at(data, "total"), r->total);
+	r->unpriced = number(json_at(data, "total"), "unpriced");
+	r->estimated = number(json_at(data, "total"), "estimated");
 	return OK;
 }
 
@@ -180,6 +192,7 @@ usage_rows_add(struct usage_rows *r, const struct json *data,
 			r->until_ms = p->at_ms + 1;
 		p->name = find_name(r, row);
 		read_values(row, p->values);
+		p->unpriced = number(row, "unpriced");
 		r->count++;
 	}
 	return e;

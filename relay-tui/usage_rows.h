@@ -20,11 +20,16 @@ enum err usage_of_read(struct str word, enum usage_of *out) CHECKED;
 /* A value for people: $1.25, 34.1M. */
 void usage_of_write(enum usage_of of, int64_t n, struct buf *out);
 
+/* The same where so many requests have no price: >$1.25, or "no price". */
+void usage_of_write_rough(enum usage_of of, int64_t n, int64_t unpriced,
+    struct buf *out);
+
 /* One name in one period. */
 struct usage_point {
 	size_t name;   /* of names */
 	int64_t at_ms; /* its period's beginning; 0: the whole time */
 	int64_t values[OFS];
+	int64_t unpriced; /* requests that are in no cost */
 };
 
 /* Of zeros: nothing yet. */
@@ -32,8 +37,9 @@ struct usage_rows {
 	char zone[64];
 	int64_t since_ms, until_ms; /* the end is not in it */
 	int64_t total[OFS];
-	struct buf *names; /* cleaned; empty: no name */
-	struct buf *ids;   /* what tells them apart */
+	int64_t unpriced, estimated; /* requests of the total */
+	struct buf *names;	     /* cleaned; empty: no name */
+	struct buf *ids;	     /* what tells them apart */
 	size_t names_count;
 	struct usage_point *points;
 	size_t count;

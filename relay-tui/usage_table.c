@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#include "relay-tui/usage_view.h"
 #include "relay-tui/words.h"
 
 #define TOTAL_MAX (64 * 1024)
@@ -31,6 +32,16 @@ text_at(const struct json *object, const char *key)
 
 	(void)!json_may_str(object, key, &s, NULL);
 	return s;
+}
+
+static int64_t
+number_at(const struct json *object, const char *key)
+{
+	int64_t n = 0;
+
+	if (json_may_i64(object, key, 0, INT64_C(1) << 53, &n, NULL))
+		return 0;
+	return n;
 }
 
 /* --- over the table -------------------------------------------------------- */
@@ -206,6 +217,8 @@ usage_table_begin(struct usage_table *t, struct output *o,
 		    calendar_fill(per, since, until - 1, &t->calendar) == OK;
 	}
 	t->ranks = !has_periods;
+	t->unpriced = number_at(json_at(data, "total"), "unpriced");
+	t->estimated = number_at(json_at(data, "total"), "estimated");
 	choose_columns(t, columns, data, per);
 	keep_total(t, json_at(data, "total"), has_periods,
 	    str_starts(by, STR("key")));
@@ -280,4 +293,5 @@ usage_table_print(struct usage_table *t, struct output *o)
 		table_add_total(&t->table, o, total);
 	json_free(total);
 	table_print(&t->table, o);
+	usage_view_gaps(o, t->unpriced, t->estimated);
 }

@@ -15,10 +15,11 @@ struct usage_table {
 	struct column columns[USAGE_COLUMNS_MAX + 1];
 	struct buf total; /* the last row, as JSON */
 	struct calendar calendar;
-	size_t next; /* the period that comes next */
-	bool fills;  /* one row for each period */
-	bool ranks;  /* no periods: the largest first */
-	size_t rows; /* that came */
+	size_t next;		     /* the period that comes next */
+	bool fills;		     /* one row for each period */
+	bool ranks;		     /* no periods: the largest first */
+	size_t rows;		     /* that came */
+	int64_t unpriced, estimated; /* requests of the total */
 };
 
 void usage_table_init(struct usage_table *t);

@@ -382,6 +382,29 @@ usage_view_heat(struct output *o, const struct usage_rows *r, enum usage_of of,
 	return OK;
 }
 
+/* --- gaps ------------------------------------------------------------------ */
+
+void
+usage_view_gaps(struct output *o, int64_t unpriced, int64_t estimated)
+{
+	struct buf text;
+
+	if (unpriced <= 0 && estimated <= 0)
+		return;
+	buf_init(&text, 1024);
+	if (unpriced > 0)
+		buf_mustf(&text,
+		    _("(%lld requests without a price: see `relayctl price "
+		      "check`"),
+		    (long long)unpriced);
+	if (estimated > 0)
+		buf_mustf(&text, _("%s%lld estimated"),
+		    buf_len(&text) ? "; " : "(", (long long)estimated);
+	buf_must(&text, STR(")"));
+	out_lines(o, PAINT_DIM, buf_str(&text));
+	buf_fini(&text);
+}
+
 /* --- the largest ----------------------------------------------------------- */
 
 /* "42%  ####", or nothing where there is no part. */
@@ -403,6 +426,28 @@ print_share(struct output *o, int64_t part, int64_t whole, int room)
 	buf_fini(&bar);
 }
 
+static int64_t
+unpriced_of(const struct usage_rows *r, size_t name)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < r->count; i++)
+		if (r->points[i].name == name)
+			n += r->points[i].unpriced;
+	return n;
+}
+
+static void
+print_rough(struct output *o, enum usage_of of, int64_t n, int64_t unpriced)
+{
+	struct buf text;
+
+	buf_init(&text, 64);
+	usage_of_write_rough(of, n, unpriced, &text);
+	print_right(o, PAINT_PLAIN, buf_str(&text), NUMBERS);
+	buf_fini(&text);
+}
+
 void
 usage_view_top(struct output *o, const char *title, const struct usage_rows *r,
     enum usage_of of)
@@ -418,7 +463,7 @@ usage_view_top(struct output *o, const char *title, const struct usage_rows *r,
 		print_left(o, PAINT_DIM, str_of(i ? "" : title), 8);
 		print_left(o, PAINT_PLAIN, buf_str(&r->names[order[i]]),
 		    NAMES_MAX);
-		print_value(o, PAINT_PLAIN, of, sums[order[i]]);
+		print_rough(o, of, sums[order[i]], unpriced_of(r, order[i]));
 		print_share(o, sums[order[i]], r->total[of], room);
 		fputc('\n', o->to);
 	}

@@ -22,6 +22,10 @@ enum err usage_view_heat(struct output *o, const struct usage_rows *r,
 void usage_view_top(struct output *o, const char *title,
     const struct usage_rows *r, enum usage_of of);
 
+/* How many requests have no price, or numbers that were not told; nothing
+ * where there are none. */
+void usage_view_gaps(struct output *o, int64_t unpriced, int64_t estimated);
+
 /* The sparkline of one name over the time since then, per hour or day. */
 enum err usage_view_spark(struct output *o, const struct usage_rows *r,
     enum calendar_per per, int64_t since_ms, struct buf *out) CHECKED;

@@ -67,6 +67,8 @@ put_plainly(struct json_out *j, const struct rollup_rec *sum)
 {
 	json_say_i64(j, "requests", (int64_t)sum->requests);
 	json_say_i64(j, "errors", (int64_t)sum->errors);
+	json_say_i64(j, "unpriced", (int64_t)sum->unpriced);
+	json_say_i64(j, "estimated", (int64_t)sum->estimated);
 	json_say_i64(j, "input_tokens", sum->input);
 	json_say_i64(j, "output_tokens", sum->output);
 	json_say_i64(j, "cache_creation_tokens",

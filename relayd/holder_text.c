@@ -67,7 +67,7 @@ above_zero(int64_t n)
 
 /* In cents from a dollar on, below that to a hundredth of a cent. */
 static void
-write_money(int64_t micro, char out[AMOUNT])
+write_money(int64_t micro, char *out)
 {
 	bool whole = micro >= 1000000;
 	int64_t step = whole ? 10000 : 100;
@@ -75,6 +75,20 @@ write_money(int64_t micro, char out[AMOUNT])
 	out[0] = '$';
 	decimal_write((micro + step / 2) / step, whole ? 2 : 4, whole ? 2 : 4,
 	    out + 1);
+}
+
+/* ">" where the cost of some requests is not in it: they have no price. */
+static void
+write_cost(const struct rollup_rec *sum, char out[AMOUNT])
+{
+	if (!sum->unpriced)
+		write_money(sum->rated_micro, out);
+	else if (!sum->rated_micro)
+		snprintf(out, AMOUNT, "no price");
+	else {
+		out[0] = '>';
+		write_money(sum->rated_micro, out + 1);
+	}
 }
 
 static void
@@ -191,28 +205,28 @@ put_limits(struct buf *out, const struct holder_view *v)
 static void
 put_sum(struct buf *out, const char *label, const struct rollup_rec *sum)
 {
-	int64_t cached =
-	    sum->cache_read + sum->cache_write_5m + sum->cache_write_1h;
+	int64_t writes = sum->cache_write_5m + sum->cache_write_1h;
 	char requests[AMOUNT], errors[AMOUNT], input[AMOUNT], output[AMOUNT];
-	char cache[AMOUNT], cost[AMOUNT];
+	char reads[AMOUNT], written[AMOUNT], cost[AMOUNT];
 
 	write_amount(sum->requests, requests);
 	write_amount(sum->errors, errors);
 	write_amount(above_zero(sum->input), input);
 	write_amount(above_zero(sum->output), output);
-	write_amount(above_zero(cached), cache);
-	write_money(sum->rated_micro, cost);
+	write_amount(above_zero(sum->cache_read), reads);
+	write_amount(above_zero(writes), written);
+	write_cost(sum, cost);
 	put_label(out, label);
-	buf_mustf(out, "%10s%9s%11s%11s%11s%14s\n", requests, errors, input,
-	    output, cache, cost);
+	buf_mustf(out, "%9s%7s%8s%8s%11s%8s%15s\n", requests, errors, input,
+	    output, reads, written, cost);
 }
 
 static void
 put_sums(struct buf *out, const struct holder_view *v)
 {
 	put_label(out, "");
-	buf_mustf(out, "%10s%9s%11s%11s%11s%14s\n", "requests", "errors",
-	    "input", "output", "cached", "cost");
+	buf_mustf(out, "%9s%7s%8s%8s%11s%8s%15s\n", "requests", "errors",
+	    "input", "output", "cache read", "written", "cost");
 	put_sum(out, "today", figures_today(v->figures));
 	put_sum(out, "this month", &v->figures->month);
 	put_sum(out, "in total", &v->figures->total);
@@ -227,7 +241,7 @@ put_model(struct buf *out, const struct holder_view *v,
 
 	write_amount(m->month.requests, requests);
 	write_amount(above_zero(holder_all_tokens(&m->month)), tokens);
-	write_money(m->month.rated_micro, cost);
+	write_cost(&m->month, cost);
 	width = put_foreign(out, str_of(m->name), MODEL_MAX_C, v->is_ascii);
 	buf_mustf(out, "%*s%10s%11s%14s\n", (int)(MODEL_MAX_C + 1 - width), "",
 	    requests, tokens, cost);

@@ -137,7 +137,8 @@ usage_query_check(const struct usage_query *q, struct why *out_why)
 	if (choose_dimension(q, q->by, &of))
 		return why_set(out_why, ERR_UNSUPPORTED, "by",
 		    "sums are kept of keys with models and of accounts with "
-		    "models; nothing else can be combined");
+		    "models; of users, tags and clients alone: leave out "
+		    "--by, or all but one of what it is of");
 	if (!dimension_keeps(of, source_of(q->per)))
 		return why_set(out_why, ERR_UNSUPPORTED, "per",
 		    "sums by %s are kept by the %s, and no shorter",

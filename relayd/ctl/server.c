@@ -165,6 +165,8 @@ ctl_whoami(struct ctl_call *c)
 	json_say(&c->out, "role", str_of(ctl_role_name(c->peer.role)));
 	/* Whoever has a key must know where to go with it. */
 	put_listeners(&c->out, c->daemon);
+	/* What is asked about a day is answered about a day of this zone. */
+	json_say(&c->out, "zone", str_of(c->daemon->conf->timezone));
 	json_close(&c->out, '}');
 	ctl_answer(c, 0, STR(""));
 }

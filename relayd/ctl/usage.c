@@ -145,6 +145,19 @@ on_usage(void *arg, enum err e, const struct why *why,
 	question_free(q);
 }
 
+/* By what, when nobody says: by that of which one is asked for, else by key. */
+static enum dimension
+unsaid_by(const struct ctl_call *c)
+{
+	static const enum dimension others[] = { DIMENSION_ACCOUNT,
+		DIMENSION_CLIENT, DIMENSION_USER, DIMENSION_TAG };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (ctl_text(c, dimension_name(others[i])).len)
+			return others[i];
+	return DIMENSION_KEY;
+}
+
 /* "day" is said by people, but no dimension: it is all, per day. */
 static enum err
 read_by(const struct ctl_call *c, struct usage_query *q, struct why *out_why)
@@ -152,7 +165,7 @@ read_by(const struct ctl_call *c, struct usage_query *q, struct why *out_why)
 	struct str by = ctl_text(c, "by"), per = ctl_text(c, "per");
 	char words[160];
 
-	q->by = DIMENSION_KEY;
+	q->by = by.len ? DIMENSION_KEY : unsaid_by(c);
 	if (str_eq(by, STR("day"))) {
 		q->by = DIMENSION_ALL;
 		q->per = PERIOD_DAY;

@@ -2,10 +2,12 @@
 """case_screen.py - what relayctl tells of real requests: the same to people, to
 spreadsheets and to programs."""
 import csv
+import datetime
 import io
 import json
 import os
 import subprocess
+import zoneinfo
 
 from house import Case, program, until
 from speech import ANTHROPIC, CHAT, ask
@@ -134,6 +136,40 @@ class Screen(Case):
                         wide = sum("一" <= c <= "鿿" for c in line)
                         self.assertLessEqual(len(line) + wide, columns)
                         self.assertEqual(line, line.rstrip())
+
+    def test_times_are_of_the_daemons_zone(self):
+        zone = zoneinfo.ZoneInfo("Pacific/Auckland")
+        at = self.relay.receipts()[0]["at"] / 1000
+        text = f"{datetime.datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}"
+        for words in (("receipts",), ("audit", "list")):
+            shown = self.ctl(*words, columns=80)
+            self.assertIn("(times of Pacific/Auckland)", shown)
+        self.assertIn(text, self.ctl("receipts", columns=80))
+        self.assertRegex(self.ctl("status"), r"since +\S+ \S+ NZ[DS]T")
+        self.assertIn(text.replace(" ", "T"), self.ctl("receipts", "--csv"))
+
+    def test_what_has_no_price_is_said(self):
+        for words in (("usage",), ("usage", "top"), ("usage", "--by", "model")):
+            shown = self.ctl(*words, columns=80)
+            self.assertRegex(shown, r"\d requests without a price")
+            self.assertIn("no price", shown)
+        for row in self.table("usage", "top"):
+            self.assertGreaterEqual(int(row["unpriced"]), 0)
+
+    def test_a_filter_alone_says_by_what(self):
+        for part, name in (("account", "a1"), ("client", "unknown"),
+                           ("user", "=owner"), ("tag", "red")):
+            told = json.loads(self.ctl("usage", "--" + part, name, "--json"))
+            self.assertEqual(told["by"], part)
+        self.assertIn("leave out --by",
+                      self.ctl("usage", "--by", "key", "--tag", "red",
+                               status=1))
+
+    def test_help_of_a_command_that_begins_others_is_its_own(self):
+        for words in (("help", "usage"), ("usage", "--help")):
+            shown = self.ctl(*words)
+            self.assertIn("[--by ", shown)
+            self.assertIn("usage recompute", shown)
 
     def test_ascii_is_enough(self):
         shown = self.ctl("usage", columns=80, locale="C").replace(WIDE, "")

@@ -97,18 +97,14 @@ people_read_a_page_of_80_columns(void **state)
 	    "expires       2025-12-20 12:00 UTC, 30 days left\n"
 	    "rate          costs count 1.5 times\n"
 	    "\n"
-	    "                requests   errors      input     output     "
-	    "cached "
-	    "         cost\n"
-	    "today                 12        1      12.3k        999       "
-	    "4.5M "
-	    "      $0.1235\n"
-	    "this month         10.0k        1      12.3k        999       "
-	    "4.5M "
-	    "        $1.23\n"
-	    "in total            1.2G        1      12.3k        999       "
-	    "4.5M "
-	    " $98765432.11\n"
+	    "               requests errors   input  output cac"
+	    "he read written           cost\n"
+	    "today                12      1   12.3k     999    "
+	    "   4.0M  567.8k        $0.1235\n"
+	    "this month        10.0k      1   12.3k     999    "
+	    "   4.0M  567.8k          $1.23\n"
+	    "in total           1.2G      1   12.3k     999    "
+	    "   4.0M  567.8k   $98765432.11\n"
 	    "\n"
 	    "14 days       .__________=_@  tokens, 2025-11-07 to 2025-11-20\n"
 	    "              days are those of UTC\n";
@@ -198,6 +194,7 @@ no_line_is_longer_than_a_terminal(void **state)
 	w.key.expires_at = (DAY_0 + 300000) * DAY_MS;
 	memset(&w.figures.total, 0x0f, sizeof(w.figures.total));
 	w.figures.total.rated_micro = INT64_C(999999999000000);
+	w.figures.total.unpriced = 1;
 	w.v.is_ascii = true;
 	w.v.zone = STR("America/Argentina/ComodRivadavia");
 	rest = str_of(written(&w, holder_write_text));
@@ -213,7 +210,8 @@ no_line_is_longer_than_a_terminal(void **state)
 /* --- documents ------------------------------------------------------------- */
 
 #define SUM                                                                    \
-	"{\"requests\":12,\"errors\":1,\"input_tokens\":12345,"                \
+	"{\"requests\":12,\"errors\":1,\"unpriced\":0,\"estimated\":0,"        \
+	"\"input_tokens\":12345,"                                              \
 	"\"output_tokens\":999,\"cache_creation_tokens\":567890,"              \
 	"\"cache_read_tokens\":4000000,\"total_tokens\":4581234,"              \
 	"\"cost\":0.123456,\"actual_cost\":0.123456,\"tokens\":13344,"         \

@@ -151,6 +151,34 @@ a_rate_that_changes_nothing_takes_no_column(void **state)
 	}
 }
 
+static void
+what_has_no_price_is_not_told_as_free(void **state)
+{
+	static const char text[] =
+	    "{\"by\":\"model\",\"per\":\"total\",\"zone\":\"UTC\","
+	    "\"since\":\"2026-10-20\",\"until\":\"2026-10-21\","
+	    "\"total\":{\"requests\":4,\"unpriced\":2,\"estimated\":1,"
+	    "\"cost_micro\":1000000,\"rated_micro\":1000000},\"rows\":["
+	    "{\"name\":\"half\",\"requests\":2,\"unpriced\":1,"
+	    "\"cost_micro\":1000000},"
+	    "{\"name\":\"none\",\"requests\":1,\"unpriced\":1,"
+	    "\"cost_micro\":0},"
+	    "{\"name\":\"free\",\"requests\":1,\"cost_micro\":0}]}";
+	struct screen s;
+
+	(void)state;
+	screen_open(&s);
+	s.out.width = 60;
+	show_table(&s, text, false);
+	fclose(s.out.to);
+	assert_non_null(strstr(s.text, ">$1.00"));
+	assert_non_null(strstr(s.text, "no price"));
+	assert_non_null(strstr(s.text, "$0.00"));
+	assert_non_null(strstr(s.text,
+	    "(2 requests without a price: see `relayctl price check`; 1\n"
+	    "estimated)\n"));
+}
+
 static const char by_day[] =
     "{\"by\":\"all\",\"per\":\"day\",\"zone\":\"Europe/Berlin\","
     "\"since\":\"2026-10-22T00:00+02:00\",\"until\":\"2026-10-26T00:00+01:00\","
@@ -445,6 +473,7 @@ main(void)
 		    the_largest_stand_first_and_shares_are_of_the_total),
 		cmocka_unit_test(a_wide_terminal_shows_each_class_of_tokens),
 		cmocka_unit_test(a_rate_that_changes_nothing_takes_no_column),
+		cmocka_unit_test(what_has_no_price_is_not_told_as_free),
 		cmocka_unit_test(days_without_use_are_there),
 		cmocka_unit_test(a_part_of_a_list_is_not_filled_up),
 		cmocka_unit_test(what_has_not_begun_is_not_drawn_as_nothing),
