@@ -9,6 +9,7 @@ the upstream told, no body changed, nobody else called.
 import collections
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -263,6 +264,26 @@ class Case(unittest.TestCase):
                 KIND_OF[self.dialect], name,
                 f"http://127.0.0.1:{self.up.ports[0]}", "upstream-" + name,
                 10 + 10 * i)
+
+    def sign_in(self, kind, shown):
+        """An account "one" that somebody signs in to at the terminal; `shown`
+        is what of the provider's page they paste."""
+        origin = f"http://127.0.0.1:{self.up.ports[0]}"
+        login = subprocess.Popen(
+            [os.path.join(BUILD, "bin", "relayctl"), "--socket",
+             self.relay.socket, "account", "login", kind, "one",
+             "--url", origin, "--auth-url", origin, "--allow-private"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        said = b""
+        while b"Answer: " not in said:
+            more = os.read(login.stdout.fileno(), 65536)
+            self.assertTrue(more, said)
+            said += more
+        url = urllib.parse.urlsplit(re.search(
+            rb"http://\S+/oauth/authorize\S+", said)[0].decode())
+        page = self.up.get(f"{url.path}?{url.query}").json()
+        login.communicate(page[shown].encode() + b"\n")
+        self.assertEqual(login.returncode, 0)
 
     def end_relay(self):
         status = self.relay.stop()

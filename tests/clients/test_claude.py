@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Claude Code through the relay."""
 import json
-import os
-import re
-import subprocess
-from urllib.parse import urlsplit
 
 import stage
 
@@ -250,20 +246,7 @@ class Subscription(ClaudeCode):
     up_options = ("--oauth",)
 
     def add_accounts(self):
-        origin = f"http://127.0.0.1:{self.up.ports[0]}"
-        login = subprocess.Popen(
-            [os.path.join(stage.BUILD, "bin", "relayctl"), "--socket",
-             self.relay.socket, "account", "login", "claude-oauth", "one",
-             "--url", origin, "--auth-url", origin, "--allow-private"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        said = b""
-        while b"Answer: " not in said:
-            said += os.read(login.stdout.fileno(), 65536)
-        url = urlsplit(re.search(rb"http://\S+/oauth/authorize\S+",
-                                 said)[0].decode())
-        page = self.up.get(f"{url.path}?{url.query}").json()
-        login.communicate(page["paste"].encode() + b"\n")
-        self.assertEqual(login.returncode, 0)
+        self.sign_in("claude-oauth", "paste")
 
     def reached(self):
         return [line for line in super().reached()

@@ -3,6 +3,8 @@
 import base64
 import json
 
+import stage
+
 from stage import ANSWER, MIDDLE, PIECES, Case, keys
 
 # Nothing but the model is to be asked for (protocols: outside calls).
@@ -195,6 +197,111 @@ class SignedIn(Codex):
         else:
             body = self.reached_body(line["seq"])
             self.assertIn("say something", body.decode())
+
+
+class Plan(SignedIn):
+    """An account of a ChatGPT plan that somebody has signed in to: requests
+    pass as they are, with that account's token and id in place of the
+    relay's key."""
+    changes_bodies = False
+    conf = "oauth_accounts = yes\n"
+    up_options = ("--oauth",)
+    # What relayd says itself, in each request.
+    OURS = {"host", "connection", "accept-encoding", "content-length",
+            "authorization", "chatgpt-account-id"}
+
+    def setUp(self):
+        if stage.DIRECT:
+            self.skipTest("without a relay nobody signs in")
+        super().setUp()
+
+    def add_accounts(self):
+        self.sign_in("codex-oauth", "callback")
+
+    def reached(self):
+        return [line for line in super().reached()
+                if line["route"] == "RESPONSES"]
+
+    def turns(self):
+        return [r for r in self.asked() if r.path.endswith("/responses")]
+
+    def same_but_for_the_account(self):
+        """What the client sent, and what arrived."""
+        self.assertEqual(len(self.turns()), len(self.reached()))
+        for asked, line in zip(self.turns(), self.reached()):
+            sent = [(k, v) for k, v in asked.headers
+                    if k.lower() not in self.OURS]
+            came = [tuple(h) for h in line["headers"]
+                    if h[0].lower() not in self.OURS]
+            self.assertEqual(sent, came)
+            self.assertEqual(asked.sha256, line["body_sha256"])
+            self.assertEqual(line["target"], "/backend-api/codex/responses")
+            ours = [(k.lower(), v) for k, v in line["headers"]
+                    if k.lower() in ("authorization", "chatgpt-account-id")]
+            self.assertEqual(len(ours), 2, ours)
+            self.assertEqual(dict(ours)["chatgpt-account-id"],
+                             "acct-practice")
+            self.assertTrue(dict(ours)["authorization"].startswith(
+                "Bearer practice-access-"), ours)
+
+    def test_its_requests_pass_as_they_are(self):
+        self.script(keys(text=ANSWER))
+        self.answered(self.codex("say something"))
+        # In zstd, and so they arrive.
+        self.assertEqual(self.turns()[0].header("content-encoding"), "zstd")
+        self.same_but_for_the_account()
+        windows = self.relay.ctl("account", "windows")
+        self.assertEqual({w["window"]: w["used_ppm"] for w in windows},
+                         {"5h": 250000, "7d": 590000})
+
+    def test_a_custom_provider_passes_as_it_is_too(self):
+        self.config = Codex.config
+        self.script(keys(text=ANSWER))
+        self.answered(Codex.begin(self, "say something").wait())
+        self.assertIsNone(self.turns()[0].header("content-encoding"))
+        self.same_but_for_the_account()
+
+    def test_the_state_of_a_turn_goes_both_ways(self):
+        # What the backend tells with the first answer of a turn comes back
+        # with the next request of it.
+        self.script(keys(header="x-codex-turn-state:opaque-42",
+                         tool="exec_command",
+                         input=json.dumps({"cmd": "echo apples"})))
+        run = self.codex("use it")
+        self.assertEqual(run.status, 0, run)
+        self.assertEqual(len(self.turns()), 2)
+        self.assertIsNone(self.turns()[0].header("x-codex-turn-state"))
+        self.assertEqual(self.turns()[1].header("x-codex-turn-state"),
+                         "opaque-42")
+        self.same_but_for_the_account()
+
+    def test_a_token_that_is_refused_is_nothing_it_sees(self):
+        self.script(keys(text=ANSWER))
+        with self.up.connect() as s:
+            s.sendall(b"POST /_practice/revoke?what=access HTTP/1.1\r\n"
+                      b"host: x\r\ncontent-length: 0\r\n\r\n")
+            s.recv(65536)
+        self.answered(self.codex("say something"))
+        self.assertEqual([line["status"] for line in self.reached()],
+                         [401, 200])
+        self.assertEqual(len(self.turns()), 1)
+
+    def test_a_stream_that_broke_is_asked_for_again(self):
+        self.script((keys(cut=MIDDLE, **PIECES),
+                     {"times": 1, "path": "*/responses"}), keys(**PIECES))
+        self.answered(self.codex("say something"), PIECES["text"])
+        self.look()
+        self.assertEqual(self.outcomes(), ["cut", "ok"])
+        self.same_but_for_the_account()
+
+    def test_a_plan_that_is_used_up_is_told_in_its_words(self):
+        self.script(keys(status=429, errortype="usage_limit_reached",
+                         reset=4102444800))
+        run = self.codex("say something")
+        self.assertNotEqual(run.status, 0, run)
+        self.assertIn("usage limit", run.out + run.err)
+        self.assertEqual(self.relay.ctl("account", "show", "one")["state"],
+                         "rate")
 
 
 class Broken(Codex):
