@@ -279,6 +279,8 @@ read_detail(struct str detail, int64_t wall_ms, int64_t *io_quota_ms)
 	if (span.len)
 		return read_span(span);
 	at = stamp.len ? window_moment(stamp) : 0;
+	if (at - wall_ms > TOLD_MAX_MS)
+		return TOLD_MAX_MS;
 	return at > wall_ms ? at - wall_ms : 0;
 }
 

@@ -92,6 +92,9 @@ class Tripwire:
             s.settimeout(2)
             try:
                 self.asked.append(s.recv(4096).split(b"\r\n")[0].decode())
+                # Without a word some clients wait for ever.
+                s.sendall(b"HTTP/1.1 403 Forbidden\r\n"
+                          b"content-length: 0\r\nconnection: close\r\n\r\n")
             except OSError:
                 self.asked.append("(nothing said)")
             s.close()

@@ -248,6 +248,9 @@ refusals_say_how_long_to_wait(void **state)
 		{ DETAILS("{\"metadata\":{\"quotaResetTimeStamp\":"
 			  "\"2025-01-01T00:01:00Z\"}}"),
 		    0 },
+		{ DETAILS("{\"metadata\":{\"quotaResetTimeStamp\":"
+			  "\"2433-01-01T00:01:00Z\"}}"),
+		    31LL * 86400000 },
 		{ DETAILS(QUOTA("RequestsPerMinute")), 60000 },
 		{ DETAILS(QUOTA("RequestsPerMinute") ",{\"retryDelay\":"
 						     "\"5s\"}"),
