@@ -181,6 +181,90 @@ raw_count(struct str value, int64_t *out)
 	return OK;
 }
 
+/* *io = *io * 10 ^ power + digit; false: that is too many. */
+static bool
+shift(int64_t *io, size_t power, int digit)
+{
+	int64_t n = *io;
+
+	for (; n && power; power--)
+		if (__builtin_mul_overflow(n, 10, &n))
+			return false;
+	return !__builtin_add_overflow(n, digit, io);
+}
+
+/* The "e3" at the end of a number; more than EXPONENT_MAX is as good as that.
+ * False: it is none. */
+#define EXPONENT_MAX 100000
+static bool
+take_exponent(struct str s, int64_t *out)
+{
+	bool minus;
+
+	*out = 0;
+	if (!s.len)
+		return true;
+	if ((s.at[0] | 0x20) != 'e')
+		return false;
+	s = str_skip(s, 1);
+	minus = s.len && s.at[0] == '-';
+	if (s.len && (s.at[0] == '-' || s.at[0] == '+'))
+		s = str_skip(s, 1);
+	if (!s.len)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.at[i] < '0' || s.at[i] > '9')
+			return false;
+		if (*out < EXPONENT_MAX)
+			*out = *out * 10 + (s.at[i] - '0');
+	}
+	if (minus)
+		*out = -*out;
+	return true;
+}
+
+enum err
+raw_whole(struct str value, int64_t *out)
+{
+	size_t i = 0, zeros = 0, places = 0, digits = 0;
+	bool point = false;
+	int64_t n = 0, power;
+
+	if (!raw_count(value, out))
+		return OK;
+	/* The zeros behind a digit are kept back, so that those at the end can
+	 * be of any number. */
+	for (; i < value.len; i++) {
+		char c = value.at[i];
+
+		if (c == '.' && !point && digits) {
+			point = true;
+			continue;
+		}
+		if (c < '0' || c > '9')
+			break;
+		digits++;
+		places += point;
+		zeros++;
+		if (c == '0')
+			continue;
+		if (!shift(&n, zeros, c - '0'))
+			return ERR_LIMIT;
+		zeros = 0;
+	}
+	if (!digits || (point && !places) ||
+	    !take_exponent(str_skip(value, i), &power))
+		return ERR_SYNTAX;
+	power += (int64_t)zeros - (int64_t)places;
+	/* Its last digit is none of the zeros, so it stays behind the point. */
+	if (n && power < 0)
+		return ERR_SYNTAX;
+	if (!shift(&n, n ? (size_t)power : 0, 0))
+		return ERR_LIMIT;
+	*out = n;
+	return OK;
+}
+
 bool
 raw_says_nothing(struct str value)
 {

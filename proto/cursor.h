@@ -43,6 +43,9 @@ struct str cursor_find(struct str json, struct str key);
 struct str raw_text(struct str value);
 /* A whole number that is not negative; the others are ERR_SYNTAX. */
 enum err raw_count(struct str value, int64_t *out) CHECKED;
+/* The same, and as programs without whole numbers write it: 1000.0, 1e3.
+ * ERR_LIMIT: whole, but too many. */
+enum err raw_whole(struct str value, int64_t *out) CHECKED;
 static inline bool
 raw_is_object(struct str value)
 {

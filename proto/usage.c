@@ -2,15 +2,25 @@
 /* usage.c - how many tokens an answer cost.
  *
  * Reads the usage objects of the dialects into classes that do not overlap.
- * Counts are 64-bit text, never floating point; nonsense is left out. */
+ * Counts are 64-bit text, never floating point; nonsense is left out, and
+ * told apart from what was not said. */
 #include "proto/usage.h"
 
 #include "proto/cursor.h"
 
-/* A key of a usage object and where its count goes. */
+/* A key of a usage object, where its count goes, and of which part that is;
+ * 0: nothing is counted by it. */
 struct count_row {
 	struct str key;
 	int64_t *to;
+	unsigned part;
+};
+
+/* How the counts of an object were told, as bits of their parts. */
+struct telling {
+	unsigned said;	/* more than nothing */
+	unsigned empty; /* null */
+	unsigned wrong; /* nothing that can be believed */
 };
 
 static int64_t
@@ -20,21 +30,28 @@ clamp(int64_t n)
 }
 
 static void
-take_count(struct str value, int64_t *to)
+take_count(struct str value, int64_t *to, unsigned part, struct telling *t)
 {
 	int64_t n;
 
-	if (raw_count(value, &n) == OK)
-		*to = clamp(n);
+	if (str_eq(value, STR("null"))) {
+		t->empty |= part;
+	} else if (raw_whole(value, &n) || n > USAGE_COUNT_MAX) {
+		t->wrong |= part;
+	} else {
+		*to = n;
+		t->said |= n ? part : 0;
+	}
 }
 
 /* Put the member's count where a row says; false when none does. */
 static bool
-take_member(const struct member *m, const struct count_row *rows, size_t count)
+take_member(const struct member *m, const struct count_row *rows, size_t count,
+    struct telling *t)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (member_is(m, rows[i].key)) {
-			take_count(m->value, rows[i].to);
+			take_count(m->value, rows[i].to, rows[i].part, t);
 			return true;
 		}
 	}
@@ -42,14 +59,29 @@ take_member(const struct member *m, const struct count_row *rows, size_t count)
 }
 
 static void
-take_object(struct str json, const struct count_row *rows, size_t count)
+take_object(struct str json, const struct count_row *rows, size_t count,
+    struct telling *t)
 {
 	struct cursor c;
 	struct member m;
 
 	cursor_init(&c, json);
 	while (cursor_next(&c, &m))
-		take_member(&m, rows, count);
+		take_member(&m, rows, count, t);
+}
+
+/* What is in doubt of u after an object: its wrong counts, and those of input
+ * and output that are null though nothing else tells them. */
+static unsigned
+doubt_of(const struct usage *u, const struct telling *t)
+{
+	unsigned doubt = t->wrong;
+
+	if (!usage_read(u))
+		doubt |= t->empty & USAGE_INPUT;
+	if (!u->output)
+		doubt |= t->empty & USAGE_OUTPUT;
+	return doubt;
 }
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -118,19 +150,24 @@ void
 usage_from_anthropic(struct usage *u, struct str json)
 {
 	struct usage now = { 0 };
+	struct telling t = { 0 };
 	int64_t written = 0;
 	const struct count_row rows[] = {
-		{ STR("input_tokens"), &now.input },
-		{ STR("output_tokens"), &now.output },
-		{ STR("cache_read_input_tokens"), &now.cache_read },
-		{ STR("cache_creation_input_tokens"), &written },
+		{ STR("input_tokens"), &now.input, USAGE_INPUT },
+		{ STR("output_tokens"), &now.output, USAGE_OUTPUT },
+		{ STR("cache_read_input_tokens"), &now.cache_read,
+		    USAGE_CACHE_READ },
+		{ STR("cache_creation_input_tokens"), &written,
+		    USAGE_CACHE_WRITE },
 	};
 	const struct count_row split[] = {
-		{ STR("ephemeral_5m_input_tokens"), &now.cache_write_5m },
-		{ STR("ephemeral_1h_input_tokens"), &now.cache_write_1h },
+		{ STR("ephemeral_5m_input_tokens"), &now.cache_write_5m,
+		    USAGE_CACHE_WRITE },
+		{ STR("ephemeral_1h_input_tokens"), &now.cache_write_1h,
+		    USAGE_CACHE_WRITE },
 	};
 	const struct count_row tools[] = {
-		{ STR("web_search_requests"), &now.searches },
+		{ STR("web_search_requests"), &now.searches, USAGE_DETAIL },
 	};
 	struct cursor c;
 	struct member m;
@@ -138,11 +175,11 @@ usage_from_anthropic(struct usage *u, struct str json)
 	cursor_init(&c, json);
 	while (cursor_next(&c, &m)) {
 		if (member_is(&m, STR("cache_creation")))
-			take_object(m.value, split, COUNT(split));
+			take_object(m.value, split, COUNT(split), &t);
 		else if (member_is(&m, STR("server_tool_use")))
-			take_object(m.value, tools, COUNT(tools));
+			take_object(m.value, tools, COUNT(tools), &t);
 		else if (!take_manner(u, &m))
-			take_member(&m, rows, COUNT(rows));
+			take_member(&m, rows, COUNT(rows), &t);
 	}
 	overwrite(&u->searches, now.searches);
 	overwrite(&u->input, now.input);
@@ -158,6 +195,7 @@ usage_from_anthropic(struct usage *u, struct str json)
 		u->cache_write_5m = written;
 		u->cache_write_1h = 0;
 	}
+	u->doubt = (u->doubt & ~t.said) | doubt_of(u, &t);
 	u->known |= usage_total(u) > 0;
 }
 
@@ -171,19 +209,23 @@ struct openai_counts {
 };
 
 static void
-read_openai_details(struct openai_counts *n, struct str json, int64_t *audio)
+read_openai_details(struct openai_counts *n, struct str json, int64_t *audio,
+    struct telling *t)
 {
 	const struct count_row rows[] = {
-		{ STR("cached_tokens"), &n->cached },
-		{ STR("reasoning_tokens"), &n->reasoning },
-		{ STR("cache_write_tokens"), &n->written },
-		{ STR("cache_creation_tokens"), &n->written },
-		{ STR("cache_creation_input_tokens"), &n->written },
-		{ STR("cached_creation_tokens"), &n->written },
-		{ STR("audio_tokens"), audio },
+		{ STR("cached_tokens"), &n->cached, USAGE_CACHE_READ },
+		{ STR("reasoning_tokens"), &n->reasoning, USAGE_DETAIL },
+		{ STR("cache_write_tokens"), &n->written, USAGE_CACHE_WRITE },
+		{ STR("cache_creation_tokens"), &n->written,
+		    USAGE_CACHE_WRITE },
+		{ STR("cache_creation_input_tokens"), &n->written,
+		    USAGE_CACHE_WRITE },
+		{ STR("cached_creation_tokens"), &n->written,
+		    USAGE_CACHE_WRITE },
+		{ STR("audio_tokens"), audio, USAGE_DETAIL },
 	};
 
-	take_object(json, rows, COUNT(rows));
+	take_object(json, rows, COUNT(rows), t);
 }
 
 static bool
@@ -210,16 +252,19 @@ void
 usage_from_openai(struct usage *u, struct str json)
 {
 	struct openai_counts n = { 0 };
+	struct telling t = { 0 };
 	const struct count_row rows[] = {
-		{ STR("input_tokens"), &n.input },
-		{ STR("prompt_tokens"), &n.input },
-		{ STR("output_tokens"), &n.output },
-		{ STR("completion_tokens"), &n.output },
-		{ STR("total_tokens"), &n.total },
-		{ STR("cached_tokens"), &n.cached },
-		{ STR("prompt_cache_hit_tokens"), &n.cached },
-		{ STR("cache_creation_tokens"), &n.written_beside },
-		{ STR("cache_creation_input_tokens"), &n.written_beside },
+		{ STR("input_tokens"), &n.input, USAGE_INPUT },
+		{ STR("prompt_tokens"), &n.input, USAGE_INPUT },
+		{ STR("output_tokens"), &n.output, USAGE_OUTPUT },
+		{ STR("completion_tokens"), &n.output, USAGE_OUTPUT },
+		{ STR("total_tokens"), &n.total, 0 },
+		{ STR("cached_tokens"), &n.cached, USAGE_CACHE_READ },
+		{ STR("prompt_cache_hit_tokens"), &n.cached, USAGE_CACHE_READ },
+		{ STR("cache_creation_tokens"), &n.written_beside,
+		    USAGE_CACHE_WRITE },
+		{ STR("cache_creation_input_tokens"), &n.written_beside,
+		    USAGE_CACHE_WRITE },
 	};
 	struct cursor c;
 	struct member m;
@@ -227,14 +272,16 @@ usage_from_openai(struct usage *u, struct str json)
 	cursor_init(&c, json);
 	while (cursor_next(&c, &m)) {
 		if (is_input_details(&m))
-			read_openai_details(&n, m.value, &n.audio_input);
+			read_openai_details(&n, m.value, &n.audio_input, &t);
 		else if (is_output_details(&m))
-			read_openai_details(&n, m.value, &n.audio_output);
+			read_openai_details(&n, m.value, &n.audio_output, &t);
 		else
-			take_member(&m, rows, COUNT(rows));
+			take_member(&m, rows, COUNT(rows), &t);
 	}
-	if (!n.input && !n.output)
+	if (!n.input && !n.output) {
+		u->doubt |= t.wrong;
 		return;
+	}
 	/* Some count thinking beside the output; their total tells. */
 	if (n.reasoning && n.total == n.input + n.output + n.reasoning)
 		n.output = clamp(n.output + n.reasoning);
@@ -252,6 +299,7 @@ usage_from_openai(struct usage *u, struct str json)
 	u->reasoning = n.reasoning;
 	u->audio_input = lesser(n.audio_input, u->input);
 	u->audio_output = lesser(n.audio_output, u->output);
+	u->doubt = doubt_of(u, &t);
 	u->known = true;
 }
 
@@ -259,7 +307,7 @@ usage_from_openai(struct usage *u, struct str json)
 
 /* [{"modality":"AUDIO","tokenCount":7}]: how much of a count was of that. */
 static int64_t
-modality(struct str list, struct str of)
+modality(struct str list, struct str of, struct telling *t)
 {
 	struct cursor c;
 	struct member m;
@@ -272,7 +320,8 @@ modality(struct str list, struct str of)
 		if (!str_eq(raw_text(cursor_find(m.value, STR("modality"))),
 			of))
 			continue;
-		take_count(cursor_find(m.value, STR("tokenCount")), &n);
+		take_count(cursor_find(m.value, STR("tokenCount")), &n,
+		    USAGE_DETAIL, t);
 		sum = clamp(sum + n);
 	}
 	return sum;
@@ -282,18 +331,21 @@ void
 usage_from_gemini(struct usage *u, struct str json)
 {
 	int64_t prompt = 0, cached = 0, candidates = 0, thoughts = 0, tools = 0;
+	struct telling t = { 0 };
 	const struct count_row rows[] = {
-		{ STR("promptTokenCount"), &prompt },
-		{ STR("cachedContentTokenCount"), &cached },
-		{ STR("candidatesTokenCount"), &candidates },
-		{ STR("thoughtsTokenCount"), &thoughts },
-		{ STR("toolUsePromptTokenCount"), &tools },
+		{ STR("promptTokenCount"), &prompt, USAGE_INPUT },
+		{ STR("cachedContentTokenCount"), &cached, USAGE_CACHE_READ },
+		{ STR("candidatesTokenCount"), &candidates, USAGE_OUTPUT },
+		{ STR("thoughtsTokenCount"), &thoughts, USAGE_OUTPUT },
+		{ STR("toolUsePromptTokenCount"), &tools, USAGE_INPUT },
 	};
 	struct str written;
 
-	take_object(json, rows, COUNT(rows));
-	if (!prompt && !candidates && !thoughts && !tools)
+	take_object(json, rows, COUNT(rows), &t);
+	if (!prompt && !candidates && !thoughts && !tools) {
+		u->doubt |= t.wrong;
 		return;
+	}
 	if (cached > prompt)
 		cached = prompt;
 	written = cursor_find(json, STR("candidatesTokensDetails"));
@@ -304,15 +356,16 @@ usage_from_gemini(struct usage *u, struct str json)
 		.reasoning = thoughts,
 		.audio_input =
 		    modality(cursor_find(json, STR("promptTokensDetails")),
-			STR("AUDIO")),
-		.audio_output = modality(written, STR("AUDIO")),
-		.image_output = modality(written, STR("IMAGE")),
+			STR("AUDIO"), &t),
+		.audio_output = modality(written, STR("AUDIO"), &t),
+		.image_output = modality(written, STR("IMAGE"), &t),
 		.tier = u->tier,
 		.known = true,
 	};
 	u->audio_input = lesser(u->audio_input, u->input);
 	u->audio_output = lesser(u->audio_output, u->output);
 	u->image_output = lesser(u->image_output, u->output - u->audio_output);
+	u->doubt = doubt_of(u, &t);
 }
 
 /* --- sums ------------------------------------------------------------------ */
@@ -339,6 +392,7 @@ usage_add(struct usage *sum, const struct usage *u)
 	sum->image_output = add(sum->image_output, u->image_output);
 	sum->searches = add(sum->searches, u->searches);
 	sum->known |= u->known;
+	sum->doubt |= u->doubt;
 }
 
 int64_t

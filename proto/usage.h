@@ -17,8 +17,20 @@
 
 #include "proto/str.h"
 
-/* The most that is believed of one count; more is a lie, and is cut. */
-#define USAGE_COUNT_MAX (INT64_C(1) << 40)
+/* The most that is believed of one count: several times what any model can
+ * read, and a week of writing.  More is no count. */
+#define USAGE_COUNT_MAX INT64_C(100000000)
+
+/* Whose counts are in doubt: named, but not as a number that can be believed.
+ * What was told of the others stands. */
+enum usage_part {
+	USAGE_INPUT = 1 << 0,
+	USAGE_OUTPUT = 1 << 1,
+	USAGE_CACHE_READ = 1 << 2,
+	USAGE_CACHE_WRITE = 1 << 3,
+	USAGE_DETAIL = 1 << 4, /* of what is in the others, or beside them */
+	USAGE_READ = USAGE_INPUT | USAGE_CACHE_READ | USAGE_CACHE_WRITE,
+};
 
 /* How it was served, for that has a price too; as the answer tells. */
 enum usage_tier {
@@ -35,9 +47,10 @@ struct usage {
 	int64_t audio_input, audio_output, image_output;
 	int64_t searches; /* of the web, by the upstream itself */
 	enum usage_tier tier;
-	bool fast;  /* at the higher speed that has a price of its own */
-	bool us;    /* in the United States alone */
-	bool known; /* the upstream has told at least once */
+	bool fast;	/* at the higher speed that has a price of its own */
+	bool us;	/* in the United States alone */
+	bool known;	/* the upstream has told at least once */
+	unsigned doubt; /* enum usage_part */
 };
 
 /* "priority", and back: words that are none are USAGE_STANDARD. */
@@ -49,7 +62,10 @@ void usage_tier_from_openai(struct usage *u, struct str json);
 
 /* Take up what a usage object of a dialect says: its JSON text.  What it does
  * not name, or (Anthropic) names as zero, stays as it was, for it comes in
- * parts.  Nothing but zeros, as some send until they know, tells nothing. */
+ * parts.  Nothing but zeros, as some send until they know, tells nothing.  A
+ * count that is no whole number up to USAGE_COUNT_MAX is left out, and its part
+ * is in doubt until it is told well; null is that of input and output alone,
+ * and only when nothing else tells. */
 void usage_from_anthropic(struct usage *u, struct str json);
 /* Chat and Responses, and the variants of those who speak like them. */
 void usage_from_openai(struct usage *u, struct str json);

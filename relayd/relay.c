@@ -377,6 +377,30 @@ estimate(struct relay *r)
 	r->flags |= RECEIPT_ESTIMATED;
 }
 
+/* What the upstream has told in words that cannot be believed is counted as if
+ * it had not told it; more, if the rest of what it told is more. */
+static void
+estimate_doubted(struct relay *r)
+{
+	struct usage *u = &r->watch.usage;
+	int64_t unread = (int64_t)(r->bytes_in / 4) - usage_read(u);
+	int64_t written = (int64_t)(r->watch.delta_bytes / 4);
+	struct log_line l;
+
+	if (!u->doubt)
+		return;
+	if ((u->doubt & USAGE_READ) && unread > 0)
+		u->input += unread;
+	if ((u->doubt & USAGE_OUTPUT) && written > u->output)
+		u->output = written;
+	r->flags |= RECEIPT_ESTIMATED;
+	log_begin(&l, LOG_WARN, "usage_doubted");
+	log_cstr(&l, "id", r->id_text);
+	log_str(&l, "model", buf_str(&r->model));
+	log_cstr(&l, "account", r->account_name);
+	log_end(&l);
+}
+
 /* The daemon's rate, those of account and service, and the key's. */
 static int64_t
 rate_of(const struct relay *r)
@@ -415,6 +439,7 @@ relay_settle(struct relay *r, enum outcome outcome)
 	if (outcome != OUTCOME_REFUSED && outcome != OUTCOME_FAILED &&
 	    (outcome != OUTCOME_UPSTREAM || r->watch.content) && !told)
 		estimate(r);
+	estimate_doubted(r);
 	relay_receipt(r, &rec);
 	rec.outcome = outcome;
 	receipt_set_usage(&rec, &r->watch.usage);

@@ -83,6 +83,25 @@ class Price(Case):
                 total = sum(float(line["cost"]) for line in why["lines"])
                 self.assertAlmostEqual(total * 1e6, micro, places=3)
 
+    def test_a_count_past_belief_is_estimated_and_said(self):
+        for model, dialect in (("claude-opus-4-8", ANTHROPIC), ("gpt-5", CHAT),
+                               ("gpt-5", RESPONSES),
+                               ("gemini-2.5-pro", GEMINI)):
+            for stream in (True, False):
+                with self.subTest(f"{dialect} stream={stream}"):
+                    r = self.charged(model, dialect,
+                                     f"{2 ** 62},7,0,0,0,0",
+                                     stream=stream)
+                    self.assertEqual(r["output"], 7)
+                    self.assertIn("estimated", r["flags"])
+                    # A quarter of the request's bytes.
+                    self.assertTrue(0 < r["input"] < 200, r["input"])
+                    self.assertTrue(0 < r["cost_micro"] < 5000)
+                    r = self.charged(model, dialect, "100000000,7,0,0,0,0",
+                                     stream=stream)
+                    self.assertEqual(r["input"], 100000000)
+                    self.assertNotIn("estimated", r["flags"])
+
     def test_a_model_without_a_price_is_served_and_said(self):
         r = self.charged("never-heard-of")
         self.assertEqual((r["status"], r["cost_micro"]), (200, 0))

@@ -57,6 +57,7 @@ check_same(const struct usage *a, const struct usage *b)
 	assert(a->cache_write_5m == b->cache_write_5m);
 	assert(a->cache_write_1h == b->cache_write_1h);
 	assert(a->reasoning == b->reasoning && a->known == b->known);
+	assert(a->doubt == b->doubt);
 }
 
 static void

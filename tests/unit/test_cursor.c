@@ -133,6 +133,54 @@ counts_are_whole_and_not_negative(void **state)
 }
 
 static void
+whole_numbers_are_read_however_they_are_written(void **state)
+{
+	static const struct {
+		const char *json;
+		enum err e;
+		int64_t n;
+	} cases[] = {
+		{ "17", OK, 17 },
+		{ "1000.0", OK, 1000 },
+		{ "1e3", OK, 1000 },
+		{ "1E+3", OK, 1000 },
+		{ "1.25e2", OK, 125 },
+		{ "1250e-1", OK, 125 },
+		{ "0.000", OK, 0 },
+		{ "0e99999999999999999999", OK, 0 },
+		{ "0.001e3", OK, 1 },
+		{ "1000000000000000000000e-20", OK, 10 },
+		{ "9223372036854775807.000000000000", OK, INT64_MAX },
+		{ "9223372036854775808.0", ERR_LIMIT, -7 },
+		{ "99999999999999999999", ERR_LIMIT, -7 },
+		{ "1e19", ERR_LIMIT, -7 },
+		{ "1e99999999999999999999", ERR_LIMIT, -7 },
+		{ "1e-99999999999999999999", ERR_SYNTAX, -7 },
+		{ "1000.5", ERR_SYNTAX, -7 },
+		{ "125e-1", ERR_SYNTAX, -7 },
+		{ "-1.0", ERR_SYNTAX, -7 },
+		{ "1.", ERR_SYNTAX, -7 },
+		{ ".5e1", ERR_SYNTAX, -7 },
+		{ "1.0.0", ERR_SYNTAX, -7 },
+		{ "1e", ERR_SYNTAX, -7 },
+		{ "1e+", ERR_SYNTAX, -7 },
+		{ "1e3x", ERR_SYNTAX, -7 },
+		{ "e3", ERR_SYNTAX, -7 },
+		{ "", ERR_SYNTAX, -7 },
+		{ "\"1\"", ERR_SYNTAX, -7 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t n = -7;
+
+		if (raw_whole(str_of(cases[i].json), &n) != cases[i].e ||
+		    n != cases[i].n)
+			fail_msg("%s: %lld", cases[i].json, (long long)n);
+	}
+}
+
+static void
 values_that_say_nothing_are_known(void **state)
 {
 	static const char *const silent[] = { "", "null", "\"\"", "[]", "[ ]",
@@ -170,6 +218,8 @@ main(void)
 		cmocka_unit_test(no_prefix_is_read_beyond_its_end),
 		cmocka_unit_test(the_first_of_a_key_is_found),
 		cmocka_unit_test(counts_are_whole_and_not_negative),
+		cmocka_unit_test(
+		    whole_numbers_are_read_however_they_are_written),
 		cmocka_unit_test(values_that_say_nothing_are_known),
 		cmocka_unit_test(
 		    only_printable_text_is_copied_and_only_what_fits),

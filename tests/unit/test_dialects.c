@@ -81,9 +81,9 @@ static const struct stream_case streams[] = {
 	    "\"output_tokens\":3}}\r\n\r\n"
 	    "data:{\"type\":\"message_stop\"}\r\n\r\n",
 	    "- c - t",
-	    { .usage = { .input = USAGE_COUNT_MAX,
-		  .output = 3,
+	    { .usage = { .output = 3,
 		  .cache_write_5m = 7,
+		  .doubt = USAGE_INPUT,
 		  .known = true },
 		.content = true,
 		.terminal = true,
@@ -323,6 +323,7 @@ assert_usage(const struct usage *is, const struct usage *want)
 	assert_int_equal(is->cache_write_1h, want->cache_write_1h);
 	assert_int_equal(is->reasoning, want->reasoning);
 	assert_int_equal(is->known, want->known);
+	assert_int_equal(is->doubt, want->doubt);
 }
 
 static void
@@ -788,6 +789,164 @@ what_else_is_paid_for_is_told(void **state)
 	assert_int_equal(u.image_output, 1290);
 }
 
+/* A whole answer of each dialect, and a stream's end that says the same; #
+ * are the counts of what was read and written. */
+static const struct {
+	const struct dialect *dialect;
+	const char *body, *event;
+} told[] = {
+	{ &dialect_anthropic,
+	    "{\"type\":\"message\",\"usage\":{\"input_tokens\":#,"
+	    "\"output_tokens\":#}}",
+	    "data: {\"type\":\"message_delta\",\"usage\":{\"input_tokens\":"
+	    "#,\"output_tokens\":#}}\n\n" },
+	{ &dialect_openai_chat,
+	    "{\"usage\":{\"prompt_tokens\":#,\"completion_tokens\":#}}",
+	    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":#,"
+	    "\"completion_tokens\":#}}\n\n" },
+	{ &dialect_openai_responses,
+	    "{\"usage\":{\"input_tokens\":#,\"output_tokens\":#}}",
+	    "data: {\"type\":\"response.completed\",\"response\":{\"usage\":"
+	    "{\"input_tokens\":#,\"output_tokens\":#}}}\n\n" },
+	{ &dialect_gemini,
+	    "{\"usageMetadata\":{\"promptTokenCount\":#,"
+	    "\"candidatesTokenCount\":#}}",
+	    "data: {\"usageMetadata\":{\"promptTokenCount\":#,"
+	    "\"candidatesTokenCount\":#}}\n\n" },
+};
+
+static void
+watch_told(size_t nr, bool stream, const char *in, const char *out,
+    struct watch *w)
+{
+	const char *template = stream ? told[nr].event : told[nr].body;
+	struct buf text;
+	struct sse_event event;
+	struct sse sse;
+	size_t used;
+
+	buf_init(&text, 512);
+	for (; *template; template ++) {
+		if (*template != '#') {
+			buf_must(&text, str_at(template, 1));
+			continue;
+		}
+		buf_must(&text, str_of(in));
+		in = out;
+	}
+	*w = (struct watch){ .began = false };
+	if (!stream) {
+		told[nr].dialect->watch_body(w, buf_str(&text));
+		buf_fini(&text);
+		return;
+	}
+	sse_init(&sse);
+	assert_int_equal(sse_feed(&sse, buf_str(&text), &used, &event), OK);
+	told[nr].dialect->watch(w, &event);
+	sse_fini(&sse);
+	buf_fini(&text);
+}
+
+static void
+a_count_that_cannot_be_believed_is_in_doubt(void **state)
+{
+	static const struct {
+		const char *in, *out;
+		struct usage usage;
+	} cases[] = {
+		{ "1000.0", "1e3",
+		    { .input = 1000, .output = 1000, .known = true } },
+		{ "2.5e1", "70000e-4",
+		    { .input = 25, .output = 7, .known = true } },
+		{ "100000000", "7",
+		    { .input = USAGE_COUNT_MAX, .output = 7, .known = true } },
+		{ "100000001", "7",
+		    { .output = 7, .known = true, .doubt = USAGE_INPUT } },
+		{ "9223372036854775807", "7",
+		    { .output = 7, .known = true, .doubt = USAGE_INPUT } },
+		{ "99999999999999999999", "7",
+		    { .output = 7, .known = true, .doubt = USAGE_INPUT } },
+		{ "\"1000\"", "7",
+		    { .output = 7, .known = true, .doubt = USAGE_INPUT } },
+		{ "null", "7",
+		    { .output = 7, .known = true, .doubt = USAGE_INPUT } },
+		{ "0", "7", { .output = 7, .known = true } },
+		{ "1000.5", "7",
+		    { .output = 7, .known = true, .doubt = USAGE_INPUT } },
+		{ "-1", "7",
+		    { .output = 7, .known = true, .doubt = USAGE_INPUT } },
+		{ "9", "[]",
+		    { .input = 9, .known = true, .doubt = USAGE_OUTPUT } },
+		{ "9", "null",
+		    { .input = 9, .known = true, .doubt = USAGE_OUTPUT } },
+		{ "1e400", "{}", { .doubt = USAGE_INPUT | USAGE_OUTPUT } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (size_t nr = 0; nr < 2 * ALL; nr++) {
+			struct watch w;
+
+			watch_told(nr / 2, nr % 2, cases[i].in, cases[i].out,
+			    &w);
+			assert_usage(&w.usage, &cases[i].usage);
+		}
+	}
+}
+
+static void
+a_doubt_ends_with_a_count_that_is_none(void **state)
+{
+	struct usage u = { .known = false };
+
+	(void)state;
+	usage_from_anthropic(&u,
+	    STR("{\"input_tokens\":\"25\",\"output_tokens\":null,"
+		"\"cache_read_input_tokens\":null}"));
+	assert_int_equal(u.doubt, USAGE_INPUT | USAGE_OUTPUT);
+	usage_from_anthropic(&u,
+	    STR("{\"input_tokens\":0,\"output_tokens\":5}"));
+	assert_int_equal(u.doubt, USAGE_INPUT);
+	usage_from_anthropic(&u,
+	    STR("{\"input_tokens\":25,\"cache_creation_input_tokens\":-1}"));
+	assert_int_equal(u.doubt, USAGE_CACHE_WRITE);
+	assert_usage(&u,
+	    &(struct usage){ .input = 25,
+		.output = 5,
+		.known = true,
+		.doubt = USAGE_CACHE_WRITE });
+	/* Null tells nothing new of what was told. */
+	usage_from_anthropic(&u,
+	    STR("{\"input_tokens\":null,\"output_tokens\":null,"
+		"\"cache_creation\":{\"ephemeral_5m_input_tokens\":1}}"));
+	assert_int_equal(u.doubt, 0);
+}
+
+static void
+details_in_doubt_leave_the_rest(void **state)
+{
+	struct usage u = { .known = false };
+
+	(void)state;
+	usage_from_openai(&u,
+	    STR("{\"prompt_tokens\":10,\"completion_tokens\":20,"
+		"\"total_tokens\":\"30\",\"prompt_tokens_details\":{"
+		"\"cached_tokens\":\"5\"},\"completion_tokens_details\":{"
+		"\"reasoning_tokens\":true}}"));
+	assert_usage(&u,
+	    &(struct usage){ .input = 10,
+		.output = 20,
+		.known = true,
+		.doubt = USAGE_CACHE_READ | USAGE_DETAIL });
+	u = (struct usage){ .known = false };
+	usage_from_gemini(&u,
+	    STR("{\"promptTokenCount\":10,\"candidatesTokenCount\":20,"
+		"\"promptTokensDetails\":[{\"modality\":\"AUDIO\","
+		"\"tokenCount\":\"3\"}]}"));
+	assert_int_equal(u.doubt, USAGE_DETAIL);
+	assert_int_equal(u.audio_input, 0);
+}
+
 static void
 tiers_have_words(void **state)
 {
@@ -856,6 +1015,9 @@ main(void)
 		cmocka_unit_test(a_ping_is_no_event_that_says_anything),
 		cmocka_unit_test(dialects_are_found_by_name),
 		cmocka_unit_test(what_else_is_paid_for_is_told),
+		cmocka_unit_test(a_count_that_cannot_be_believed_is_in_doubt),
+		cmocka_unit_test(a_doubt_ends_with_a_count_that_is_none),
+		cmocka_unit_test(details_in_doubt_leave_the_rest),
 		cmocka_unit_test(tiers_have_words),
 		cmocka_unit_test(usage_is_summed_without_overflow),
 		cmocka_unit_test(faults_have_names_and_statuses),
