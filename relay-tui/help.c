@@ -131,7 +131,9 @@ print_details(struct output *o, const struct ctl_row *row)
 		    ctl_role_name(row->role));
 	if (str_find(str_of(row->parameters), STR("FIELDS")) >= 0)
 		fprintf(o->to, "%s",
-		    is_of(row, "notify")
+		    is_of(row, "proxy") ? _("The fields are family (any, 4 or "
+					    "6) and note.\n")
+			: is_of(row, "notify")
 			? _("What fields there are, `relayctl notify kinds "
 			    "KIND` tells.\n")
 			: _("What fields there are, `relayctl account kinds "

@@ -64,17 +64,24 @@ says(const char *word, const struct own_option *own, const char **out_value)
 	return word[2 + len] == '\0' || (*out_value && own->value);
 }
 
+/* Things that have an address of their own. */
+static bool
+has_url(const char *noun)
+{
+	return !strcmp(noun, "account") || !strcmp(noun, "notify") ||
+	    !strcmp(noun, "proxy");
+}
+
 static const struct own_option *
 find_own(const struct line *l, const char *word, const char **out_value)
 {
 	const struct own_option *own;
-	bool account = l->count > 0 && !strcmp(l->words[0], "account");
+	bool addressed = l->count > 0 && has_url(l->words[0]);
 
 	if (!strcmp(word, "-h"))
 		word = "--help";
 	for (unsigned i = 0; (own = own_option_at(i)); i++) {
-		/* An account has an address of its own. */
-		if (account && !strcmp(own->name, "url"))
+		if (addressed && !strcmp(own->name, "url"))
 			continue;
 		if (says(word, own, out_value))
 			return own;

@@ -308,9 +308,9 @@ check_unused(struct ctl_call *c, const struct proxy *p, struct why *out_why)
 	}
 	if (count)
 		return why_set(out_why, ERR_BUSY, "name",
-		    "%u accounts go through it: %s; with --force they are out "
-		    "of use until they have another way",
-		    count, names);
+		    "it is the way out of %u account%s: %s; with --force they "
+		    "are out of use until they have another",
+		    count, count == 1 ? "" : "s", names);
 	if (is_default(c, p))
 		return why_set(out_why, ERR_BUSY, "name",
 		    "proxy_default names it: relayctl unset proxy_default");

@@ -452,6 +452,13 @@ class Proxied(Case):
         self.assertIn("a1", said.stdout)
         said = self.relayctl("proxy", "test", "tokyo")
         self.assertEqual(said.returncode, 0, said.stdout)
+        said = self.relayctl(
+            "proxy", "test", "tokyo", "--url",
+            "http://provider.invalid:%d/_practice/address" % self.host[1])
+        self.assertIn("127.0.0.1", said.stdout)
+        said = self.relayctl("proxy", "set", "tokyo", "--url",
+                             self.proxy.url("http"))
+        self.assertIn(self.proxy.url("http"), said.stdout)
         said = self.relayctl("proxy", "rm", "tokyo")
         self.assertNotEqual(said.returncode, 0)
         self.assertIn("--force", said.stderr)
