@@ -360,7 +360,15 @@ show_spans(struct asker *a, enum usage_of of, struct json_out *j)
 {
 	struct str top = said(a->c, "top");
 	struct usage_rows rows;
+	struct why why;
+	uint64_t n;
 
+	if (top.len && (str_u64(top, &n) || !n || n > 100000)) {
+		why_set(&why, ERR_VALUE, "top", "%s",
+		    _("say how many of the largest"));
+		a->verdict = command_fail(a->c->out, MISUSED, &why);
+		return;
+	}
 	for (size_t span = 0; span < SPANS; span++) {
 		if (a->c->out->json) {
 			json_open(j, '{');

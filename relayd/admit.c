@@ -204,7 +204,9 @@ find_key(struct relay *r, bool *out_any)
 		if (k)
 			return k;
 	}
-	if (h->query.at && url_query_get(h->query, STR("key"), &value)) {
+	/* Google's way; elsewhere an address is no place for a secret. */
+	if (r->dialect == &dialect_gemini && h->query.at &&
+	    url_query_get(h->query, STR("key"), &value)) {
 		*out_any = true;
 		return keyring_match(r->d->keys, value);
 	}

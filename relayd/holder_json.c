@@ -151,7 +151,9 @@ put_key(struct json_out *j, const struct holder_view *v)
 
 	json_say(j, "id", k->id);
 	json_say(j, "name", k->name);
-	json_say(j, "owner", k->owner);
+	/* A number of the host's is nobody's business out here. */
+	json_say(j, "owner",
+	    str_starts(k->owner, STR("uid:")) ? STR("") : k->owner);
 	json_say(j, "status", str_of(v->state));
 	json_say_bool(j, "isActive", !strcmp(v->state, "active"));
 	holder_say_time(j, "createdAt", (int64_t)k->created_at);

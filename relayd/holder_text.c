@@ -107,7 +107,7 @@ put_who(struct buf *out, const struct holder_view *v)
 	put_label(out, "key");
 	put_foreign(out, k->name, NAME_MAX_C, v->is_ascii);
 	buf_mustf(out, " (%.*s)\n", STR_ARG(str_first(k->id, 16)));
-	if (k->owner.len) {
+	if (k->owner.len && !str_starts(k->owner, STR("uid:"))) {
 		put_label(out, "owner");
 		put_foreign(out, k->owner, NAME_MAX_C, v->is_ascii);
 		buf_must(out, STR("\n"));

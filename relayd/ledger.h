@@ -130,6 +130,9 @@ struct receipts_query {
 	unsigned limit; /* 0: LEDGER_RECEIPTS_MAX, which is also the most */
 	/* Only of these; .at NULL: any. */
 	struct str key_id, account, model;
+	/* Only of keys in this list; NULL: of all. */
+	const struct str *keys;
+	size_t key_count;
 };
 struct receipt_row {
 	struct ulid id;

@@ -68,6 +68,7 @@ struct receipts_job {
 	struct job job;
 	struct store *store;
 	struct receipts_query q; /* its texts are ours */
+	struct str *keys;	 /* of q */
 	ledger_receipts_done *done;
 	void *arg;
 
@@ -83,9 +84,19 @@ struct receipts_job {
 };
 
 static bool
+is_listed(const struct receipts_query *q, struct str key_id)
+{
+	for (size_t i = 0; i < q->key_count; i++)
+		if (str_eq(q->keys[i], key_id))
+			return true;
+	return !q->keys;
+}
+
+static bool
 wanted(const struct receipts_query *q, const struct receipt_rec *r)
 {
-	return (!q->key_id.at || str_eq(q->key_id, r->key_id)) &&
+	return is_listed(q, r->key_id) &&
+	    (!q->key_id.at || str_eq(q->key_id, r->key_id)) &&
 	    (!q->account.at || str_eq(q->account, r->account)) &&
 	    (!q->model.at || str_eq(q->model, r->model));
 }
@@ -173,6 +184,9 @@ receipts_done(struct job *j)
 	str_free(r->q.key_id);
 	str_free(r->q.account);
 	str_free(r->q.model);
+	for (size_t i = 0; i < r->q.key_count; i++)
+		str_free(r->keys[i]);
+	free(r->keys);
 	buf_fini(&r->bytes);
 	free(r);
 }
@@ -191,6 +205,12 @@ ledger_receipts(struct ledger *l, const struct receipts_query *q,
 	r->q.key_id = str_keep(q->key_id);
 	r->q.account = str_keep(q->account);
 	r->q.model = str_keep(q->model);
+	if (q->keys) {
+		r->keys = xcalloc(q->key_count + 1, sizeof(*r->keys));
+		for (size_t i = 0; i < q->key_count; i++)
+			r->keys[i] = str_keep(q->keys[i]);
+		r->q.keys = r->keys;
+	}
 	if (r->q.limit == 0 || r->q.limit > LEDGER_RECEIPTS_MAX)
 		r->q.limit = LEDGER_RECEIPTS_MAX;
 	r->from = id_before(q->before);

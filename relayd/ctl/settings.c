@@ -8,6 +8,7 @@
 
 #include "store/store.h"
 
+#include "relayd/apikey.h"
 #include "relayd/control.h"
 #include "relayd/daemon.h"
 #include "relayd/dial.h"
@@ -130,6 +131,23 @@ check_proxy(const struct ctl_call *c, const struct settings *s,
 	    s->proxy_default);
 }
 
+static enum err
+check_template(const struct ctl_call *c, const struct settings *s,
+    struct why *out_why)
+{
+	struct str name = str_of(s->self_keys_template);
+	const struct apikey *model =
+	    name.len ? keyring_find(c->daemon->keys, name) : NULL;
+
+	if (!name.len || (model && !model->rec.self_made))
+		return OK;
+	return why_set(out_why, ERR_UNKNOWN, "value",
+	    model ? "the key \"%s\" was made by a person for themselves; take "
+		    "one of an operator's"
+		  : "there is no key \"%s\"; `relayctl key list` shows them",
+	    s->self_keys_template);
+}
+
 static void
 change(struct ctl_call *c, bool unset)
 {
@@ -152,6 +170,8 @@ change(struct ctl_call *c, bool unset)
 		e = apply(ch, &rehearsal, &why);
 	if (!e && ch->nr == SETTING_NR_proxy_default)
 		e = check_proxy(c, &rehearsal, &why);
+	if (!e && ch->nr == SETTING_NR_self_keys_template)
+		e = check_template(c, &rehearsal, &why);
 	if (!e && !c->dry_run) {
 		settings_text(&c->daemon->settings, ch->nr, ch->before);
 		store_post(c->daemon->store, LANE_WRITE, &ch->job);

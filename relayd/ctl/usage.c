@@ -181,14 +181,27 @@ read_by(const struct ctl_call *c, struct usage_query *q, struct why *out_why)
 	return OK;
 }
 
+/* The ids of the keys that the caller may see. */
+static struct str *
+own_keys(const struct ctl_call *c, size_t *out_count)
+{
+	const struct keyring *ring = c->daemon->keys;
+	struct str *keys = xcalloc(ring->count + 1, sizeof(*keys));
+	const struct apikey *k;
+
+	*out_count = 0;
+	TAILQ_FOREACH (k, &ring->keys, link)
+		if (ctl_may_see(c, k->rec.owner))
+			keys[(*out_count)++] = k->rec.id;
+	return keys;
+}
+
 /* Whose role shows their own only: of their keys, and of nothing that others
  * have a part in. */
 static enum err
 narrow_to_own(struct question *q, struct why *out_why)
 {
 	const struct dimension_row *by = dimension_row(q->q.by);
-	const struct keyring *ring = q->call->daemon->keys;
-	const struct apikey *k;
 
 	if (q->call->peer.role > CTL_SELF)
 		return OK;
@@ -197,10 +210,7 @@ narrow_to_own(struct question *q, struct why *out_why)
 		return why_set(out_why, ERR_DENIED, "by",
 		    "your role shows the usage of your own keys only: by key, "
 		    "model, key-model or all");
-	q->keys = xcalloc(ring->count + 1, sizeof(*q->keys));
-	TAILQ_FOREACH (k, &ring->keys, link)
-		if (ctl_may_see(q->call, k->rec.owner))
-			q->keys[q->q.key_count++] = k->rec.id;
+	q->keys = own_keys(q->call, &q->q.key_count);
 	q->q.keys = q->keys;
 	return OK;
 }
@@ -320,6 +330,20 @@ read_top(const struct ctl_call *c, struct usage_query *q, struct why *out_why)
 	return OK;
 }
 
+/* A range that nothing can be in was not meant. */
+static enum err
+check_range(const struct ctl_call *c, int64_t now, int64_t since, int64_t until,
+    struct why *out_why)
+{
+	if (ctl_text(c, "until").len && until <= since)
+		return why_set(out_why, ERR_VALUE, "until",
+		    "the end is before the beginning");
+	if (since > now)
+		return why_set(out_why, ERR_VALUE, "since",
+		    "the beginning lies in the future");
+	return OK;
+}
+
 static enum err
 read_question(const struct ctl_call *c, struct question *out,
     struct why *out_why)
@@ -332,9 +356,8 @@ read_question(const struct ctl_call *c, struct question *out,
 		e = read_since(c, out->zone, now, &q->since_ms, out_why);
 	if (!e)
 		e = read_until(c, out->zone, now, &q->until_ms, out_why);
-	if (!e && ctl_text(c, "until").len && q->until_ms <= q->since_ms)
-		e = why_set(out_why, ERR_VALUE, "until",
-		    "the end is before the beginning");
+	if (!e)
+		e = check_range(c, now, q->since_ms, q->until_ms, out_why);
 	if (!e)
 		e = read_filters(c, q, out_why);
 	if (!e)
@@ -397,7 +420,7 @@ read_span(const struct ctl_call *c, struct receipts_query *q,
     struct why *out_why)
 {
 	struct str since = ctl_text(c, "since"), until = ctl_text(c, "until");
-	int64_t now = clock_wall_ms(), ms;
+	int64_t now = clock_wall_ms(), ms = 0, end = now;
 	enum err e = OK;
 
 	if (since.len) {
@@ -406,11 +429,13 @@ read_span(const struct ctl_call *c, struct receipts_query *q,
 			q->since = ulid_make(ms, no_random);
 	}
 	if (!e && until.len) {
-		e = read_until(c, ledger_zone(c->daemon->ledger), now, &ms,
+		e = read_until(c, ledger_zone(c->daemon->ledger), now, &end,
 		    out_why);
 		if (!e)
-			q->before = ulid_make(ms, no_random);
+			q->before = ulid_make(end, no_random);
 	}
+	if (!e)
+		e = check_range(c, now, ms, end, out_why);
 	if (!e && c->cursor.len && ulid_read(c->cursor, &q->before))
 		e = why_set(out_why, ERR_VALUE, "cursor", "no such page");
 	return e;
@@ -421,16 +446,14 @@ ctl_receipt_list(struct ctl_call *c)
 {
 	struct receipts_query q = { .limit = c->limit };
 	struct str key = ctl_text(c, "key"), account = ctl_text(c, "account");
-	struct str model = ctl_text(c, "model");
+	struct str model = ctl_text(c, "model"), *keys = NULL;
 	struct why why;
 	enum err e = read_span(c, &q, &why);
 
 	if (!e && key.len)
 		e = find_key_id(c, key, &q.key_id, &why);
 	else if (!e && c->peer.role == CTL_SELF)
-		e = why_set(&why, ERR_DENIED, "key",
-		    "your role shows requests of your own keys only: say "
-		    "--key");
+		q.keys = keys = own_keys(c, &q.key_count);
 	if (e) {
 		ctl_refuse(c, e, &why);
 		return;
@@ -440,4 +463,5 @@ ctl_receipt_list(struct ctl_call *c)
 	if (model.len)
 		q.model = model;
 	ledger_receipts(c->daemon->ledger, &q, on_receipts, c);
+	free(keys);
 }

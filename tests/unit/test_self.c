@@ -400,7 +400,11 @@ lists_are_of_what_is_theirs_whatever_is_asked(void **state)
 	asked_badly(&v.me, "user.list", "{}", ERR_DENIED);
 	asked_badly(&v.me, "user.show", "{\"user\":\"uid:4712\"}", ERR_DENIED);
 	asked_badly(&v.me, "key.find", "{\"value\":\"x\"}", ERR_DENIED);
-	asked_badly(&v.me, "receipt.list", "{}", ERR_DENIED);
+	asked_well(&v.me, "receipt.list", "{}");
+	asked_badly(&v.me, "receipt.list",
+	    "{\"since\":\"today\",\"until\":\"yesterday\"}", ERR_VALUE);
+	asked_badly(&v.me, "usage.show", "{\"since\":\"2999-01-01\"}",
+	    ERR_VALUE);
 	village_end(&v);
 }
 
@@ -498,16 +502,22 @@ a_persons_key_is_like_the_template_and_no_more(void **state)
 {
 	struct village v;
 	const struct apikey *model;
-	char id[16], of[16];
+	char id[16], of[16], params[64];
 
 	village_begin(&v, state);
-	set(&v.admin, "self_keys_template", "people");
-	/* A template that is not there is no licence. */
-	asked_badly(&v.me, "my.key.create", "{\"name\":\"a\"}", ERR_DENIED);
-	/* And nobody makes one by calling a key so. */
-	set(&v.admin, "self_keys_template", "");
+	/* None that is not there can be named, or was made by a person. */
+	asked_badly(&v.admin, "setting.set",
+	    "{\"name\":\"self_keys_template\",\"value\":\"people\"}",
+	    ERR_UNKNOWN);
 	make(&v.her, "my.key.create", "{\"name\":\"people\"}", NULL, NULL);
+	asked_badly(&v.admin, "setting.set",
+	    "{\"name\":\"self_keys_template\",\"value\":\"people\"}",
+	    ERR_UNKNOWN);
+	/* One that has gone since is no licence, and hers does not stand in. */
+	make(&v.admin, "key.create", "{\"name\":\"people\"}", of, NULL);
 	set(&v.admin, "self_keys_template", "people");
+	snprintf(params, sizeof(params), "{\"key\":\"%s\"}", of);
+	asked_well(&v.admin, "key.rm", params);
 	asked_badly(&v.me, "my.key.create", "{\"name\":\"a\"}", ERR_DENIED);
 
 	make(&v.admin, "key.create",
