@@ -13,6 +13,7 @@
 
 #include "proto/mem.h"
 
+#include "relayd/audit.h"
 #include "relayd/ledger.h"
 #include "relayd/loop.h"
 #include "tests/support/relaybox.h"
@@ -64,6 +65,49 @@ static int
 setup_power(void **state)
 {
 	*state = relaybox_new(POWER);
+	return 0;
+}
+
+static void
+on_traced(void *arg, enum err e, const struct why *why, struct trace *t)
+{
+	(void)why;
+	assert_int_equal(e, OK);
+	*(struct trace **)arg = t;
+}
+
+/* All is as it was while the details of every request are kept. */
+static int
+setup_traced(void **state)
+{
+	const struct audit_who who = { .method = "test" };
+	const struct trace_rec r = {
+		.bodies = true, .max = UINT64_MAX, .until_at = INT64_MAX
+	};
+	struct relaybox *b = relaybox_new(KILL);
+	struct trace *t = NULL;
+
+	trace_start(b->d.traces, &r, STR(""), &who, on_traced, &t);
+	for (int i = 0; i < RELAYBOX_PATIENCE && !t; i++)
+		relaybox_turn(b);
+	assert_non_null(t);
+	*state = b;
+	return 0;
+}
+
+static int
+teardown_traced(void **state)
+{
+	struct relaybox *b = *state;
+	const struct trace *t = TAILQ_FIRST(&b->d.traces->list);
+
+	for (int i = 0; i < RELAYBOX_PATIENCE && b->d.traces->writing; i++)
+		relaybox_turn(b);
+	assert_true(t->rec.count > 100);
+	assert_int_equal(t->held, 0);
+	assert_int_equal(t->users, 0);
+	assert_int_equal(t->trouble[0], 0);
+	relaybox_free(b);
 	return 0;
 }
 
@@ -930,5 +974,7 @@ main(void)
 	};
 	int failed = cmocka_run_group_tests(tests, setup, teardown);
 
-	return failed + cmocka_run_group_tests(durable, setup_power, teardown);
+	failed += cmocka_run_group_tests(durable, setup_power, teardown);
+	return failed +
+	    cmocka_run_group_tests(tests, setup_traced, teardown_traced);
 }
