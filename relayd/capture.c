@@ -48,12 +48,15 @@ keeps_bodies(const struct relay *r)
 
 /* --- the beginning --------------------------------------------------------- */
 
-static struct str
-without_scheme(struct str value)
+/* With what stands in front of it, and without. */
+static void
+note_value(struct capture *c, struct str value)
 {
 	ptrdiff_t at = str_chr(value, ' ');
 
-	return at > 0 ? str_trim(str_skip(value, (size_t)at)) : value;
+	capture_secret(c, value);
+	if (at > 0)
+		capture_secret(c, str_trim(str_skip(value, (size_t)at)));
 }
 
 static void
@@ -64,8 +67,7 @@ note_secrets(struct relay *r)
 
 	for (size_t i = 0; i < h->count; i++)
 		if (mask_is_secret(h->fields[i].name))
-			capture_secret(r->capture,
-			    without_scheme(h->fields[i].value));
+			note_value(r->capture, h->fields[i].value);
 	while (query.at) {
 		value = str_cut(&query, '&');
 		if (mask_is_secret(str_cut(&value, '=')) && value.at)

@@ -379,9 +379,9 @@ take_look(const struct ctl_call *c, struct trace_look *io, struct why *out_why)
 		request = str_skip(request, 4);
 	if (ctl_has(c, "request") && ulid_read(request, &io->request))
 		return why_set(out_why, ERR_VALUE, "request",
-		    "is no request's id; `trace show %.*s` lists those it "
-		    "holds",
-		    STR_ARG(io->trace));
+		    "\"%.*s\" is no request's id; `trace show %.*s` lists "
+		    "those it holds",
+		    STR_ARG(str_first(request, 60)), STR_ARG(io->trace));
 	if (!ctl_has(c, "raw"))
 		return OK;
 	if (!ctl_has(c, "request"))
