@@ -16,6 +16,8 @@ extern const struct column user_columns[];
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column cost_columns[], price_columns[];
 extern const struct column rate_columns[], rate_details[];
+extern const struct column session_columns[], sticky_columns[],
+    sticky_details[], cleared_details[], ended_details[];
 extern const struct column voucher_columns[], voucher_details[];
 extern const struct column redeemed_columns[];
 extern const struct column setting_columns[], option_columns[];

@@ -151,6 +151,13 @@ static const struct look {
 			"rate set SERVICE RATE` gives one a factor.") },
 	[CTL_M_rate_set] = { .details = rate_details },
 	[CTL_M_rate_rm] = { .print = print_removed },
+	[CTL_M_session_list] = { .table = session_columns,
+	    .empty = N_("Nothing is under way.") },
+	[CTL_M_session_kill] = { .details = ended_details },
+	[CTL_M_sticky_list] = { .table = sticky_columns,
+	    .empty = N_("No session is bound to an account just now.") },
+	[CTL_M_sticky_clear] = { .details = cleared_details },
+	[CTL_M_sticky_pin] = { .details = sticky_details },
 	[CTL_M_receipt_list] = { .table = receipt_columns,
 	    .empty = N_("There are none. `relayctl tail` shows requests as "
 			"they end, `relayctl env CLIENT` how a client is "

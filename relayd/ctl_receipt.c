@@ -4,6 +4,7 @@
 
 #include "relayd/ctl_rec.h"
 #include "relayd/receipt.h"
+#include "relayd/session.h"
 
 static void
 put_attempts(struct json_out *j, const struct receipt_rec *r)
@@ -28,6 +29,7 @@ ctl_put_receipt(struct json_out *j, const struct ulid *id,
 {
 	uint64_t flags = r->flags;
 	char text[4 + ULID_TEXT + 1] = "req_";
+	char session[SESSION_TEXT] = "";
 	const char *word;
 
 	ulid_text(id, text + 4);
@@ -35,7 +37,10 @@ ctl_put_receipt(struct json_out *j, const struct ulid *id,
 	json_say(j, "id", str_of(text));
 	json_say_i64(j, "at", ulid_ms(id));
 	json_say(j, "key", key_name);
-	ctl_put_rec_but(j, &receipt_kind, r, STR("outcome, flags, attempts"));
+	ctl_put_rec_but(j, &receipt_kind, r, STR("outcome, flags, attempts, session"));
+	if (r->session)
+		session_text(r->session, session);
+	json_say(j, "session", str_of(session));
 	json_say(j, "outcome", str_of(outcome_name(r->outcome)));
 	json_put_key(j, "flags");
 	json_open(j, '[');

@@ -533,6 +533,22 @@ relays_stop(struct relays *all)
 	}
 }
 
+bool
+relays_kill(struct relays *all, struct str id)
+{
+	struct relay *r;
+
+	TAILQ_FOREACH (r, &all->live, link) {
+		if (!str_eq(str_of(r->id_text), id))
+			continue;
+		relay_fault(r, FAULT_POLICY,
+		    "this request was ended by the operator of this relay");
+		relay_post(r, E_STOP);
+		return true;
+	}
+	return false;
+}
+
 void
 relays_free(struct relays *all)
 {

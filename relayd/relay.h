@@ -178,6 +178,8 @@ extern const struct conn_user relay_conn_user;
 void relays_new(struct daemon *d, struct relays **out);
 /* End all that are under way (the client is told). */
 void relays_stop(struct relays *all);
+/* End the one of that id (the client is told); false: there is none. */
+bool relays_kill(struct relays *all, struct str id);
 void relays_free(struct relays *all);
 /* fn is called as each request ends, with its receipt (borrowed). */
 void relays_observe(struct relays *all, relay_observer *fn, void *arg);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* sessions.c - requests under way, and what sessions are bound to, as people
+ * see them. */
+#include "relay-tui/noun.h"
+#include "relay-tui/words.h"
+
+const struct column session_columns[] = {
+	{ N_("REQUEST"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("PHASE"), "phase", CELL_TEXT, FIT_CUT },
+	{ N_("KEY"), "key", CELL_NAME, FIT_CUT },
+	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
+	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
+	{ N_("AGE"), "age_us", CELL_US, FIT_WHOLE },
+	{ N_("FIRST"), "first_us", CELL_US, FIT_WHOLE },
+	{ N_("OUTPUT"), "output", CELL_COUNT, FIT_WHOLE },
+	{ N_("CLIENT"), "client", CELL_TEXT, FIT_CUT },
+	{ .title = NULL },
+};
+
+const struct column sticky_columns[] = {
+	{ N_("SESSION"), "session", CELL_TEXT, FIT_WHOLE },
+	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_WHOLE },
+	{ N_("KEY"), "key", CELL_NAME, FIT_CUT },
+	{ N_("BY"), "source", CELL_TEXT, FIT_CUT },
+	{ N_("REQUESTS"), "requests", CELL_NUMBER, FIT_WHOLE },
+	{ N_("MOVES"), "moves", CELL_NUMBER, FIT_WHOLE },
+	{ N_("PINNED"), "pinned", CELL_FLAG, FIT_WHOLE },
+	{ N_("USED"), "used_at", CELL_AGO, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+const struct column sticky_details[] = {
+	{ N_("session"), "session", CELL_TEXT, FIT_WHOLE },
+	{ N_("account"), "account", CELL_TEXT, FIT_WHOLE },
+	{ N_("key"), "key", CELL_NAME, FIT_WHOLE },
+	{ N_("dialect"), "dialect", CELL_TEXT, FIT_WHOLE },
+	{ N_("named by"), "source", CELL_TEXT, FIT_WHOLE },
+	{ N_("requests"), "requests", CELL_NUMBER, FIT_WHOLE },
+	{ N_("moves"), "moves", CELL_NUMBER, FIT_WHOLE },
+	{ N_("pinned"), "pinned", CELL_FLAG, FIT_WHOLE },
+	{ N_("used"), "used_at", CELL_AGO, FIT_WHOLE },
+	{ N_("until"), "until_at", CELL_MOMENT, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+const struct column cleared_details[] = {
+	{ N_("cleared"), "cleared", CELL_NUMBER, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+const struct column ended_details[] = {
+	{ N_("request"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("ended"), "ended", CELL_FLAG, FIT_WHOLE },
+	{ .title = NULL },
+};
