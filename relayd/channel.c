@@ -7,6 +7,8 @@
 #include "proto/mem.h"
 #include "proto/url.h"
 
+#include "relayd/proxy.h"
+
 /* A key shorter than that signs nothing. */
 #define SIGN_MIN 8
 
@@ -172,11 +174,11 @@ channel_check(struct channel_rec *r, const struct channel_secrets *s,
 		e = quiet_read(r->quiet, &quiet, out_why);
 	if (!e && r->url.len && !m->is_mail)
 		e = check_http(r->url, r->allow_private, "url", &u, out_why);
-	if (!e && r->proxy.len &&
+	if (!e && r->proxy.len && !field_is_name(r->proxy) &&
 	    (url_read(r->proxy, &u, NULL) || u.password.at))
 		e = why_set(out_why, ERR_VALUE, "proxy",
-		    "must be a URL without password, for example "
-		    "socks5h://user@10.0.0.1:1080");
+		    "must be the name of a proxy, or a URL without password, "
+		    "for example socks5h://user@10.0.0.1:1080");
 	if (!e && m->check)
 		e = m->check(r, out_why);
 	return e ? e : check_secrets(r, m, s, fresh, io_text, out_why);
@@ -247,7 +249,6 @@ channel_clear(struct channel *c)
 {
 	free(c->blob);
 	free(c->url);
-	free(c->proxy);
 }
 
 static void
@@ -289,10 +290,29 @@ channel_find(const struct channels *cs, struct str name)
 }
 
 void
+channels_set_proxies(struct channels *cs, const struct proxies *ps)
+{
+	struct channel *c;
+
+	cs->proxies = ps;
+	TAILQ_FOREACH (c, &cs->list, link)
+		c->proxies = ps;
+}
+
+void
+channel_find_way(const struct channel *c, struct outlet *io)
+{
+	outlet_find(io, c->proxies,
+	    c->rec.proxy.len ? c->rec.proxy : STR(PROXY_DIRECT), STR(""),
+	    c->secrets[CHANNEL_PROXY_PASSWORD]);
+}
+
+void
 channels_insert(struct channels *cs, struct channel *c)
 {
 	struct channel *next;
 
+	c->proxies = cs->proxies;
 	TAILQ_FOREACH (next, &cs->list, link)
 		if (str_cmp(next->rec.name, c->rec.name) > 0)
 			break;
@@ -334,7 +354,6 @@ channel_adopt(struct channel *c, char *take_blob, size_t len,
 	while (url.len && url.at[url.len - 1] == '/')
 		url.len--;
 	c->url = xmemdup(url.at, url.len);
-	c->proxy = rec.proxy.len ? xmemdup(rec.proxy.at, rec.proxy.len) : NULL;
 	for (int i = 0; i < CHANNEL_SECRETS; i++)
 		c->secrets[i] = secrets[i];
 	return OK;

@@ -15,6 +15,8 @@ struct audit_who;
 struct delivery;
 struct notice_entry;
 struct notices;
+struct outlet;
+struct proxies;
 struct store;
 
 #define CHANNELS_MAX 32
@@ -31,7 +33,8 @@ struct channel {
 	struct channel_rec rec;	   /* its strs point into blob */
 	char *blob;
 	const struct messenger *messenger;
-	char *url, *proxy; /* proxy NULL: none */
+	char *url;
+	const struct proxies *proxies; /* those of the list */
 	struct quiet quiet;
 	struct str secrets[CHANNEL_SECRETS]; /* open, in the store's arena */
 
@@ -53,12 +56,15 @@ struct channels {
 	struct channel_list list;
 	unsigned count;
 	struct store *store;
+	const struct proxies *proxies; /* NULL: there are none */
 };
 
 void channels_init(struct channels *cs, struct store *s);
 void channels_fini(struct channels *cs);
 /* Before the store's threads run: read all of them. */
 enum err channels_load(struct channels *cs, struct why *out_why) CHECKED;
+/* Those that channels may name as their way out. */
+void channels_set_proxies(struct channels *cs, const struct proxies *ps);
 struct channel *channel_find(const struct channels *cs, struct str name);
 
 /* New secrets; .at NULL keeps what is sealed, empty removes it. */
@@ -81,6 +87,10 @@ const char *
 channel_state(const struct channel *c, int64_t wall_ms, int64_t *out_until_ms);
 /* Does it want to be told of that? */
 bool channel_wants(const struct channel *c, enum notice_event event);
+
+/* The way out as it is now: a proxy's name or a URL; nothing is straight,
+ * because proxy_default is that of accounts. */
+void channel_find_way(const struct channel *c, struct outlet *io);
 
 /* Called on the loop when the store has it, or refused it.  c is the channel
  * as it is now, NULL after a failure.  Of a removal it is the one that is

@@ -15,6 +15,7 @@
 #include "relayd/inert.h"
 #include "relayd/loop.h"
 #include "relayd/mail.h"
+#include "relayd/proxy.h"
 
 /* Of an answer. */
 #define ANSWER_MAX 16384
@@ -147,6 +148,7 @@ start_post(struct delivery *d, struct dialer *dialer, const struct channel *c,
     struct message *m)
 {
 	const char *fields[FIELDS_MAX + 2];
+	struct outlet way = { .proxy = NULL };
 	struct fetch_ask ask = { .method = "POST",
 		.url = buf_cstr(&m->url),
 		.fields = fields,
@@ -167,15 +169,17 @@ start_post(struct delivery *d, struct dialer *dialer, const struct channel *c,
 	fields[n++] = "User-Agent: relayd";
 	fields[n] = NULL;
 	ask.way.allow_private = c->rec.allow_private;
-	ask.way.proxy = c->proxy;
-	ask.way.proxy_password = c->secrets[CHANNEL_PROXY_PASSWORD];
+	channel_find_way(c, &way);
+	outlet_lead(&way, &ask.way);
 	d->fetch = fetch_start(dialer, &ask, on_answer, d);
+	outlet_fini(&way);
 }
 
 static void
 start_mail(struct delivery *d, struct dialer *dialer, const struct channel *c,
     struct message *m)
 {
+	struct outlet way = { .proxy = NULL };
 	struct mail_ask ask = { .url = buf_cstr(&m->url),
 		.user = c->rec.user,
 		.password = c->secrets[CHANNEL_SECRET],
@@ -185,9 +189,10 @@ start_mail(struct delivery *d, struct dialer *dialer, const struct channel *c,
 		.total_ms = DELIVERY_TOTAL_MS };
 
 	ask.way.allow_private = c->rec.allow_private;
-	ask.way.proxy = c->proxy;
-	ask.way.proxy_password = c->secrets[CHANNEL_PROXY_PASSWORD];
+	channel_find_way(c, &way);
+	outlet_lead(&way, &ask.way);
 	d->mail = mail_start(dialer, &ask, on_answer, d);
+	outlet_fini(&way);
 }
 
 struct delivery *

@@ -402,6 +402,7 @@ bear_store(struct daemon *d, struct why *out_why)
 		return e;
 	d->notices = notices_new(d->loop, &d->settings);
 	e = notices_load(d->notices, d->store, out_why);
+	channels_set_proxies(&d->notices->channels, d->proxies);
 	if (e)
 		return e;
 	e = keyring_init(d->keys, d->loop, d->store);

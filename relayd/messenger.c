@@ -28,8 +28,9 @@ static const struct field common_fields[] = {
 	    .help = "hours in which only what is critical is told: "
 		    "22:00-07:00" },
 	{ .name = "proxy",
-	    .type = FIELD_URL,
-	    .help = "way out: socks5h://[user@]host:port or http://..." },
+	    .type = FIELD_TEXT,
+	    .help = "way out: a proxy's name, or "
+		    "socks5h://[user@]host:port" },
 	{ .name = "proxy-password",
 	    .type = FIELD_SECRET,
 	    .help = "password of the proxy" },

@@ -22,6 +22,7 @@ const struct column proxy_details[] = {
 	{ N_("family"), "family", CELL_TEXT, FIT_WHOLE },
 	{ N_("default"), "is_default", CELL_FLAG, FIT_WHOLE },
 	{ N_("accounts"), "accounts", CELL_TEXT, FIT_WHOLE },
+	{ N_("channels"), "channels", CELL_TEXT, FIT_WHOLE },
 	{ N_("note"), "note", CELL_TEXT, FIT_WHOLE },
 	{ N_("tested"), "tested_at", CELL_AGO, FIT_WHOLE },
 	{ N_("took"), "tested_us", CELL_US, FIT_WHOLE },

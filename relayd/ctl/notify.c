@@ -14,6 +14,7 @@
 #include "relayd/daemon.h"
 #include "relayd/delivery.h"
 #include "relayd/notices.h"
+#include "relayd/proxy.h"
 
 /* The text of all fields of one record. */
 #define TEXT_MAX   8192
@@ -243,6 +244,8 @@ finish(struct ctl_call *c, const struct channel *ch, struct draft *d,
 
 	if (!e)
 		e = channel_check(&d->rec, &d->secrets, !ch, &d->text, why);
+	if (!e && !(ch && str_eq(d->rec.proxy, ch->rec.proxy)))
+		e = proxies_check_said(c->daemon->proxies, d->rec.proxy, why);
 	if (!e && ch)
 		e = ctl_check_rev(c, ch->rec.rev, why);
 	if (e)

@@ -9,6 +9,7 @@
 #include "relayd/control.h"
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
+#include "relayd/notices.h"
 #include "relayd/proxy.h"
 
 /* The text of all fields of one record. */
@@ -41,6 +42,19 @@ put_users(struct ctl_call *c, const struct proxy *p)
 }
 
 static void
+put_channels(struct ctl_call *c, const struct proxy *p)
+{
+	const struct channel *ch;
+
+	json_put_key(&c->out, "channels");
+	json_open(&c->out, '[');
+	TAILQ_FOREACH (ch, &c->daemon->notices->channels.list, link)
+		if (str_eq(ch->rec.proxy, p->rec.name))
+			json_put_string(&c->out, ch->rec.name);
+	json_close(&c->out, ']');
+}
+
+static void
 put_proxy(struct ctl_call *c, const struct proxy *p)
 {
 	struct json_out *j = &c->out;
@@ -51,6 +65,7 @@ put_proxy(struct ctl_call *c, const struct proxy *p)
 	json_say_bool(j, "has_password", p->password.len > 0);
 	json_say_bool(j, "is_default", is_default(c, p));
 	put_users(c, p);
+	put_channels(c, p);
 	json_say(j, "last_error", str_of(p->last_error));
 	json_say_i64(j, "last_error_at", p->last_error_wall_ms);
 	json_say_i64(j, "tested_at", p->tested_wall_ms);
@@ -289,6 +304,7 @@ check_unused(struct ctl_call *c, const struct proxy *p, struct why *out_why)
 {
 	char names[NAMES_MAX] = "";
 	const struct account *a;
+	const struct channel *ch;
 	unsigned count = 0;
 	size_t len = 0;
 
@@ -311,6 +327,12 @@ check_unused(struct ctl_call *c, const struct proxy *p, struct why *out_why)
 		    "it is the way out of %u account%s: %s; with --force they "
 		    "are out of use until they have another",
 		    count, count == 1 ? "" : "s", names);
+	TAILQ_FOREACH (ch, &c->daemon->notices->channels.list, link)
+		if (str_eq(ch->rec.proxy, p->rec.name))
+			return why_set(out_why, ERR_BUSY, "name",
+			    "it is the way out of the channel %.*s, which "
+			    "tells nobody without it; --force removes it",
+			    STR_ARG(ch->rec.name));
 	if (is_default(c, p))
 		return why_set(out_why, ERR_BUSY, "name",
 		    "proxy_default names it: relayctl unset proxy_default");

@@ -387,6 +387,27 @@ class Proxied(Case):
                 if n.lower() in ("x-api-key", "authorization")]
         self.assertEqual(keys, [])
 
+    # --- channels
+
+    def test_notices_take_the_proxy_that_their_channel_names(self):
+        self.refused("unknown", "notify.add", kind="webhook", name="hook",
+                     secret="https://provider.invalid/x",
+                     fields={"proxy": "tokyo"})
+        self.add()
+        self.relay.call(
+            "notify.add", kind="webhook", name="hook",
+            secret="http://provider.invalid:%d/hook" % self.host[1],
+            fields={"proxy": "tokyo", "events": "test",
+                    "allow_private": "yes"})
+        self.relay.call("notify.test", name="hook")
+        self.assertEqual(self.proxy.asked, [self.host])
+        self.assertIn("hook", self.refused("busy", "proxy.rm", name="tokyo"))
+        self.relay.call("proxy.rm", name="tokyo", force=True)
+        said = self.relay.call("notify.test", name="hook")
+        self.assertIn("no proxy", said["error"])
+        self.assertEqual(self.proxy.asked, [self.host])
+        self.relay.call("notify.rm", name="hook")
+
     # --- families
 
     def test_only_addresses_of_the_family_are_connected_to(self):
