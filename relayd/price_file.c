@@ -12,6 +12,7 @@
 #include "proto/enc.h"
 #include "proto/json.h"
 #include "proto/mem.h"
+#include "proto/span.h"
 
 #include "relayd/price_table.h"
 
@@ -93,12 +94,64 @@ take_model(struct price_set *s, const struct member *m,
 	return OK;
 }
 
+/* Where a text stops being JSON. */
+static size_t
+end_of_sense(struct str text)
+{
+	struct scan s;
+
+	scan_init(&s, NULL, 0);
+	return scan_feed(&s, text, NULL) || scan_end(&s, NULL) ? s.at : 0;
+}
+
+/* Where a key stands for the last time. */
+static size_t
+last_of_key(struct str text, const char *key)
+{
+	size_t at = 0, found = 0;
+	struct buf quoted;
+	ptrdiff_t next;
+
+	buf_init(&quoted, 1024);
+	if (buf_addf(&quoted, "\"%s\"", key))
+		buf_must(&quoted, STR("\""));
+	while ((next = str_find(str_skip(text, at), buf_str(&quoted))) >= 0) {
+		found = at + (size_t)next;
+		at = found + 1;
+	}
+	buf_fini(&quoted);
+	return found;
+}
+
+/* People look for a line, not for a byte. */
+static void
+say_place(struct str text, size_t at, struct why *io_why)
+{
+	struct why was = *io_why;
+	struct str said = str_of(was.text);
+	ptrdiff_t tail = str_find(said, STR(" at byte "));
+	size_t column = 1;
+
+	if (at > text.len)
+		at = text.len;
+	while (column <= at && text.at[at - column] != '\n')
+		column++;
+	if (tail > 0)
+		said = str_first(said, (size_t)tail);
+	why_set(io_why, ERR_SYNTAX, "from", "line %u, column %zu: %.*s",
+	    line_of(text, text.at + at), column, STR_ARG(said));
+}
+
 static enum err
 check_json(struct str text, struct why *out_why)
 {
 	struct json *root;
 	enum err e = json_parse(text, PRICE_FILE_MAX, &root, out_why);
 
+	if (e == ERR_SYNTAX)
+		say_place(text, end_of_sense(text), out_why);
+	if (e == ERR_EXISTS)
+		say_place(text, last_of_key(text, out_why->field), out_why);
 	if (e)
 		return e;
 	if (json_type(root) != JSON_OBJECT)
@@ -130,7 +183,10 @@ price_set_read(struct str text, enum price_origin origin, struct price_set *out,
 		    why.field[0] ? " " : "", why.text);
 	else if (s.count == 0)
 		e = why_set(out_why, ERR_VALUE, "from",
-		    "there is no model with a price in it");
+		    s.unpriced
+			? "there is no model with a price in it: each of them "
+			  "needs one for input and one for output"
+			: "there is no model with a price in it");
 	if (e)
 		price_set_fini(&s);
 	else

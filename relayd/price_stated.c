@@ -146,6 +146,19 @@ refuse(struct str field, struct why *out_why, const char *text)
 	return why_set(out_why, ERR_VALUE, name, "%s", text);
 }
 
+/* A price of 1e-30 is none that anybody means, and would be read as free. */
+static bool
+says_nothing(struct str number)
+{
+	for (size_t i = 0; i < number.len; i++) {
+		if (number.at[i] == 'e' || number.at[i] == 'E')
+			break;
+		if (number.at[i] >= '1' && number.at[i] <= '9')
+			return false;
+	}
+	return true;
+}
+
 static enum err
 read_price(struct str field, struct str value, int64_t max, int64_t *out,
     struct why *out_why)
@@ -153,12 +166,17 @@ read_price(struct str field, struct str value, int64_t max, int64_t *out,
 	enum err e = decimal_read(value, PRICE_DIGITS, max, out);
 
 	if (e == ERR_VALUE)
-		return refuse(field, out_why, "a price is never below zero");
+		return refuse(field, out_why, "is below zero");
 	if (e == ERR_LIMIT)
 		return refuse(field, out_why,
 		    "is absurdly high: prices in a file are dollars per token, "
 		    "not per million of them");
-	return e ? refuse(field, out_why, "is not a number") : OK;
+	if (e)
+		return refuse(field, out_why, "is not a number");
+	if (*out == 0 && !says_nothing(value))
+		return refuse(field, out_why,
+		    "is too small to be the price of a token");
+	return OK;
 }
 
 static enum err

@@ -454,15 +454,19 @@ a_bad_file_is_refused_whole_and_says_where(void **state)
 	static const struct {
 		const char *file, *why;
 	} cases[] = {
-		{ "", NULL },
-		{ "{", NULL },
+		{ "", "line 1, column 1: an early end" },
+		{ "{\n \"m\": {", "line 2, column 8: an early end" },
+		{ "{\n \"m\": }", NULL },
 		{ "[]", NULL },
 		{ "{}", "there is no model with a price in it" },
 		{ "{\"m\":{\"mode\":\"chat\"}}",
-		    "there is no model with a price in it" },
+		    "there is no model with a price in it: each of them needs "
+		    "one for input and one for output" },
+		{ "{\"m\":{\"output_cost_per_token\":1e-400}}",
+		    "line 1: m: output_cost_per_token is too small to be the "
+		    "price of a token" },
 		{ "{\n\"m\":{\n\"input_cost_per_token\":-1e-6}}",
-		    "line 3: m: input_cost_per_token a price is never below "
-		    "zero" },
+		    "line 3: m: input_cost_per_token is below zero" },
 		{ "{\"m\":{\"input_cost_per_token\":3}}",
 		    "line 1: m: input_cost_per_token is absurdly high: prices "
 		    "in a file are dollars per token, not per million of "
@@ -493,7 +497,8 @@ a_bad_file_is_refused_whole_and_says_where(void **state)
 		{ "{\"m\":{\"provider_specific_entry\":{\"fast\":0}}}",
 		    "line 1: m: provider_specific_entry is a factor above 0, "
 		    "and at most 100" },
-		{ "{\"m\":{},\"m\":{}}", NULL },
+		{ "{\"m\":{},\n\"m\":{}}",
+		    "line 2, column 1: \"m\" occurs twice" },
 	};
 
 	(void)state;
