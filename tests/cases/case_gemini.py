@@ -2,13 +2,16 @@
 """case_gemini.py - accounts of Google's Code Assist: signed in to, with the
 project that is theirs; the Gemini API put into their envelope, and what Gemini
 CLI sends in its own left as it is."""
+import base64
 import hashlib
 import json
 import os
+import subprocess
 import time
 import unittest
 
 from case_oauth import House
+from house import Refused, program
 from speech import ANTHROPIC, GEMINI, ask
 
 CLI = ("user-agent", "GeminiCLI-tui/0.61.0/gemini-2.5-pro (linux; x64; "
@@ -140,6 +143,49 @@ class SignIn(Assist):
                     answer=page["callback"]))
                 self.up.script([])
         self.assertEqual(self.relay.call("account.list"), [])
+
+    def tokens_of_another(self):
+        """What Google gives to another program on this machine."""
+        verifier = "practice" * 6
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(
+            verifier.encode()).digest()).rstrip(b"=").decode()
+        page = self.up.get("/o/oauth2/v2/auth?redirect_uri=r&state=s"
+                           "&code_challenge_method=S256&code_challenge="
+                           + challenge).json()
+        return self.post("/token", "grant_type=authorization_code&"
+                         f"redirect_uri=r&code_verifier={verifier}&"
+                         f"code={page['code']}")
+
+    def test_a_file_of_gemini_cli_is_taken_over(self):
+        refresh = self.tokens_of_another()["refresh_token"]
+        file = json.dumps({"access_token": "ya29.too-old", "scope": "x",
+                           "token_type": "Bearer", "refresh_token": refresh,
+                           "expiry_date": 1})
+        ran = subprocess.run(
+            [program("relayctl"), "--socket", self.relay.socket, "--json",
+             "account", "import", "taken", "--from", "-",
+             "--url", self.origin, "--auth-url", self.origin,
+             "--allow-private"], input=file, capture_output=True, text=True)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        who = json.loads(ran.stdout)
+        who = who.get("data", who)
+        self.assertEqual((who["kind"], who["project_found"], who["email"]),
+                         ("gemini-oauth", PROJECT, "practice@example.org"))
+        self.assertEqual(self.speak().status, 200)
+
+    def test_a_service_in_trouble_leaves_nothing(self):
+        for rule in ("status=503", "status=403;message=not+for+you",
+                     "body=%3Chtml%3E", "fin=head"):
+            with self.subTest(rule):
+                open_ = self.begin("c", kind="gemini-oauth")
+                page = self.say_yes(open_["url"])
+                self.up.script([{"path": "*:loadCodeAssist", "do": rule}])
+                with self.assertRaises(Refused) as said:
+                    self.relay.call("oauth.finish", id=open_["id"],
+                                    answer=page["callback"])
+                self.assertIn("Code Assist", str(said.exception))
+                self.up.script([])
+                self.assertEqual(self.relay.call("account.list"), [])
 
     def test_quotas_are_told_when_asked(self):
         self.enter()
