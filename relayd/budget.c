@@ -509,6 +509,17 @@ alert(struct budgets *all, struct budget *b, unsigned percent)
 		all->alert(all->alert_arg, b, percent);
 }
 
+/* What must be left of it for the request.  Of money at least the smallest
+ * coin: what costs nothing may be a model whose price is not known, and that is
+ * no way past a budget that is used up. */
+static int64_t
+least_of(const struct budget *b, const struct budget_need *need)
+{
+	int64_t asked = need->of[b->unit];
+
+	return asked == 0 && budget_unit_is_money(b->unit) ? 1 : asked;
+}
+
 /* Is there room for so much more? */
 static bool
 fits(const struct budget *b, int64_t asked)
@@ -535,7 +546,7 @@ reservation_take_key(struct budgets *all, struct reservation *r,
 {
 	for (unsigned i = 0; i < of->count; i++) {
 		struct budget *b = of->at[i];
-		int64_t asked = r->need.of[b->unit];
+		int64_t asked = least_of(b, &r->need);
 
 		if (!covers(b, r->model))
 			continue;
@@ -633,7 +644,7 @@ budgets_hold_until(struct budgets *all, struct account *a, struct str model,
 
 	for (unsigned i = 0; of && i < of->count; i++) {
 		struct budget *b = of->at[i];
-		int64_t asked = need->of[b->unit];
+		int64_t asked = least_of(b, need);
 
 		if (b->action != BUDGET_HOLD || !covers(b, model))
 			continue;

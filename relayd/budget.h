@@ -6,7 +6,8 @@
  *
  * A request passes when used + reserved + its own estimate is not above the
  * amount, for each budget it falls under; so a hundred at once cannot spend
- * what is there for one.  What is charged goes to the window in which it was
+ * what is there for one.  Where money is used up not even what costs nothing
+ * passes, for its price may only be unknown.  What is charged goes to the window in which it was
  * reserved, on the loop as in the store (spent.h).
  *
  * This is the engine: it does not wait, knows no clock, and after a key's

@@ -150,6 +150,16 @@ take_thousands(struct str *io)
 	return 3 * (unsigned)((at - letters) / 2 + 1);
 }
 
+/* Is it more than nothing, however little? */
+static bool
+has_digit(struct str number)
+{
+	for (size_t i = 0; i < number.len; i++)
+		if (number.at[i] >= '1' && number.at[i] <= '9')
+			return true;
+	return false;
+}
+
 enum err
 budget_amount_read(struct str s, enum budget_unit *out_unit,
     int64_t *out_amount, struct why *out_why)
@@ -180,6 +190,11 @@ budget_amount_read(struct str s, enum budget_unit *out_unit,
 			    "is more than can be counted");
 		if (e)
 			return refuse(out_why);
+		if (!*out_amount && has_digit(number))
+			return why_set(out_why, ERR_VALUE, "limit",
+			    "is less than can be counted; the least is %s",
+			    budget_unit_is_money(said[i].unit) ? "0.000001 usd"
+							       : "1");
 		*out_unit = said[i].unit;
 		return OK;
 	}

@@ -114,6 +114,19 @@ class Budget(Case):
             self.assertIn(b"more than all of it", a.body)
             self.relay.call("budget.rm", budget=budget)
 
+    def test_a_price_that_is_not_known_is_no_way_past_it(self):
+        self.usage("1000,1000,0,0,0,0")
+        key = self.relay.new_key("thrifty")
+        self.add("key:thrifty", "0.02 usd", "day")
+        self.assertEqual(self.ask("never-heard-of", key=key).status, 200)
+        # It costs $0.03, and was thought to cost less.
+        self.assertEqual(self.ask(key=key).status, 200)
+        for model in ("claude-opus-4-8", "never-heard-of"):
+            with self.subTest(model):
+                a = self.ask(model, key=key)
+                self.assertEqual(a.status, 402)
+                self.assertIn(b"over budget", a.body)
+
     def test_what_needs_no_account_is_free(self):
         self.add("all", "0 requests", "day")
         self.add("all", "0 tokens", "day")

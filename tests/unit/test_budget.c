@@ -191,14 +191,38 @@ requests_at_once_get_no_more_than_there_is(void **state)
 }
 
 static void
-what_is_free_is_never_refused(void **state)
+what_is_free_passes_while_there_is_money(void **state)
+{
+	struct box *box = *state;
+	struct budget *b = add(box, "baaaaaaaa", "cost_real", "day", 10);
+	struct budget_refusal why;
+	struct reservation *r = take(box, 9, &why), *free_one;
+
+	assert_non_null(r);
+	free_one = take(box, 0, &why);
+	assert_non_null(free_one);
+	assert_int_equal(b->reserved, 9);
+	settle(box, free_one, 0);
+	settle(box, r, 10);
+	assert_null(take(box, 0, &why));
+	assert_ptr_equal(why.b, b);
+	assert_int_equal(why.used, 10);
+	assert_int_equal(why.resets_at_ms, START + 8 * HOUR);
+	assert_int_equal(b->reserved, 0);
+	box->now.wall_ms += 8 * HOUR;
+	r = take(box, 0, &why);
+	assert_non_null(r);
+	settle(box, r, 0);
+}
+
+static void
+a_limit_of_tokens_lets_pass_what_has_none(void **state)
 {
 	struct box *box = *state;
 	struct budget_refusal why;
 	struct reservation *r;
 
-	add(box, "baaaaaaaa", "cost_real", "day", 0);
-	assert_null(take(box, 1, &why));
+	add(box, "baaaaaaaa", "output", "day", 0);
 	r = take(box, 0, &why);
 	assert_non_null(r);
 	settle(box, r, 0);
@@ -509,11 +533,14 @@ amounts_are_read_as_people_say_them(void **state)
 		{ "7 input tokens", BUDGET_INPUT, 7, "7 input tokens" },
 		{ "1 request", BUDGET_REQUESTS, 1, "1 request" },
 		{ "0 requests", BUDGET_REQUESTS, 0, "0 requests" },
+		{ "0.00 usd", BUDGET_COST_REAL, 0, "0.00 usd" },
 		{ "2g tokens", BUDGET_TOKENS, 2000000000, "2000000000 tokens" },
 	};
 	static const char *const wrong[] = { "", "20", "usd", "20 eur",
 		"-1 usd", "1e99 usd", "$5 usd", "$5k tokens", "1 2 usd",
-		"9007199254740993 tokens", "1.2.3 usd", "k tokens" };
+		"9007199254740993 tokens", "1.2.3 usd", "k tokens",
+		"0.0000001 usd", "$0.0000004", "0.2 requests",
+		"0.0001k tokens" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -926,7 +953,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(requests_at_once_get_no_more_than_there_is),
-		TEST(what_is_free_is_never_refused),
+		TEST(what_is_free_passes_while_there_is_money),
+		TEST(a_limit_of_tokens_lets_pass_what_has_none),
 		TEST(a_new_day_begins_with_nothing),
 		TEST(another_zone_begins_with_the_next_window),
 		TEST(a_window_from_the_first_use),
