@@ -7,6 +7,7 @@
 #include "proto/mem.h"
 #include "proto/url.h"
 
+#include "relayd/egress.h"
 #include "relayd/proxy.h"
 
 /* A key shorter than that signs nothing. */
@@ -32,6 +33,8 @@ static enum err
 check_http(struct str text, bool allow_private, const char *field,
     struct url *out, struct why *out_why)
 {
+	struct why denied;
+
 	if (url_read(text, out, NULL) ||
 	    (out->scheme != URL_HTTP && out->scheme != URL_HTTPS))
 		return why_set(out_why, ERR_VALUE, field,
@@ -43,6 +46,8 @@ check_http(struct str text, bool allow_private, const char *field,
 		return why_set(out_why, ERR_VALUE, field,
 		    "must begin with https://; http:// is for private "
 		    "addresses, with --allow-private");
+	if (egress_check_host(out->host, true, &denied))
+		return why_set(out_why, ERR_VALUE, field, "%s", denied.text);
 	return OK;
 }
 

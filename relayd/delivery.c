@@ -120,6 +120,16 @@ write_words(const struct delivery *d, const struct fetch_result *r,
 	inert_copy(out->text, sizeof(out->text), str_of(words));
 }
 
+/* To be tried again?  An address that is not connected to is not on a later
+ * day either. */
+static enum delivered_how
+judge_failure(const struct fetch_result *r)
+{
+	return r->e == ERR_DENIED && !strcmp(r->why.field, "address")
+	    ? DELIVERY_REFUSED
+	    : DELIVERY_LATER;
+}
+
 static void
 on_answer(void *arg, const struct fetch_result *r)
 {
@@ -135,7 +145,7 @@ on_answer(void *arg, const struct fetch_result *r)
 
 	out.how = delivery_judge(d->messenger, r->status, r->body);
 	if (r->e && (out.how == DELIVERED || !d->messenger->is_mail))
-		out.how = DELIVERY_LATER;
+		out.how = judge_failure(r);
 	write_words(d, r, &out);
 	d->done(d->arg, &out);
 	delivery_free(d);

@@ -154,3 +154,23 @@ egress_check(const struct sockaddr *sa, bool allow_private, struct why *out_why)
 	    p->reach == PRIVATE ? ", which needs allow_private"
 				: ", which is never connected to");
 }
+
+enum err
+egress_check_host(struct str host, bool allow_private, struct why *out_why)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	char text[INET6_ADDRSTRLEN];
+
+	/* Longer than any address. */
+	if (host.len >= sizeof(text))
+		return OK;
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(host));
+	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+		return egress_check((struct sockaddr *)&in, allow_private,
+		    out_why);
+	if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
+		return egress_check((struct sockaddr *)&in6, allow_private,
+		    out_why);
+	return OK;
+}

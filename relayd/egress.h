@@ -16,4 +16,9 @@
 enum err egress_check(const struct sockaddr *sa, bool allow_private,
     struct why *out_why) CHECKED;
 
+/* The same of what an operator has written where a name may stand; names are
+ * judged when they are resolved, and pass.  `host` is without brackets. */
+enum err egress_check_host(struct str host, bool allow_private,
+    struct why *out_why) CHECKED;
+
 #endif

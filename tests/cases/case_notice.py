@@ -454,12 +454,26 @@ class Notice(Case):
         self.assertIn("loopback", said["error"])
         self.assertEqual(h.seen, [])
 
+    def test_an_address_that_is_not_connected_to_is_tried_once(self):
+        h = self.hook(context=self.authority.context())
+        self.webhook("w", h, fields={"allow_private": "no"})
+        self.hold()
+        row = until("a failure", lambda: next(iter(
+            self.queue(failed=True)), None))
+        self.assertEqual((row["state"], row["attempts"]), ("failed", 1))
+        self.assertIn("loopback", row["error"])
+        self.assertEqual(h.seen, [])
+        self.assertEqual(self.relay.call("notify.clear")["cleared"], 1)
+
     def test_what_makes_no_sense_is_refused_with_the_field(self):
         secret = "https://h.test/x"
         table = (
             ("webhook", dict(secret="ftp://h.test/x"), "value"),
             ("webhook", dict(secret="http://h.test/x"), "value"),
             ("webhook", dict(secret="https://u:p@h.test/x"), "value"),
+            ("webhook", dict(secret="http://169.254.169.254/x"), "value"),
+            ("slack", dict(secret="https://[::ffff:169.254.169.254]/x"),
+             "value"),
             ("webhook", dict(secret=""), "value"),
             ("webhook", dict(), "value"),
             ("webhook", dict(secret=secret, sign="short"), "value"),

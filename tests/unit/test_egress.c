@@ -246,6 +246,37 @@ the_reason_names_the_address(void **state)
 	    "connected to");
 }
 
+static void
+hosts_are_judged_when_they_are_addresses(void **state)
+{
+	static const struct {
+		const char *host;
+		enum err closed, open; /* without and with allow_private */
+	} cases[] = {
+		{ "169.254.169.254", ERR_DENIED, ERR_DENIED },
+		{ "::ffff:169.254.169.254", ERR_DENIED, ERR_DENIED },
+		{ "0.0.0.0", ERR_DENIED, ERR_DENIED },
+		{ "10.0.0.1", ERR_DENIED, OK },
+		{ "::1", ERR_DENIED, OK },
+		{ "192.0.2.1.example.org", OK, OK },
+		{ "metadata.example.org", OK, OK },
+		{ "9.9.9.9", OK, OK },
+		{ "1111:1111:1111:1111:1111:1111:1111:1111:1111:1111", OK, OK },
+		{ "", OK, OK },
+	};
+	struct why why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct str host = str_of(cases[i].host);
+
+		assert_int_equal(egress_check_host(host, false, &why),
+		    cases[i].closed);
+		assert_int_equal(egress_check_host(host, true, &why),
+		    cases[i].open);
+	}
+}
+
 int
 main(void)
 {
@@ -255,6 +286,7 @@ main(void)
 		    every_slash_16_of_ipv4_is_judged_by_its_number),
 		cmocka_unit_test(other_families_are_refused),
 		cmocka_unit_test(the_reason_names_the_address),
+		cmocka_unit_test(hosts_are_judged_when_they_are_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
