@@ -112,7 +112,7 @@ void
 help_usage(struct output *o, const struct ctl_row *row)
 {
 	fputs(_("usage: relayctl "), o->to);
-	print_grammar(o, row, "           ");
+	print_grammar(o, row, "      ");
 }
 
 static bool
@@ -129,7 +129,16 @@ print_details(struct output *o, const struct ctl_row *row)
 	if (row->method)
 		fprintf(o->to, _("\nIt needs the role %s.\n"),
 		    ctl_role_name(row->role));
-	if (str_find(str_of(row->parameters), STR("FIELDS")) >= 0)
+	if (row == ctl_row(CTL_M_price_override))
+		fprintf(o->to, "%s",
+		    _("Fields are --input, --output, --cache-read, "
+		      "--cache-write-5m, --cache-write-1h,\n--audio-input, "
+		      "--audio-output and --image-output, in dollars per "
+		      "million tokens;\n--search, in dollars for each; --above "
+		      "TOKENS, and --long-input .. for inputs\nlonger than "
+		      "that; --priority-input ..; --fast and --us, which are "
+		      "factors.\n"));
+	else if (str_find(str_of(row->parameters), STR("FIELDS")) >= 0)
 		fprintf(o->to, "%s",
 		    is_of(row, "proxy") ? _("The fields are family (any, 4 or "
 					    "6) and note.\n")
@@ -149,6 +158,28 @@ print_details(struct output *o, const struct ctl_row *row)
 		      "yesterday, or a span: 12h, 7d.\n"));
 }
 
+/* What follows on the line, in as many lines as it takes behind an indent. */
+static void
+print_behind(struct output *o, int indent, const char *text)
+{
+	struct str rest = str_of(text);
+	int room = o->width - indent;
+
+	while (o->width && room > 8 && text_width(rest) > room) {
+		struct str line = text_fit(rest, room + 1);
+
+		while (line.len && !str_ends(line, STR(" ")))
+			line.len--;
+		if (!line.len)
+			break;
+		rest = str_skip(rest, line.len);
+		out_paint(o, PAINT_PLAIN, str_trim(line));
+		fprintf(o->to, "\n%*s", indent, "");
+	}
+	out_paint(o, PAINT_PLAIN, rest);
+	fputc('\n', o->to);
+}
+
 static void
 print_line(struct output *o, const struct ctl_row *row)
 {
@@ -160,8 +191,8 @@ print_line(struct output *o, const struct ctl_row *row)
 	width = text_width(buf_str(&words));
 	fputs("  ", o->to);
 	out_paint(o, PAINT_HEAD, buf_str(&words));
-	fprintf(o->to, "%*s%s\n", width < 30 ? 30 - width : 1, "",
-	    _(row->help));
+	fprintf(o->to, "%*s", width < 30 ? 30 - width : 1, "");
+	print_behind(o, 32, _(row->help));
 	buf_fini(&words);
 }
 
@@ -173,12 +204,14 @@ print_own_options(struct output *o)
 	const struct own_option *own;
 
 	fprintf(o->to, "\n%s\n", _("Options of every command:"));
-	for (unsigned i = 0; (own = own_option_at(i)); i++)
-		fprintf(o->to, "  --%s%s%s%*s%s\n", own->name,
+	for (unsigned i = 0; (own = own_option_at(i)); i++) {
+		fprintf(o->to, "  --%s%s%s%*s", own->name,
 		    own->value ? " " : "", own->value ? own->value : "",
 		    27 - (int)strlen(own->name) -
 			(own->value ? (int)strlen(own->value) : -1),
-		    "", _(own->help));
+		    "");
+		print_behind(o, 32, _(own->help));
+	}
 	fprintf(o->to, "%s",
 	    _("\nExit status: 0 done, 1 refused or failed, 2 wrong usage, "
 	      "3 no relayd answers,\n4 not permitted.\n"));
@@ -231,8 +264,9 @@ help_print(struct output *o, int count, const char *const *words, bool all)
 			continue;
 		}
 		fputs("  ", o->to);
-		print_grammar(o, row, "        ");
-		fprintf(o->to, "      %s\n", _(row->help));
+		print_grammar(o, row, "      ");
+		fputs("      ", o->to);
+		print_behind(o, 6, _(row->help));
 	}
 	if (count == 0)
 		print_own_options(o);

@@ -141,7 +141,8 @@ static const struct look {
 	[CTL_M_cost] = { .table = cost_columns },
 	[CTL_M_price_list] = { .table = price_columns,
 	    .empty = N_("There are none. `relayctl price override MODEL "
-			"input=... output=...` states one.") },
+			"--input 3 --output 15` states one, in dollars per "
+			"million tokens.") },
 	[CTL_M_price_show] = { .print = print_price },
 	[CTL_M_price_update] = { .print = print_price_changes },
 	[CTL_M_price_override] = { .print = print_price_changes },

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "proto/ctl_words.h"
 #include "proto/mem.h"
 
 #include "relay-tui/chart.h"
@@ -182,6 +183,14 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 		    llabs((long long)n) / 1000000,
 		    llabs((long long)n) % 1000000);
 		break;
+	case CELL_CHANGE:
+		buf_mustf(out, "%s$%lld.%06lld",
+		    n < 0   ? "-"
+			: n ? "+"
+			    : "",
+		    llabs((long long)n) / 1000000,
+		    llabs((long long)n) % 1000000);
+		break;
 	case CELL_COUNT:
 		if (n)
 			chart_count(out, n);
@@ -211,6 +220,7 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 	case CELL_NUMBER:
 	case CELL_FLAG:
 	case CELL_STATE:
+	case CELL_METHOD:
 	case CELL_END:
 		buf_mustf(out, "%lld", (long long)n);
 		break;
@@ -250,6 +260,27 @@ write_iso(enum cell kind, struct str s, struct buf *out)
 	}
 }
 
+/* The words a command begins with; of methods that are no commands their
+ * name. */
+static void
+write_method(struct str name, struct buf *out)
+{
+	const struct ctl_row *row;
+
+	for (unsigned i = 0; (row = ctl_row(i)); i++) {
+		if (!row->method || !row->words[0] ||
+		    !str_eq(name, str_of(row->method)))
+			continue;
+		for (unsigned w = 0; w < ctl_row_literals(row); w++) {
+			struct str word = ctl_row_literal(row, w);
+
+			buf_mustf(out, "%s%.*s", w ? " " : "", STR_ARG(word));
+		}
+		return;
+	}
+	text_clean(name, out);
+}
+
 static void
 write_text(const struct column *c, struct str s, struct buf *out)
 {
@@ -262,6 +293,8 @@ write_text(const struct column *c, struct str s, struct buf *out)
 		buf_must(out, STR("..."));
 	if (!s.len && (c->kind == CELL_NAME || c->kind == CELL_PERSON))
 		buf_must(out, str_of(_("(none)")));
+	else if (c->kind == CELL_METHOD)
+		write_method(s, out);
 	else if (c->kind == CELL_OWNER || c->kind == CELL_PERSON)
 		owner_write(s, out);
 	else
@@ -420,8 +453,9 @@ is_right(const struct column *c)
 	return c->kind == CELL_NUMBER || c->kind == CELL_BYTES ||
 	    c->kind == CELL_US || c->kind == CELL_COUNT ||
 	    c->kind == CELL_MONEY || c->kind == CELL_CENTS ||
-	    c->kind == CELL_EXACT || c->kind == CELL_DECIMAL ||
-	    c->kind == CELL_SHARE || c->kind == CELL_PPM;
+	    c->kind == CELL_EXACT || c->kind == CELL_CHANGE ||
+	    c->kind == CELL_DECIMAL || c->kind == CELL_SHARE ||
+	    c->kind == CELL_PPM;
 }
 
 /* --- amounts --------------------------------------------------------------- */

@@ -32,6 +32,8 @@ enum cell {
 	CELL_OWNER,	/* "uid:1000": alice */
 	CELL_PERSON,	/* an owner, or "(none)" */
 	CELL_UID,	/* a number: alice */
+	CELL_METHOD,	/* "budget_add", as it is said: budget add */
+	CELL_CHANGE,	/* micro-dollars: +$0.001234, -$0.001234 */
 	CELL_END,	/* the last characters of a secret: ...abcd */
 };
 

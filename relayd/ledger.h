@@ -164,10 +164,19 @@ void ledger_verify(struct ledger *l, ledger_verify_done *done, void *arg);
 /* Price the receipts of that moment and later ones again, at the rates of
  * their time; with `apply` they and their sums become so.  `prices` must last until
  * it is done. */
+#define RECOMPUTE_MODELS 32
 struct ledger_recompute {
 	uint64_t receipts, changed, unpriced_before, unpriced_after;
+	uint64_t lost; /* had a price, and have none now */
 	int64_t cost_before_micro, cost_after_micro;
 	int64_t rated_before_micro, rated_after_micro;
+	/* The first models of which receipts change. */
+	struct recomputed_model {
+		char name[96];
+		uint64_t changed, lost;
+		int64_t difference_micro;
+	} models[RECOMPUTE_MODELS];
+	unsigned models_count;
 };
 typedef void ledger_recompute_done(void *arg, enum err e, const struct why *why,
     const struct ledger_recompute *sum);

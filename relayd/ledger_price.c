@@ -5,6 +5,7 @@
  * As in ledger_query.c a long question goes in pieces.  A piece that writes
  * puts its receipts and their sums into one transaction, so the two agree
  * after every piece; what is folded in between has its price already. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/mem.h"
@@ -73,6 +74,28 @@ note_change(struct recompute_job *j, const struct ulid *id,
 	c->len = buf_len(&j->bytes) - c->at;
 }
 
+/* Nothing beyond so many models: the sums are of all. */
+static void
+note_model(struct ledger_recompute *s, const struct receipt_rec *from,
+    const struct receipt_rec *to)
+{
+	struct str name = str_first(from->model, sizeof(s->models[0].name) - 1);
+	struct recomputed_model *m = s->models;
+
+	while (m < s->models + s->models_count &&
+	    !str_eq(name, str_of(m->name)))
+		m++;
+	if (m == s->models + RECOMPUTE_MODELS)
+		return;
+	if (m == s->models + s->models_count) {
+		s->models_count++;
+		snprintf(m->name, sizeof(m->name), "%.*s", STR_ARG(name));
+	}
+	m->changed++;
+	m->lost += is_unpriced(to) && !is_unpriced(from);
+	m->difference_micro += to->cost_micro - from->cost_micro;
+}
+
 static void
 recompute_one(struct recompute_job *j, const struct ulid *id,
     const struct receipt_rec *from)
@@ -95,6 +118,8 @@ recompute_one(struct recompute_job *j, const struct ulid *id,
 	    to.price_id == from->price_id && to.flags == from->flags)
 		return;
 	s->changed++;
+	s->lost += is_unpriced(&to) && !is_unpriced(from);
+	note_model(s, from, &to);
 	if (j->apply)
 		note_change(j, id, from, &to);
 }

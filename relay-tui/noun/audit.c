@@ -4,14 +4,14 @@
 #include "relay-tui/words.h"
 
 const struct column audit_columns[] = {
-	{ N_("NUMBER"), "number", CELL_NUMBER, false },
-	{ N_("AT"), "at", CELL_MOMENT, false },
-	{ N_("WHO"), "uid", CELL_UID, false },
-	{ N_("PID"), "pid", CELL_NUMBER, false },
-	{ N_("METHOD"), "method", CELL_TEXT, false },
-	{ N_("OF"), "type", CELL_TEXT, false },
-	{ N_("OBJECT"), "object", CELL_OWNER, true },
-	{ N_("CHANGES"), "changes", CELL_TEXT, true },
+	{ N_("NUMBER"), "number", CELL_NUMBER, FIT_DROP },
+	{ N_("AT"), "at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("WHO"), "uid", CELL_UID, FIT_WHOLE },
+	{ N_("PID"), "pid", CELL_NUMBER, FIT_DROP + 2 },
+	{ N_("DID"), "method", CELL_METHOD, FIT_WHOLE },
+	{ N_("OF"), "type", CELL_TEXT, FIT_DROP + 1 },
+	{ N_("OBJECT"), "object", CELL_OWNER, FIT_CUT },
+	{ N_("CHANGES"), "changes", CELL_TEXT, FIT_CUT },
 	{ .title = NULL },
 };
 

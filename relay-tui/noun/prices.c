@@ -155,8 +155,9 @@ print_price_check(struct output *o, const struct json *data)
 		print_rows(o, never_columns, never);
 	if (json_count(unpriced))
 		fprintf(o->to, "%s\n",
-		    _("`price override MODEL input=... output=...` prices one; "
-		      "`usage recompute` then shows\nwhat that changes."));
+		    _("`relayctl price override MODEL --input 3 --output 15` "
+		      "prices one, in dollars per\nmillion tokens; `relayctl "
+		      "usage recompute` then shows what that changes."));
 }
 
 void
@@ -179,17 +180,51 @@ static const struct column recomputed_details[] = {
 	{ N_("changed"), "changed", CELL_NUMBER, false },
 	{ N_("unpriced before"), "unpriced_before", CELL_NUMBER, false },
 	{ N_("unpriced now"), "unpriced_after", CELL_NUMBER, false },
-	{ N_("cost before"), "cost_before_micro", CELL_MONEY, false },
-	{ N_("cost now"), "cost_after_micro", CELL_MONEY, false },
-	{ N_("rated before"), "rated_before_micro", CELL_MONEY, false },
-	{ N_("rated now"), "rated_after_micro", CELL_MONEY, false },
+	{ N_("cost before"), "cost_before_micro", CELL_EXACT, false },
+	{ N_("cost now"), "cost_after_micro", CELL_EXACT, false },
+	{ N_("difference"), "difference_micro", CELL_CHANGE, false },
+	{ N_("rated before"), "rated_before_micro", CELL_EXACT, false },
+	{ N_("rated now"), "rated_after_micro", CELL_EXACT, false },
 	{ .title = NULL },
 };
+
+static const struct column recomputed_columns[] = {
+	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
+	{ N_("CHANGED"), "changed", CELL_NUMBER, FIT_WHOLE },
+	{ N_("WITHOUT A PRICE NOW"), "lost", CELL_COUNT, FIT_WHOLE },
+	{ N_("DIFFERENCE"), "difference_micro", CELL_CHANGE, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+/* What had a price and would have none is easily done and not easily seen. */
+static void
+print_lost(struct output *o, const struct json *data)
+{
+	struct buf text;
+
+	if (!number(data, "lost"))
+		return;
+	buf_init(&text, 1024);
+	buf_mustf(&text,
+	    flag(data, "applied")
+		? _("%lld requests had a price and have none now: their "
+		    "models are in no price list.")
+		: _("%lld requests have a price and would have none: their "
+		    "models are in no price list now."),
+	    (long long)number(data, "lost"));
+	out_lines(o, PAINT_BAD, buf_str(&text));
+	buf_fini(&text);
+}
 
 void
 print_recomputed(struct output *o, const struct json *data)
 {
 	record_print(o, recomputed_details, data);
+	if (json_count(json_at(data, "models"))) {
+		fputc('\n', o->to);
+		print_rows(o, recomputed_columns, json_at(data, "models"));
+	}
+	print_lost(o, data);
 	if (!flag(data, "applied") && number(data, "changed"))
 		fprintf(o->to, "%s\n",
 		    _("Nothing was written; --apply does that."));

@@ -6,8 +6,8 @@
 const struct column route_columns[] = {
 	{ N_("METHODS"), "methods", CELL_TEXT, false },
 	{ N_("PATH"), "path", CELL_TEXT, false },
-	{ N_("DIALECT"), "dialect", CELL_TEXT, false },
-	{ N_("DOES"), "op", CELL_TEXT, false },
+	{ N_("DIALECT"), "dialect", CELL_TEXT, FIT_DROP + 1 },
+	{ N_("DOES"), "op", CELL_TEXT, FIT_DROP },
 	{ N_("KEY"), "needs_key", CELL_FLAG, false },
 	{ .title = NULL },
 };
@@ -99,12 +99,13 @@ print_traffic(struct output *o, const struct json *data)
 
 	out_paint(o, PAINT_DIM, str_of(_("requests")));
 	fprintf(o->to, "%*s", 15 - text_width(str_of(_("requests"))), "");
-	fprintf(o->to,
-	    _("%lld now, %lld since the start (%lld refused, %lld failed, "
-	      "%lld cut, %lld left by the client)\n"),
+	fprintf(o->to, _("%lld now, %lld since the start\n"),
 	    (long long)number(n, "requests_now"),
-	    (long long)number(n, "requests_total"),
-	    (long long)number(n, "refused_total"),
+	    (long long)number(n, "requests_total"));
+	fprintf(o->to,
+	    _("%*s(%lld refused, %lld failed, %lld cut, %lld left by the "
+	      "client)\n"),
+	    15, "", (long long)number(n, "refused_total"),
 	    (long long)number(n, "failed_total"),
 	    (long long)number(n, "cut_total"),
 	    (long long)number(n, "gone_total"));

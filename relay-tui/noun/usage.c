@@ -30,13 +30,13 @@ const struct column usage_columns[] = {
 
 const struct column receipt_columns[] = {
 	{ N_("AT"), "at", CELL_MOMENT, FIT_WHOLE },
-	{ N_("REQUEST"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("REQUEST"), "id", CELL_TEXT, FIT_DROP },
 	{ N_("KEY"), "key", CELL_TEXT, FIT_CUT },
 	{ N_("USER"), "user", CELL_OWNER, FIT_DROP + 3 },
 	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_DROP },
 	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
-	{ N_("OUTCOME"), "outcome", CELL_STATE, FIT_DROP },
-	{ N_("STATUS"), "status", CELL_NUMBER, FIT_DROP + 1 },
+	{ N_("OUTCOME"), "outcome", CELL_STATE, FIT_WHOLE },
+	{ N_("STATUS"), "status", CELL_NUMBER, FIT_WHOLE },
 	{ N_("FAULT"), "fault", CELL_TEXT, FIT_DROP + 2 },
 	{ N_("FIRST"), "first_us", CELL_US, FIT_DROP + 3 },
 	{ N_("TOTAL"), "total_us", CELL_US, FIT_DROP + 2 },

@@ -335,6 +335,17 @@ note_recompute(const struct recomputing *r, const struct ledger_recompute *sum)
 }
 
 static void
+put_recomputed(struct json_out *j, const struct recomputed_model *m)
+{
+	json_open(j, '{');
+	json_say(j, "model", str_of(m->name));
+	json_say_i64(j, "changed", (int64_t)m->changed);
+	json_say_i64(j, "lost", (int64_t)m->lost);
+	json_say_i64(j, "difference_micro", m->difference_micro);
+	json_close(j, '}');
+}
+
+static void
 on_recomputed(void *arg, enum err e, const struct why *why,
     const struct ledger_recompute *sum)
 {
@@ -358,6 +369,14 @@ on_recomputed(void *arg, enum err e, const struct why *why,
 	json_say_i64(j, "cost_after_micro", sum->cost_after_micro);
 	json_say_i64(j, "rated_before_micro", sum->rated_before_micro);
 	json_say_i64(j, "rated_after_micro", sum->rated_after_micro);
+	json_say_i64(j, "difference_micro",
+	    sum->cost_after_micro - sum->cost_before_micro);
+	json_say_i64(j, "lost", (int64_t)sum->lost);
+	json_put_key(j, "models");
+	json_open(j, '[');
+	for (unsigned i = 0; i < sum->models_count; i++)
+		put_recomputed(j, &sum->models[i]);
+	json_close(j, ']');
 	json_say_bool(j, "applied", r->apply);
 	json_close(j, '}');
 	ctl_answer(r->call, 0, STR(""));

@@ -194,24 +194,33 @@ class Price(Case):
         with self.assertRaises(Refused):
             self.relay.call("price.override", model="my-model",
                             fields={"input": "2"})
-        self.ctl("price", "override", "my-model", "input=2", "output=0",
-                 "--dry-run")
+        self.ctl("price", "override", "my-model", "--input", "2",
+                 "--output", "0", "--cache-read", "0.1", "--dry-run")
         self.assertIn("my-model", self.ctl("price", "override", "my-model",
                                            "input=2", "output=0"))
         after = self.charged("my-model", usage="1000000,0,0,0,0,0")
         self.assertEqual(after["cost_micro"], 2000000)
         shown = self.ctl("usage", "recompute")
         self.assertIn("Nothing was written", shown)
+        self.assertIn("+$2.000000", shown)
+        self.assertRegex(shown, r"my-model +1 +\+\$2\.000000")
         self.relay.call("usage.recompute", apply=True)
         again = next(r for r in self.relay.receipts(model="my-model")
                      if r["id"] == before["id"])
         self.assertEqual(again["cost_micro"], 2000000)
         self.assertEqual(self.relay.call("usage.recompute")["changed"], 0)
+        self.ctl("price", "override", "my-model", "--rm")
+        told = self.relay.call("usage.recompute")
+        self.assertEqual(told["lost"], 2)
+        self.assertEqual(told["difference_micro"], -4000000)
+        self.assertIn("2 requests have a price and would have none",
+                      " ".join(self.ctl("usage", "recompute").split()))
+        self.ctl("price", "override", "my-model", "input=2", "output=0")
         told = self.relay.control.rows("audit.list", type="price")
         self.assertIn("override: input=2 output=0",
                       [row["changes"] for row in told])
         self.assertEqual(len([row for row in told
-                              if row["object"] == "my-model"]), 1)
+                              if row["object"] == "my-model"]), 3)
         # The explanation outlives the price.
         self.relay.call("price.override", model="my-model", rm=True)
         why = self.relay.call("usage.explain", receipt=after["id"])

@@ -129,7 +129,10 @@ class Screen(Case):
         for words in (("usage",), ("usage", "--per", "hour"),
                       ("usage", "--by", "key-model"), ("usage", "--chart"),
                       ("usage", "heat"), ("usage", "top"), ("cost",),
-                      ("receipts",)):
+                      ("receipts",), ("audit", "list"), ("status",),
+                      ("routes",), ("price", "check"), ("settings",),
+                      ("usage", "recompute"), ("key", "list"),
+                      ("help",), ("help", "--all"), ("help", "usage")):
             for columns in (80, 120, 200):
                 with self.subTest(words, columns=columns):
                     for line in self.ctl(*words, columns=columns).split("\n"):
@@ -170,6 +173,12 @@ class Screen(Case):
             shown = self.ctl(*words)
             self.assertIn("[--by ", shown)
             self.assertIn("usage recompute", shown)
+
+    def test_what_went_wrong_stays_where_it_is_narrow(self):
+        shown = self.ctl("receipts", columns=80).split("\n")
+        for title in ("AT", "KEY", "MODEL", "OUTCOME", "STATUS", "COST"):
+            self.assertIn(title, shown[0])
+        self.assertIn("key create", self.ctl("audit", "list", columns=80))
 
     def test_ascii_is_enough(self):
         shown = self.ctl("usage", columns=80, locale="C").replace(WIDE, "")
