@@ -161,8 +161,8 @@ secret_is_like(struct str word)
 	static const struct {
 		const char *begin;
 		size_t least;
-	} shapes[] = { { "sk-", 20 }, { "cr_", 40 }, { "AIza", 30 },
-		{ "ya29.", 30 }, { "Bearer ", 20 } };
+	} shapes[] = { { "sk-", 20 }, { "fk-", 20 }, { "cr_", 40 },
+		{ "AIza", 30 }, { "ya29.", 30 }, { "Bearer ", 20 } };
 
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		if (word.len >= shapes[i].least &&

@@ -370,8 +370,9 @@ check_oauth(const struct ctl_call *c, const struct provider *p,
 	    !ctl_text(c, "credential").len)
 		return why_set(out_why, ERR_UNSUPPORTED, "kind",
 		    "accounts of the kind %s are added by signing in: relayctl "
-		    "account login %s NAME",
-		    p->name, p->name);
+		    "account login %s NAME%s",
+		    p->name, p->name,
+		    p->many_keys ? "; or with keys: --credential -" : "");
 	return OK;
 }
 
