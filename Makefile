@@ -106,6 +106,7 @@ help:
 	@echo 'make check-long      tests that take longer than a commit should wait'
 	@echo 'make bench           the tables of speed and memory, side by side;'
 	@echo '                     BENCH=--quick takes 90 seconds'
+	@echo 'make bench-sched     what choosing an account takes among a thousand'
 	@echo 'make bench-ledger    what keeping receipts costs, and asking a year of ten'
 	@echo '                     million; RECEIPTS=100000 is done in seconds'
 	@echo 'make fuzz T=x SECS=n fuzz one target with libFuzzer (clang)'
@@ -193,7 +194,7 @@ $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_libs)
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # --- tests -----------------------------------------------------------------
-.PHONY: check check-unit check-corpus check-cases check-door check-clients check-long bench bench-ledger fuzz
+.PHONY: check check-unit check-corpus check-cases check-door check-clients check-long bench bench-ledger bench-sched fuzz
 check: check-unit check-corpus check-cases lint
 
 # make check-unit T=test_buf runs one.
@@ -220,6 +221,9 @@ bench: all
 	@$(PYTHON) tests/bench/run.py --build $(O) $(BENCH)
 
 RECEIPTS ?= 10000000
+bench-sched: $(O)/bin/bench-sched
+	@$(O)/bin/bench-sched
+
 bench-ledger: all
 	@$(O)/bin/bench-ledger
 	@$(O)/bin/bench-year $(RECEIPTS)

@@ -24,6 +24,7 @@ struct txn;
 
 struct account {
 	TAILQ_ENTRY(account) link; /* by name */
+	int64_t used_us; /* when it was last chosen; monotonic */
 	struct account_rec rec;	   /* its strs point into blob */
 	char *blob;
 	const struct provider *provider;
@@ -50,7 +51,6 @@ struct account {
 	 * word of a stream. */
 	int64_t hold_ms, ttft_ms;
 	unsigned ttft_count;
-	int64_t used_us;   /* when it was last chosen; monotonic */
 	bool is_forbidden; /* a subscription, where the owner allows none */
 	bool deleted;	   /* freed with the last request that uses it */
 	uint64_t requests, failures; /* since start */

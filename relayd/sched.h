@@ -49,7 +49,7 @@ struct sched_choice {
 	struct account *account; /* NULL: none */
 	enum sched_bond bond;
 	enum sieve left; /* why not the bound one; SIEVE_COUNT: slow */
-	unsigned fell[SIEVE_COUNT]; /* how many each sieve held back */
+	unsigned fell[SIEVE_COUNT]; /* by each sieve; all, when nobody is */
 	int64_t soonest_ms;	    /* when a gated one opens; 0: unknown */
 };
 

@@ -309,6 +309,48 @@ a_slow_account_is_left_for_a_much_faster_one_when_a_person_speaks(void **state)
 	assert_int_equal(chosen(s), 2);
 }
 
+static void
+whoever_is_chosen_nobody_who_is_well_is_better(void **state)
+{
+	struct stage *s = *state;
+	uint32_t seed = 7;
+
+	for (int round = 0; round < 5000; round++) {
+		int best = -1, one;
+
+		for (int i = 0; i < 3; i++) {
+			struct account *a = &s->at[i];
+
+			seed = seed * 1664525 + 1013904223;
+			a->rec.priority = 1 + (seed >> 30);
+			a->used_us = seed >> 27 & 7;
+			a->rec.held = (seed >> 24 & 7) == 0;
+			gate_open_all(&a->gates);
+			if ((seed >> 21 & 3) == 0)
+				shut(s, (unsigned)i,
+				    seed >> 20 & 1 ? GATE_ERRORS : GATE_RATE,
+				    9);
+			if (a->rec.held || a->gates.until_ms[GATE_ERRORS] ||
+			    a->gates.until_ms[GATE_RATE])
+				continue;
+			if (best < 0 ||
+			    a->rec.priority < s->at[best].rec.priority ||
+			    (a->rec.priority == s->at[best].rec.priority &&
+				a->used_us < s->at[best].used_us))
+				best = i;
+		}
+		one = chosen(s);
+		if (best >= 0)
+			assert_int_equal(one, best);
+		else if (one >= 0)
+			assert_true(s->at[one].gates.until_ms[GATE_ERRORS]);
+		else
+			assert_int_equal(s->choice.fell[SIEVE_HELD] +
+				s->choice.fell[SIEVE_GATED],
+			    3);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -323,6 +365,7 @@ main(void)
 		    one_that_failed_is_probed_by_one_request_when_nobody_better_is_there),
 		TEST(one_whose_proxy_is_not_there_is_not_chosen),
 		TEST(an_empty_pool_holds_nobody_back),
+		TEST(whoever_is_chosen_nobody_who_is_well_is_better),
 		TEST(one_with_as_many_requests_as_it_may_is_busy),
 		TEST(a_session_leaves_its_account_for_a_fault_of_that_alone),
 		TEST(
