@@ -146,7 +146,7 @@ the_token_is_made_for_the_organisation(void **state)
 	assert_string_equal(step_url(&g, 0, &ask),
 	    "https://auth.test/api/cli/org");
 	oauth_ask_fini(&ask);
-	assert_int_equal(o->next_read(\& flow, 0, 200,
+	assert_int_equal(o->next_read(&flow, 0, 200,
 			     STR("{\"workosOrgIds\":[7,\"\",\"org_1\","
 				 "\"org_2\"]}"),
 			     &g, &why),
@@ -158,7 +158,7 @@ the_token_is_made_for_the_organisation(void **state)
 	assert_non_null(strstr(buf_cstr(&ask.body),
 	    "refresh_token=again&client_id=client_x&organization_id=org_1"));
 	oauth_ask_fini(&ask);
-	assert_int_equal(o->next_read(\& flow, 1, 200,
+	assert_int_equal(o->next_read(&flow, 1, 200,
 			     STR("{\"access_token\":\"second\","
 				 "\"refresh_token\":\"later\"}"),
 			     &g, &why),
@@ -186,10 +186,10 @@ who_has_no_organisation_does_without(void **state)
 	buf_must(&g.access, STR("first"));
 	buf_must(&g.refresh, STR("again"));
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
-		assert_int_equal(o->next_read(\& flow, 0, 200,
-				     str_of(answers[i]), &g, &why),
+		assert_int_equal(o->next_read(&flow, 0, 200, str_of(answers[i]),
+				     &g, &why),
 		    OK);
-	assert_int_equal(o->next_read(\& flow, 0, 403,
+	assert_int_equal(o->next_read(&flow, 0, 403,
 			     STR("{\"workosOrgIds\":[\"org_1\"]}"), &g, &why),
 	    OK);
 	assert_null(step_url(&g, 1, &ask));
