@@ -100,6 +100,11 @@ log_notice(enum notice_event event, struct str object, struct str text,
 	log_end(&l);
 }
 
+/* Of the last of many like ones. */
+#define LAST_WORDS                                                             \
+	"; this is told of many: the others are counted, and told with the "   \
+	"next one"
+
 bool
 notice_raise(struct notices *n, enum notice_event event, struct str object,
     const char *fmt, ...)
@@ -120,6 +125,10 @@ notice_raise(struct notices *n, enum notice_event event, struct str object,
 	va_start(ap, fmt);
 	vsnprintf(foreign, sizeof(foreign), fmt, ap);
 	va_end(ap);
+	/* Behind a text that would leave no room for it. */
+	if (repeats_is_full(&n->repeats, event))
+		snprintf(foreign + strnlen(foreign, NOTICE_TEXT_MAX - 100), 100,
+		    "%s", LAST_WORDS);
 	inert_copy(text, sizeof(text), str_of(foreign));
 	log_notice(event, str_of(of), str_of(text), missed);
 	notices_queue(n, event, str_of(of), str_of(text), missed);

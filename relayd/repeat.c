@@ -115,3 +115,9 @@ repeats_let(struct repeats *r, unsigned event, struct str object,
 	}
 	return true;
 }
+
+bool
+repeats_is_full(const struct repeats *r, unsigned event)
+{
+	return r->of[event].told >= REPEAT_BURST;
+}

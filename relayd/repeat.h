@@ -14,7 +14,7 @@
 /* Objects that are remembered; the longest known gives way. */
 #define REPEAT_OBJECTS_MAX 512
 /* Objects of one event that are told of in one while. */
-#define REPEAT_BURST 20
+#define REPEAT_BURST 10
 
 struct repeat;
 TAILQ_HEAD(repeat_list, repeat);
@@ -33,5 +33,8 @@ void repeats_fini(struct repeats *r);
  * until_ms, and *out_missed is how many were not told since the last. */
 bool repeats_let(struct repeats *r, unsigned event, struct str object,
     int64_t now_ms, int64_t until_ms, uint64_t *out_missed);
+/* Was the one that was let pass last the last of its event in this while?
+ * Whoever tells it should say so. */
+bool repeats_is_full(const struct repeats *r, unsigned event);
 
 #endif

@@ -20,8 +20,8 @@
 struct bench {
 	struct relaybox *box;
 	struct notices *n;
-	char lines[LINES_MAX]
-		  [512]; /* of the log, that are notices of accounts */
+	/* Of the log, that are notices of accounts, or of invented models. */
+	char lines[LINES_MAX][1024];
 	unsigned count;
 };
 
@@ -32,7 +32,9 @@ see(void *arg, enum log_level level, struct str line)
 
 	(void)level;
 	if ((str_starts(line, STR("notice event=account_")) ||
-		str_starts(line, STR("notice event=window_"))) &&
+		str_starts(line, STR("notice event=window_")) ||
+		str_starts(line,
+		    STR("notice event=model_unpriced object=invented-"))) &&
 	    b->count < LINES_MAX)
 		snprintf(b->lines[b->count++], sizeof(b->lines[0]), "%.*s",
 		    STR_ARG(str_skip(line, 13)));
@@ -110,6 +112,34 @@ the_same_is_counted_until_the_setting_says(void **state)
 	assert_true(notice_raise(b->n, NOTICE_start, STR(""), "6"));
 	assert_int_equal(b->n->raised[NOTICE_account_limited], 2);
 	assert_int_equal(b->n->repeats.held_back, 1);
+}
+
+static void
+of_forty_names_ten_are_told_and_the_last_says_so(void **state)
+{
+	struct bench *b = *state;
+	char name[32], text[NOTICE_TEXT_MAX];
+	unsigned told = 0;
+
+	/* However long it is, the last word has room. */
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	for (int i = 0; i < 40; i++) {
+		unsigned before = b->count;
+
+		snprintf(name, sizeof(name), "invented-%d", i);
+		if (!notice_raise(b->n, NOTICE_model_unpriced, str_of(name),
+			"%s", text))
+			continue;
+		told++;
+		assert_int_equal(b->count, before + 1);
+		assert_int_equal(strstr(b->lines[before],
+				     "the others are counted") != NULL,
+		    told == REPEAT_BURST);
+	}
+	assert_int_equal(told, REPEAT_BURST);
+	assert_int_equal(b->n->raised[NOTICE_model_unpriced], REPEAT_BURST);
+	assert_int_equal(b->n->repeats.held_back, 40 - REPEAT_BURST);
 }
 
 /* --- accounts -------------------------------------------------------------- */
@@ -402,6 +432,7 @@ main(void)
 		cmocka_unit_test(nobody_is_told_when_there_are_no_notices),
 		TEST(what_is_raised_is_harmless_and_bounded),
 		TEST(the_same_is_counted_until_the_setting_says),
+		TEST(of_forty_names_ten_are_told_and_the_last_says_so),
 		TEST(an_account_that_answers_again_is_told_so_once),
 		TEST(a_short_wait_is_not_worth_a_word),
 		TEST(a_window_is_warned_of_once_in_each_run),

@@ -68,6 +68,7 @@ a_flood_of_new_objects_is_told_up_to_the_burst(void **state)
 	for (unsigned i = 0; i < 10 * REPEAT_OBJECTS_MAX; i++) {
 		snprintf(name, sizeof(name), "model-%u", i);
 		told += raise_at(r, 0, name, 5000, &missed);
+		assert_int_equal(repeats_is_full(r, 0), i + 1 >= REPEAT_BURST);
 	}
 	assert_int_equal(told, REPEAT_BURST);
 	assert_true(r->count <= REPEAT_OBJECTS_MAX);
