@@ -269,6 +269,9 @@ route_find(struct str method, struct str path, struct str query,
 		out->kind = kind_of(cleaned);
 		if (out->action.at)
 			out->op = action_op(out, query);
+		/* It becomes part of an address, and no name has escapes. */
+		if (out->enveloped && str_chr(out->id, '%') >= 0)
+			return FAULT_ROUTE;
 		if (out->op == OP_SINK && r->op != OP_SINK)
 			return FAULT_ROUTE;
 		return FAULT_NONE;

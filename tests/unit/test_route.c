@@ -110,6 +110,8 @@ only_methods_of_code_assist_that_are_known_are_passed_on(void **state)
 		{ "GET", "/v1internal/operations/a/b", FAULT_ROUTE, 0, false },
 		{ "GET", "/v1internal/operations/%2e%2e", FAULT_ROUTE, 0,
 		    false },
+		{ "GET", "/v1internal/operations/a%2f..", FAULT_ROUTE, 0,
+		    false },
 	};
 
 	(void)state;
