@@ -111,11 +111,12 @@ account_keys_set(struct account_keys *r, struct str text)
 
 	r->at = NULL;
 	r->count = 0;
-	if (text.len)
-		r->at = xcalloc(ACCOUNT_KEYS_MAX, sizeof(*r->at));
 	while (r->count < ACCOUNT_KEYS_MAX && (key = cut_key(&text)).len) {
-		struct account_key *k = &r->at[r->count++];
+		struct account_key *k;
 
+		if (!r->at)
+			r->at = xcalloc(ACCOUNT_KEYS_MAX, sizeof(*r->at));
+		k = &r->at[r->count++];
 		for (unsigned i = 0; i < old.count; i++)
 			if (str_eq(old.at[i].text, key))
 				*k = old.at[i];
