@@ -45,6 +45,15 @@ static const struct source sources[SESSION_SOURCES] = {
 	[SESSION_CONTENT] = { .family = FAMILY_CONTENT, .want = WANT_COUNT },
 };
 
+/* Bits: a header's name of that length may be one of these. */
+#define LENGTH_HEADER(text) | UINT64_C(1) << (sizeof(text) - 1)
+#define LENGTH_BODY(nr)
+static const uint64_t lengths = 0
+#define X(name, family, place, what) LENGTH_##place(what)
+#include "relayd/session.def"
+#undef X
+    ;
+
 const char *
 session_source_text(enum session_source s, const struct dialect *d)
 {
@@ -174,7 +183,8 @@ find_header(const struct http1_head *head, struct str *out_value)
 	for (size_t i = 0; i < head->count; i++) {
 		const struct header *f = &head->fields[i];
 
-		if (!f->value.len || f->value.len > SESSION_NAME_MAX)
+		if (f->name.len >= 64 || !(lengths >> f->name.len & 1) ||
+		    !f->value.len || f->value.len > SESSION_NAME_MAX)
 			continue;
 		for (unsigned s = SESSION_NONE + 1; s < best; s++) {
 			if (sources[s].header_len != f->name.len ||

@@ -101,6 +101,47 @@ decide(struct stage *s, uint64_t id)
 		sticky_bind(&s->sticky, id, choice.account, NOW_MS);
 }
 
+/* What a session is found by: of a request of Claude Code's size. */
+static void
+measure_naming(const char *what, const char *header)
+{
+	static const uint8_t secret[SESSION_SECRET] = { 1 };
+	struct http1_head head = { .count = 20 };
+	struct session_ask ask = { .secret = secret,
+		.head = &head,
+		.dialect = &dialect_anthropic,
+		.key_id = STR("k12345678"),
+		.by_content = true };
+	struct scan scan;
+	struct buf body;
+	struct why why;
+	int64_t began_ns;
+
+	buf_init(&body, 1024 * 1024);
+	buf_must(&body,
+	    STR("{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+		"\"content\":\"a\"}],\"system\":\""));
+	while (buf_len(&body) < 100 * 1000)
+		buf_must(&body, STR("You are a helpful program. "));
+	buf_must(&body, STR("\"}"));
+	for (size_t i = 0; i < head.count; i++)
+		head.fields[i] = (struct header){ .name = STR("x-some-name"),
+			.value = STR("value") };
+	head.fields[19].name = str_of(header);
+	scan_init(&scan, ask.dialect->wants, WANT_COUNT);
+	ask.body = buf_str(&body);
+	ask.scan = &scan;
+	if (scan_feed(&scan, ask.body, &why) || scan_end(&scan, &why))
+		abort();
+	began_ns = now_ns();
+	for (int i = 0; i < ROUNDS; i++)
+		if (!session_of(&ask).id)
+			abort();
+	printf("%-32s %10.2f\n", what,
+	    (double)(now_ns() - began_ns) / ROUNDS / 1000);
+	buf_fini(&body);
+}
+
 static int
 by_size(const void *a, const void *b)
 {
@@ -145,6 +186,9 @@ main(void)
 	    "most");
 	bound_ns = measure(s, "of a session that is bound", false);
 	new_ns = measure(s, "of a new one, among them all", true);
+	printf("\n%-32s %10s\n", "to know a session, in us", "mean");
+	measure_naming("by a header", "x-claude-code-session-id");
+	measure_naming("by how it begins, of 100 KB", "x-other");
 	for (unsigned i = 0; i < ACCOUNTS; i++)
 		free(s->at[i].blob);
 	sticky_fini(&s->sticky);

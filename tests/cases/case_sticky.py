@@ -246,8 +246,9 @@ class Sticky(Case):
             self.assertIn(b"x-should-retry: false", said)
         with self.assertRaises(Refused):
             self.relay.call("session.kill", request=row["id"])
-        audit = self.relay.control.rows("audit.list", type="request")
-        self.assertEqual(audit[0]["object"], row["id"])
+        noted = until("a row of the audit", lambda: self.relay.control.rows(
+            "audit.list", type="request"))
+        self.assertEqual(noted[0]["object"], row["id"])
 
     # --- forgetting
 
