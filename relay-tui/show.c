@@ -242,9 +242,16 @@ columns_of(enum ctl_method method)
 	return looks[method].table ? looks[method].table : looks[method].csv;
 }
 
+static bool
+is_usage(enum ctl_method method)
+{
+	return method == CTL_M_usage_show || method == CTL_M_my_usage;
+}
+
 /* By the name that programs use, or by the title of people, in any case. */
 static const struct column *
-find_column(const struct column *columns, struct str said)
+find_column(enum ctl_method method, const struct column *columns,
+    struct str said)
 {
 	for (const struct column *c = columns; c->title; c++) {
 		struct buf name;
@@ -253,7 +260,9 @@ find_column(const struct column *columns, struct str said)
 		buf_init(&name, 256);
 		is = (csv_name(c, &name) && str_ieq(buf_str(&name), said)) ||
 		    str_ieq(str_of(c->key), said) ||
-		    str_ieq(str_of(_(c->title)), said);
+		    str_ieq(str_of(_(c->title)), said) ||
+		    (is_usage(method) && !strcmp(c->key, "name") &&
+			usage_table_is_by(said));
 		buf_fini(&name);
 		if (is)
 			return c;
@@ -291,7 +300,7 @@ choose_columns(struct show *s, const struct column *columns,
 
 	s->chosen = xcalloc(CHOSEN_MAX + 1, sizeof(*s->chosen));
 	while (str_list_next(&rest, &said) && n < CHOSEN_MAX) {
-		const struct column *c = find_column(columns, said);
+		const struct column *c = find_column(s->method, columns, said);
 
 		if (!c)
 			return refuse_column(columns, said, out_why);
@@ -396,12 +405,6 @@ is_rehearsal(const struct json *data)
 	bool dry = false;
 
 	return json_may_bool(data, "dry_run", &dry, NULL) == OK && dry;
-}
-
-static bool
-is_usage(enum ctl_method method)
-{
-	return method == CTL_M_usage_show || method == CTL_M_my_usage;
 }
 
 /* --- pages ----------------------------------------------------------------- */

@@ -88,7 +88,8 @@ write_name(const struct json *row, struct buf *out)
 	text_clean(str_first(label.len ? label : name, NAME_MAX_BYTES / 8),
 	    out);
 	if (json_at(row, "model") &&
-	    json_may_str(row, "model", &model, NULL) == OK) {
+	    json_may_str(row, "model", &model, NULL) == OK &&
+	    !str_eq(model, name)) {
 		buf_must(out, STR(" / "));
 		text_clean(str_first(model, NAME_MAX_BYTES / 8), out);
 	}

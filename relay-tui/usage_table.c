@@ -96,26 +96,47 @@ print_span(struct output *o, int64_t since_ms, int64_t until_ms,
 
 /* --- columns --------------------------------------------------------------- */
 
+static const struct {
+	const char *by, *title;
+} titles[] = {
+	{ "key", N_("ID") },
+	{ "key-model", N_("ID") },
+	{ "account", N_("ACCOUNT") },
+	{ "account-model", N_("ACCOUNT") },
+	{ "model", N_("MODEL") },
+	{ "client", N_("CLIENT") },
+	{ "user", N_("USER") },
+	{ "tag", N_("TAG") },
+};
+
+#define TITLES (sizeof(titles) / sizeof(titles[0]))
+
 static const char *
 title_of(struct str by)
 {
-	static const struct {
-		const char *by, *title;
-	} titles[] = {
-		{ "key", N_("ID") },
-		{ "key-model", N_("ID") },
-		{ "account", N_("ACCOUNT") },
-		{ "account-model", N_("ACCOUNT") },
-		{ "model", N_("MODEL") },
-		{ "client", N_("CLIENT") },
-		{ "user", N_("USER") },
-		{ "tag", N_("TAG") },
-	};
-
-	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+	for (size_t i = 0; i < TITLES; i++)
 		if (str_eq(by, str_of(titles[i].by)))
 			return titles[i].title;
 	return N_("OF");
+}
+
+bool
+usage_table_is_by(struct str word)
+{
+	for (size_t i = 0; i < TITLES; i++)
+		if (str_ieq(word, str_of(titles[i].by)) ||
+		    str_ieq(word, str_of(_(titles[i].title))))
+			return true;
+	return false;
+}
+
+static bool
+has_key(const struct column *columns, const char *key)
+{
+	for (; columns->title; columns++)
+		if (!strcmp(columns->key, key))
+			return true;
+	return false;
 }
 
 static enum cell
@@ -144,12 +165,15 @@ choose_columns(struct usage_table *t, const struct column *columns,
     const struct json *data, enum calendar_per per)
 {
 	struct str by = text_at(data, "by");
+	/* What the rows are of says the model already. */
+	bool is_twice = str_eq(by, STR("model")) && has_key(columns, "name");
 	unsigned n = 0;
 
 	for (; columns->title && n < USAGE_COLUMNS_MAX; columns++) {
 		struct column *c = &t->columns[n];
 
-		if (says_nothing(columns, json_at(data, "total")))
+		if (says_nothing(columns, json_at(data, "total")) ||
+		    (is_twice && !strcmp(columns->key, "model")))
 			continue;
 		*c = *columns;
 		n++;

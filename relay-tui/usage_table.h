@@ -22,6 +22,9 @@ struct usage_table {
 	int64_t unpriced, estimated; /* requests of the total */
 };
 
+/* "model", "user": what the rows may be of, so how "name" is also called. */
+bool usage_table_is_by(struct str word);
+
 void usage_table_init(struct usage_table *t);
 void usage_table_fini(struct usage_table *t);
 /* The first page: what is said over the table, and how its rows are told.  In

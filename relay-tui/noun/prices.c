@@ -234,9 +234,16 @@ print_recomputed(struct output *o, const struct json *data)
 
 static const struct column explained_details[] = {
 	{ N_("request"), "id", CELL_TEXT, false },
+	{ N_("at"), "at", CELL_MOMENT, false },
+	{ N_("key"), "key", CELL_TEXT, false },
+	{ N_("account"), "account", CELL_TEXT, false },
+	{ N_("outcome"), "outcome", CELL_STATE, false },
+	{ N_("fault"), "fault", CELL_TEXT, false },
 	{ N_("model"), "model", CELL_TEXT, false },
 	{ N_("answered by"), "upstream_model", CELL_TEXT, false },
 	{ N_("price of"), "price", CELL_TEXT, false },
+	{ N_("from"), "origin", CELL_TEXT, false },
+	{ N_("version"), "version", CELL_TEXT, false },
 	{ N_("tier"), "tier", CELL_TEXT, false },
 	{ N_("fast"), "fast", CELL_FLAG, false },
 	{ N_("in the US"), "us", CELL_FLAG, false },
@@ -319,12 +326,13 @@ print_lines(struct output *o, const struct json *data)
 	json_open(&j, '[');
 	for (row = json_first(lines); row; row = json_next(row))
 		put_line(&j, row);
-	put_together(&j, data);
+	if (json_at(data, "sum"))
+		put_together(&j, data);
 	json_close(&j, ']');
 	if (json_end(&j) == OK &&
 	    json_parse(buf_str(&text), 64 * 1024, &root, NULL) == OK) {
 		for (row = json_first(root); row; row = json_next(row))
-			if (json_next(row))
+			if (json_next(row) || !json_at(data, "sum"))
 				table_add(&t, o, row);
 			else
 				table_add_total(&t, o, row);
@@ -345,7 +353,20 @@ print_explained(struct output *o, const struct json *data)
 		fputc('\n', o->to);
 	}
 	record_print(o, total_details, data);
-	if (json_at(data, "lines") && !flag(data, "adds_up"))
+	if (flag(data, "unpriced"))
+		out_lines(o, PAINT_PLAIN,
+		    str_of(_("It counts as nothing: when it ended, no price "
+			     "list had the model, or not all of what it used. "
+			     "`relayctl price override` states a price, "
+			     "`relayctl usage recompute --apply` then prices "
+			     "it.")));
+	else if (!json_count(json_at(data, "lines")))
+		out_lines(o, PAINT_PLAIN,
+		    str_of(_("It used nothing that has a price.")));
+	if (json_at(data, "price") && !flag(data, "in_force"))
+		out_lines(o, PAINT_DIM,
+		    str_of(_("(This price is no longer in force.)")));
+	if (json_at(data, "sum") && !flag(data, "adds_up"))
 		fprintf(o->to, "%s\n",
 		    _("This does not add up to the cost that is stored."));
 }

@@ -150,6 +150,63 @@ put_line(struct json_out *j, unsigned u, const struct price_line *line)
 }
 
 static void
+put_lines(struct json_out *j, const struct price_sum *sum)
+{
+	json_put_key(j, "lines");
+	json_open(j, '[');
+	for (unsigned i = 0; i < PRICE_UNITS; i++)
+		put_line(j, i, &sum->lines[i]);
+	json_close(j, ']');
+}
+
+/* What was counted, of which nothing has a price. */
+static void
+put_counts(struct explain *x, struct json_out *j)
+{
+	struct usage u = receipt_usage(&x->rec);
+	struct price_stated none;
+	struct price p = { .id = 0 };
+	struct price_sum sum;
+
+	price_stated_init(&none);
+	price_settle(&p, &none);
+	price_cost(&p, &u, &sum);
+	put_lines(j, &sum);
+}
+
+/* Where the price is from, as long as it is the one in force. */
+static void
+put_version(struct explain *x, struct json_out *j)
+{
+	const struct price_table *t = x->call->daemon->prices;
+	const struct price *now = price_find(t, x->price.name);
+	bool holds = now && now->id == x->price.id;
+
+	json_say_bool(j, "in_force", holds);
+	if (!holds)
+		return;
+	json_say(j, "origin", str_of(price_origin_name(now->origin)));
+	json_say(j, "version", str_of(price_version(t, now->origin)));
+}
+
+/* Who asked whom, when, and what became of it. */
+static void
+put_request(struct explain *x, struct json_out *j)
+{
+	const struct receipt_rec *r = &x->rec;
+	const struct apikey *k =
+	    r->key_id.len ? keyring_id(x->call->daemon->keys, r->key_id) : NULL;
+
+	json_say_i64(j, "at", ulid_ms(&x->id));
+	json_say(j, "key", k ? k->rec.name : r->key_id);
+	json_say(j, "key_id", r->key_id);
+	json_say(j, "account", r->account);
+	json_say(j, "outcome", str_of(outcome_name(r->outcome)));
+	json_say_i64(j, "status", (int64_t)r->status);
+	json_say(j, "fault", r->fault);
+}
+
+static void
 put_price(struct explain *x, struct json_out *j)
 {
 	struct usage u = receipt_usage(&x->rec);
@@ -157,12 +214,9 @@ put_price(struct explain *x, struct json_out *j)
 
 	price_cost(&x->price, &u, &sum);
 	json_say(j, "price", x->price.name);
+	put_version(x, j);
 	json_say_bool(j, "is_long", sum.is_long);
-	json_put_key(j, "lines");
-	json_open(j, '[');
-	for (unsigned i = 0; i < PRICE_UNITS; i++)
-		put_line(j, i, &sum.lines[i]);
-	json_close(j, ']');
+	put_lines(j, &sum);
 	say_digits(j, "sum", sum.micro, PRICE_DIGITS - 6);
 	json_say_bool(j, "adds_up", sum.micro == x->rec.cost_micro);
 }
@@ -192,8 +246,11 @@ explain_done(struct job *job)
 	json_say_bool(j, "estimated", r->flags & RECEIPT_ESTIMATED);
 	json_say_bool(j, "unpriced", r->flags & RECEIPT_UNPRICED);
 	json_say_i64(j, "price_id", (int64_t)r->price_id);
+	put_request(x, j);
 	if (x->has_price)
 		put_price(x, j);
+	else
+		put_counts(x, j);
 	json_say_i64(j, "cost_micro", r->cost_micro);
 	say_digits(j, "rate",
 	    r->rate_ppm ? (int64_t)r->rate_ppm : PRICE_RATE_ONE,

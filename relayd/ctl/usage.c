@@ -82,8 +82,8 @@ put_usage(const struct question *q, const struct usage_row *row)
 		json_say(j, "name", row->name);
 	if (by->first == PART_KEY)
 		json_say(j, "label", key_name(c, row->name));
-	if (by->second)
-		json_say(j, "model", row->model);
+	if (by->second || by->first == PART_MODEL)
+		json_say(j, "model", by->second ? row->model : row->name);
 	if (q->q.per != PERIOD_TOTAL)
 		put_moment(q, "at", row->minute);
 	ctl_put_rec(j, &rollup_kind, &row->sum);

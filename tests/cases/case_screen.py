@@ -125,6 +125,15 @@ class Screen(Case):
             self.ctl("usage", "--key", WIDE, "--csv", "--columns",
                      "requests,INPUT"), "requests,input\r\n2,92000\r\n")
 
+    def test_a_column_is_called_as_its_heading(self):
+        for by, name in (("model", "gpt-5"), ("account", "o1"),
+                         ("user", "=owner")):
+            rows = self.ctl("usage", "--by", by, "--columns", by + ",cost",
+                            columns=80)
+            self.assertIn(name, rows)
+        self.assertIn("gpt-5", [r["model"] for r in
+                                self.table("usage", "--by", "model")])
+
     def test_screens_fit(self):
         for words in (("usage",), ("usage", "--per", "hour"),
                       ("usage", "--by", "key-model"), ("usage", "--chart"),
@@ -222,6 +231,13 @@ class Screen(Case):
         self.assertRegex(shown, r"input tokens +1000 +x +3 +per million +=")
         self.assertRegex(shown, r"together +=")
         self.assertIn(f"${paid['cost_micro'] / 1e6:.6f}", shown)
+        self.assertRegex(shown, r"key +case\n")
+        self.assertRegex(shown, r"from +packaged\nversion +\S+")
+        free = next(r for r in self.relay.receipts()
+                    if r["model"] == ASKED[3][1])
+        shown = self.ctl("usage", "explain", free["id"])
+        self.assertRegex(shown, r"input tokens +7 +no price")
+        self.assertIn("no price list had the model", " ".join(shown.split()))
 
     def test_what_is_empty_says_what_to_do(self):
         self.assertIn("relayctl usage --since",
