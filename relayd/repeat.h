@@ -14,7 +14,7 @@
 /* Objects that are remembered; the longest known gives way. */
 #define REPEAT_OBJECTS_MAX 512
 /* Objects of one event that are told of in one while. */
-#define REPEAT_BURST 10
+#define REPEAT_BURST 20
 
 struct repeat;
 TAILQ_HEAD(repeat_list, repeat);

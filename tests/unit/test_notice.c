@@ -115,7 +115,7 @@ the_same_is_counted_until_the_setting_says(void **state)
 }
 
 static void
-of_forty_names_ten_are_told_and_the_last_says_so(void **state)
+of_forty_names_twenty_are_told_and_the_last_says_so(void **state)
 {
 	struct bench *b = *state;
 	char name[32], text[NOTICE_TEXT_MAX];
@@ -432,7 +432,7 @@ main(void)
 		cmocka_unit_test(nobody_is_told_when_there_are_no_notices),
 		TEST(what_is_raised_is_harmless_and_bounded),
 		TEST(the_same_is_counted_until_the_setting_says),
-		TEST(of_forty_names_ten_are_told_and_the_last_says_so),
+		TEST(of_forty_names_twenty_are_told_and_the_last_says_so),
 		TEST(an_account_that_answers_again_is_told_so_once),
 		TEST(a_short_wait_is_not_worth_a_word),
 		TEST(a_window_is_warned_of_once_in_each_run),
