@@ -30,6 +30,7 @@ const struct column budget_details[] = {
 	{ N_("left"), "left_text", CELL_TEXT, FIT_WHOLE },
 	{ N_("state"), "state", CELL_STATE, FIT_WHOLE },
 	{ N_("since"), "begins_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("counts only from"), "counts_from", CELL_MOMENT, FIT_WHOLE },
 	{ N_("resets"), "resets_at", CELL_MOMENT, FIT_WHOLE },
 	{ N_("when reached"), "action", CELL_TEXT, FIT_WHOLE },
 	{ N_("note"), "note", CELL_TEXT, FIT_WHOLE },

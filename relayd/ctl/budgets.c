@@ -74,6 +74,10 @@ put_view(struct ctl_call *c, const struct budget_view *v)
 		json_say_i64(j, "begins_at", v->begin_ms);
 		json_say_i64(j, "resets_at", v->end_ms);
 	}
+	/* Its window may be older than it is. */
+	if (cycle_is_calendar(&b->window) &&
+	    (int64_t)b->rec.created_at > v->begin_ms)
+		json_say_i64(j, "counts_from", (int64_t)b->rec.created_at);
 	json_close(j, '}');
 }
 

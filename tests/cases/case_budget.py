@@ -342,6 +342,8 @@ class Budget(Case):
                         "--rated", "--note", "for trying")
         budget = re.search(r"\bb[a-z]{8}\b", said)[0]
         self.assertIn("0.0001 usd rated", said)
+        # Its week has begun before it, without it.
+        self.assertRegex(said, r"counts only from +20\d\d-")
         self.assertIn("limits the same", self.ctl(
             "budget", "add", "key:case", "--limit", "5 usd rated", "--per",
             "week@mon/8:00", "--class", "claude*", status=1))
@@ -362,6 +364,17 @@ class Budget(Case):
                                        object=budget)
         self.assertEqual([r["method"] for r in told],
                          ["budget_rm", "budget_set", "budget_add"])
+
+    def test_a_budget_says_from_when_it_counts(self):
+        self.assertEqual(self.ask().status, 200)
+        made = self.relay.call("budget.show",
+                               budget=self.add("key:case", "5 usd", "month"))
+        self.assertEqual(made["used"], 0)
+        self.assertGreater(made["counts_from"], made["begins_at"])
+        self.assertEqual(made["counts_from"], made["created_at"])
+        for window in ("5h", "life", "5h-sliding"):
+            self.assertNotIn("counts_from", self.show(
+                self.add("key:case", "5 usd", window)))
 
     def test_warnings_are_told_once_and_refuse_nobody(self):
         since = self.relay.mark()
