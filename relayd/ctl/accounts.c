@@ -95,6 +95,7 @@ put_members(struct ctl_call *c, const struct account *a)
 	put_gates(c, a);
 	put_keys(c, a);
 	json_say_i64(j, "in_flight", a->in_flight);
+	json_say_i64(j, "sessions", a->sessions);
 	json_say_i64(j, "requests", (int64_t)a->requests);
 	json_say_i64(j, "failures", (int64_t)a->failures);
 	json_say(j, "last_error", str_of(a->last_error));

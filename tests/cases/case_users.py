@@ -88,6 +88,20 @@ class Users(Case):
     # --- people
 
     @unittest.skipUnless(IS_ROOT, NEED_ROOT)
+    def test_a_person_sees_their_own_sessions_and_moves_none(self):
+        headers = [("session-id", "s")]
+        for value in self.new(self.alice, "laptop"), self.relay.key:
+            self.assertEqual(ask(self.relay, ANTHROPIC, key=value,
+                                 headers=headers).status, 200)
+        own, = self.data(self.alice, "sticky", "ls")
+        self.assertEqual(own["key"], "laptop")
+        self.assertGreater(len(self.data(None, "sticky", "ls")), 1)
+        self.assertEqual(self.data(self.alice, "sessions"), [])
+        for words in (("sticky", "clear"), ("sticky", "pin", own["session"],
+                                            "a1"), ("kill", "req_x")):
+            self.assertIn("role ops", self.ctl(self.alice, *words, status=4))
+
+    @unittest.skipUnless(IS_ROOT, NEED_ROOT)
     def test_a_person_makes_a_key_uses_it_and_sees_only_that(self):
         value = self.new(self.alice, "laptop")
         before = self.data(self.alice, "my")["today_requests"]
