@@ -90,3 +90,15 @@ class Usage(Case):
         self.relay.configure({"timezone": zone})
         self.relay.start()
         self.assertEqual(self.verified()["differences"], 0)
+
+
+class Errors(Case):
+    def test_all_that_did_not_end_with_a_whole_answer(self):
+        self.relay.receipt(ask(self.relay, ANTHROPIC))
+        self.relay.receipt(ask(self.relay, ANTHROPIC, body=b"{"))
+        self.rules(*((n, "status=400") for n in ("a1", "a2")))
+        self.relay.receipt(ask(self.relay, ANTHROPIC))
+        total = self.relay.call("usage.show", by="all", since="1d")["total"]
+        self.assertEqual((total["requests"], total["errors"]), (3, 2))
+        told = [r["outcome"] for r in self.relay.receipts()]
+        self.assertEqual(sorted(told), ["ok", "refused", "upstream"])
