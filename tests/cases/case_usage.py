@@ -65,7 +65,7 @@ class Usage(Case):
         for params, code, words in (
                 ({"by": "moon"}, "value", "account-model"),
                 ({"per": "year"}, "value", "month"),
-                ({"by": "user", "model": "x"}, "unsupported", "combined"),
+                ({"by": "user", "model": "x"}, "unsupported", "leave out --by"),
                 ({"by": "tag", "per": "minute"}, "unsupported", "hour"),
                 ({"by": "key", "until": "yesterday"}, "value", "before")):
             with self.assertRaises(Refused) as r:
