@@ -121,11 +121,94 @@ is_of(const struct ctl_row *row, const char *noun)
 	return str_starts(str_of(row->words), str_of(noun));
 }
 
+/* What follows on the line, in as many lines as it takes behind an indent. */
+static void
+print_behind(struct output *o, int indent, const char *text)
+{
+	struct str rest = str_of(text);
+	int room = o->width - indent;
+
+	while (o->width && room > 8 && text_width(rest) > room) {
+		struct str line = text_fit(rest, room + 1);
+
+		while (line.len && !str_ends(line, STR(" ")))
+			line.len--;
+		if (!line.len)
+			break;
+		rest = str_skip(rest, line.len);
+		out_paint(o, PAINT_PLAIN, str_trim(line));
+		fprintf(o->to, "\n%*s", indent, "");
+	}
+	out_paint(o, PAINT_PLAIN, rest);
+	fputc('\n', o->to);
+}
+
+/* What can be said for an option of this name. */
+static const struct {
+	const char *option, *choices;
+} choices[] = {
+	{ "by",
+	    N_("key, model, account, client, user, tag, key-model, "
+	       "account-model, all") },
+	{ "of", N_("cost, requests, tokens") },
+	{ "limit",
+	    N_("of requests, tokens or money: '100 requests', '1.5M "
+	       "tokens', '200k output', '20 usd'") },
+	{ "action", N_("deny, warn, hold") },
+	{ "class", N_("models, as a glob: claude-opus*") },
+	{ "origin", N_("packaged, updated, override") },
+	{ "scope",
+	    N_("key:KEY, tag:TAG, user:USER, account:NAME, "
+	       "platform:KIND, all") },
+};
+
+static const char *
+choices_of(const struct ctl_row *row, const struct ctl_param *p)
+{
+	bool budget = is_of(row, "budget");
+
+	if (p->type != CTL_TEXT)
+		return NULL;
+	if (str_eq(p->name, STR("per")))
+		return budget
+		    ? N_("hour, day, day@08:00, week, week@mon/08:00, month, "
+			 "month@15, 5h, 5h-sliding, life")
+		    : N_("total, minute, hour, day, week, month");
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+		if (str_ieq(p->name, str_of(choices[i].option)))
+			return choices[i].choices;
+	return NULL;
+}
+
+static void
+print_choices(struct output *o, const struct ctl_row *row)
+{
+	struct ctl_param_cursor at = { .begun = false };
+	struct ctl_param p;
+
+	while (ctl_param_next(row, &at, &p)) {
+		const char *said = choices_of(row, &p);
+		struct buf name;
+
+		if (!said)
+			continue;
+		buf_init(&name, 64);
+		if (p.positional)
+			buf_mustf(&name, "%.*s", STR_ARG(p.name));
+		else
+			write_option(p.name, &name);
+		fprintf(o->to, "%-10s", buf_cstr(&name));
+		print_behind(o, 10, _(said));
+		buf_fini(&name);
+	}
+}
+
 static void
 print_details(struct output *o, const struct ctl_row *row)
 {
 	fprintf(o->to, "%s.\n\n", _(row->help));
 	help_usage(o, row);
+	print_choices(o, row);
 	if (row->method)
 		fprintf(o->to, _("\nIt needs the role %s.\n"),
 		    ctl_role_name(row->role));
@@ -156,28 +239,6 @@ print_details(struct output *o, const struct ctl_row *row)
 		fprintf(o->to, "%s",
 		    _("WHEN is 2026-11-01, \"2026-11-01 13:30\", today, "
 		      "yesterday, or a span: 12h, 7d.\n"));
-}
-
-/* What follows on the line, in as many lines as it takes behind an indent. */
-static void
-print_behind(struct output *o, int indent, const char *text)
-{
-	struct str rest = str_of(text);
-	int room = o->width - indent;
-
-	while (o->width && room > 8 && text_width(rest) > room) {
-		struct str line = text_fit(rest, room + 1);
-
-		while (line.len && !str_ends(line, STR(" ")))
-			line.len--;
-		if (!line.len)
-			break;
-		rest = str_skip(rest, line.len);
-		out_paint(o, PAINT_PLAIN, str_trim(line));
-		fprintf(o->to, "\n%*s", indent, "");
-	}
-	out_paint(o, PAINT_PLAIN, rest);
-	fputc('\n', o->to);
 }
 
 static void

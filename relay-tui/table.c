@@ -221,6 +221,7 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 	case CELL_FLAG:
 	case CELL_STATE:
 	case CELL_METHOD:
+	case CELL_CHANGES:
 	case CELL_END:
 		buf_mustf(out, "%lld", (long long)n);
 		break;
@@ -260,6 +261,51 @@ write_iso(enum cell kind, struct str s, struct buf *out)
 	}
 }
 
+static void
+write_change_value(struct str value, bool is_moment, struct buf *out)
+{
+	uint64_t ms;
+
+	if (!is_moment || str_u64(value, &ms) || ms > INT64_MAX)
+		text_clean(value, out);
+	else if (ms)
+		write_moment((int64_t)ms, out);
+	else
+		buf_must(out, STR("-"));
+}
+
+/* Lines of "field: before -> after". */
+static void
+write_changes(struct str lines, struct buf *out)
+{
+	bool first = true;
+
+	while (lines.len) {
+		struct str line = str_cut(&lines, '\n');
+		ptrdiff_t colon = str_find(line, STR(": "));
+		ptrdiff_t arrow = str_find(line, STR(" -> "));
+		struct str name =
+		    colon > 0 ? str_first(line, (size_t)colon) : STR("");
+		bool is_moment =
+		    str_ends(name, STR("_at")) || str_ends(name, STR("_until"));
+
+		if (!first)
+			buf_must(out, STR(" "));
+		first = false;
+		if (!is_moment || arrow < colon) {
+			text_clean(line, out);
+			continue;
+		}
+		buf_mustf(out, "%.*s: ", STR_ARG(name));
+		write_change_value(str_first(str_skip(line, (size_t)colon + 2),
+				       (size_t)(arrow - colon) - 2),
+		    true, out);
+		buf_must(out, STR(" -> "));
+		write_change_value(str_skip(line, (size_t)arrow + 4), true,
+		    out);
+	}
+}
+
 /* The words a command begins with; of methods that are no commands their
  * name. */
 static void
@@ -293,6 +339,8 @@ write_text(const struct column *c, struct str s, struct buf *out)
 		buf_must(out, STR("..."));
 	if (!s.len && (c->kind == CELL_NAME || c->kind == CELL_PERSON))
 		buf_must(out, str_of(_("(none)")));
+	else if (c->kind == CELL_CHANGES)
+		write_changes(s, out);
 	else if (c->kind == CELL_METHOD)
 		write_method(s, out);
 	else if (c->kind == CELL_OWNER || c->kind == CELL_PERSON)

@@ -33,6 +33,7 @@ enum cell {
 	CELL_PERSON,	/* an owner, or "(none)" */
 	CELL_UID,	/* a number: alice */
 	CELL_METHOD,	/* "budget_add", as it is said: budget add */
+	CELL_CHANGES,	/* "old_until: 0 -> 1795199022919", with moments */
 	CELL_CHANGE,	/* micro-dollars: +$0.001234, -$0.001234 */
 	CELL_END,	/* the last characters of a secret: ...abcd */
 };

@@ -314,6 +314,17 @@ print_week_csv(struct output *o, const struct chart_week *w, enum usage_of of)
 		}
 }
 
+static void
+say_moment(struct json_out *j, const char *key, int64_t ms)
+{
+	struct buf text;
+
+	buf_init(&text, 64);
+	csv_moment(ms, &text);
+	json_say(j, key, buf_str(&text));
+	buf_fini(&text);
+}
+
 /* Seven arrays of 24, from Monday and midnight on. */
 static void
 print_week_json(struct output *o, const struct usage_rows *r,
@@ -328,8 +339,8 @@ print_week_json(struct output *o, const struct usage_rows *r,
 	json_begin(&j, &text);
 	json_open(&j, '{');
 	json_say(&j, "zone", str_of(r->zone));
-	json_say_i64(&j, "since_at", r->since_ms);
-	json_say_i64(&j, "until_at", r->until_ms);
+	say_moment(&j, "since", r->since_ms);
+	say_moment(&j, "until", r->until_ms);
 	json_put_key(&j, names[of]);
 	json_open(&j, '[');
 	for (int d = 0; d < 7; d++) {

@@ -81,7 +81,9 @@ check_secrets(struct channel_rec *r, const struct messenger *m,
 
 	if (f && f->required && !secret.len && (fresh || secret.at))
 		return why_set(out_why, ERR_VALUE, "secret",
-		    "a channel of this kind needs a secret: %s", f->help);
+		    "a channel of this kind needs a secret, %s: type it when "
+		    "asked, or pipe it with --secret -",
+		    f->help);
 	if (sign.len && !messenger_field_find(m, STR("sign")))
 		return why_set(out_why, ERR_VALUE, "sign",
 		    "a channel of this kind signs nothing");

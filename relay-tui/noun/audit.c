@@ -11,7 +11,8 @@ const struct column audit_columns[] = {
 	{ N_("DID"), "method", CELL_METHOD, FIT_WHOLE },
 	{ N_("OF"), "type", CELL_TEXT, FIT_DROP + 1 },
 	{ N_("OBJECT"), "object", CELL_OWNER, FIT_CUT },
-	{ N_("CHANGES"), "changes", CELL_TEXT, FIT_CUT },
+	{ N_("NAME"), "name", CELL_TEXT, FIT_DROP },
+	{ N_("CHANGES"), "changes", CELL_CHANGES, FIT_CUT },
 	{ .title = NULL },
 };
 

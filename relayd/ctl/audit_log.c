@@ -2,13 +2,20 @@
 /* audit_log.c - control methods about who changed what. */
 #include <stdio.h>
 
+#include "relayd/apikey.h"
 #include "relayd/audit.h"
 #include "relayd/control.h"
 #include "relayd/daemon.h"
 
 static void
-put_row(struct json_out *j, const struct audit_row *row)
+put_row(const struct ctl_call *c, struct json_out *j,
+    const struct audit_row *row)
 {
+	/* Keys are told by their id; what they are called now helps people. */
+	const struct apikey *k = str_eq(row->rec.type, STR("key"))
+	    ? keyring_id(c->daemon->keys, row->rec.object)
+	    : NULL;
+
 	json_open(j, '{');
 	json_say_i64(j, "number", (int64_t)row->number);
 	json_say_i64(j, "at", (int64_t)row->rec.at);
@@ -17,6 +24,8 @@ put_row(struct json_out *j, const struct audit_row *row)
 	json_say(j, "method", row->rec.method);
 	json_say(j, "type", row->rec.type);
 	json_say(j, "object", row->rec.object);
+	if (k)
+		json_say(j, "name", k->rec.name);
 	json_say(j, "changes", row->rec.changes);
 	json_close(j, '}');
 }
@@ -35,7 +44,7 @@ on_listed(void *arg, enum err e, const struct why *why,
 	}
 	json_open(&c->out, '[');
 	for (; n < count && ctl_has_room(c, (unsigned)n); n++)
-		put_row(&c->out, &rows[n]);
+		put_row(c, &c->out, &rows[n]);
 	json_close(&c->out, ']');
 	if (n > 0 && (more || n < count))
 		snprintf(next, sizeof(next), "%llu",

@@ -181,6 +181,7 @@ class Screen(Case):
         for words in (("help", "usage"), ("usage", "--help")):
             shown = self.ctl(*words)
             self.assertIn("[--by ", shown)
+            self.assertIn("--per     total, minute, hour, day", shown)
             self.assertIn("usage recompute", shown)
 
     def test_what_went_wrong_stays_where_it_is_narrow(self):

@@ -187,7 +187,7 @@ class Users(Case):
         self.new(self.alice, "laptop")
         said = self.ctl(None, "audit", "ls", "--limit", "1")
         self.assertIn(self.alice.pw_name, said)
-        self.assertIn("my_key_create", said)
+        self.assertIn("my key create", said)
         row = self.relay.call("audit.list", limit=1)[0]
         self.assertEqual(row["uid"], self.alice.pw_uid)
 
