@@ -111,7 +111,9 @@ trace_ends_at(const struct trace *t)
 int64_t
 trace_goes_at(const struct traces *all, const struct trace *t)
 {
-	return trace_ends_at(t) + all->settings->trace_keep_ms;
+	int64_t ends = trace_ends_at(t), keep = all->settings->trace_keep_ms;
+
+	return ends > INT64_MAX - keep ? INT64_MAX : ends + keep;
 }
 
 enum err
