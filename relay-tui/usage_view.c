@@ -405,11 +405,10 @@ usage_view_gaps(struct output *o, int64_t unpriced, int64_t estimated)
 	buf_init(&text, 1024);
 	if (unpriced > 0)
 		buf_mustf(&text,
-		    _("(%lld requests without a price: see `relayctl price "
-		      "check`"),
+		    _("(without a price: %lld, see `relayctl price check`"),
 		    (long long)unpriced);
 	if (estimated > 0)
-		buf_mustf(&text, _("%s%lld estimated"),
+		buf_mustf(&text, _("%sestimated: %lld"),
 		    buf_len(&text) ? "; " : "(", (long long)estimated);
 	buf_must(&text, STR(")"));
 	out_lines(o, PAINT_DIM, buf_str(&text));

@@ -4,7 +4,7 @@
 #include "relay-tui/words.h"
 
 const struct column audit_columns[] = {
-	{ N_("NUMBER"), "number", CELL_NUMBER, FIT_DROP },
+	{ N_("NUMBER"), "number", CELL_NUMBER, FIT_DROP + 3 },
 	{ N_("AT"), "at", CELL_MOMENT, FIT_WHOLE },
 	{ N_("WHO"), "uid", CELL_UID, FIT_WHOLE },
 	{ N_("PID"), "pid", CELL_NUMBER, FIT_DROP + 2 },

@@ -163,7 +163,7 @@ class Screen(Case):
     def test_what_has_no_price_is_said(self):
         for words in (("usage",), ("usage", "top"), ("usage", "--by", "model")):
             shown = self.ctl(*words, columns=80)
-            self.assertRegex(shown, r"\d requests without a price")
+            self.assertRegex(shown, r"without a price: \d")
             self.assertIn("no price", shown)
         for row in self.table("usage", "top"):
             self.assertGreaterEqual(int(row["unpriced"]), 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -338,6 +339,39 @@ every_client_is_told_address_and_key(void **state)
 	assert_int_equal(client_find(STR("telnet"), &c, NULL), ERR_UNKNOWN);
 }
 
+static void
+the_audit_tells_moments_and_commands(void **state)
+{
+	static const char row[] =
+	    "{\"at\":1795199022919,\"method\":\"key_rotate\","
+	    "\"object\":\"kaaaaaaaa\",\"changes\":\"old_until: 0 -> "
+	    "1795199022919\\nnote: \\\"a\\\" -> \\\"1795199022919\\\"\"}";
+	char text[2048] = "";
+	struct output o = { .to = fmemopen(text, sizeof(text), "w"),
+		.zone = "Asia/Tokyo" };
+	struct json *root;
+	struct table t;
+
+	(void)state;
+	assert_non_null(o.to);
+	setenv("TZ", "Asia/Tokyo", 1);
+	tzset();
+	assert_int_equal(json_parse(str_of(row), 4096, &root, NULL), OK);
+	table_init(&t, audit_columns);
+	table_add(&t, &o, root);
+	table_print(&t, &o);
+	fclose(o.to);
+	assert_non_null(strstr(text, "2026-11-21 03:23"));
+	assert_non_null(strstr(text, "  key rotate  "));
+	assert_non_null(strstr(text,
+	    "old_until: - -> 2026-11-21 03:23 note: \"a\" -> "
+	    "\"1795199022919\"\n(times of Asia/Tokyo)\n"));
+	table_fini(&t);
+	json_free(root);
+	unsetenv("TZ");
+	tzset();
+}
+
 int
 main(void)
 {
@@ -352,6 +386,7 @@ main(void)
 		cmocka_unit_test(no_rows_are_no_heads),
 		cmocka_unit_test(completion_knows_what_may_follow),
 		cmocka_unit_test(what_looks_like_a_secret_is_known_for_one),
+		cmocka_unit_test(the_audit_tells_moments_and_commands),
 		cmocka_unit_test(every_client_is_told_address_and_key),
 	};
 

@@ -175,8 +175,8 @@ what_has_no_price_is_not_told_as_free(void **state)
 	assert_non_null(strstr(s.text, "no price"));
 	assert_non_null(strstr(s.text, "$0.00"));
 	assert_non_null(strstr(s.text,
-	    "(2 requests without a price: see `relayctl price check`; 1\n"
-	    "estimated)\n"));
+	    "(without a price: 2, see `relayctl price check`; estimated:\n"
+	    "1)\n"));
 }
 
 static const char by_day[] =
