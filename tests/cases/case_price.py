@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from house import Case, Refused, program, until
+from receiver import Hook
 from speech import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask, ask_bytes
 
 # The model, the dialect, and what an upstream says was used: in, out, cache
@@ -101,6 +102,35 @@ class Price(Case):
                                      stream=stream)
                     self.assertEqual(r["input"], 100000000)
                     self.assertNotIn("estimated", r["flags"])
+
+    def test_counts_are_read_however_they_are_written_or_estimated(self):
+        hook = Hook()
+        for name in ("a1", "a2"):
+            self.relay.call("account.hold", name=name)
+        self.relay.account("claude-api", "odd",
+                           f"http://127.0.0.1:{hook.port}", "sk-odd")
+        try:
+            for said, read in (("1000", 1000), ("1e3", 1000), ("1000.0", 1000),
+                               ('"1000"', None), ("null", None), ("1.5", None),
+                               ("99999999999999999999", None), ("-1", None)):
+                hook.answer = (200, {"content-type": "application/json"}, (
+                    '{"type":"message","model":"claude-opus-4-8","content":[],'
+                    '"usage":{"input_tokens":%s,"output_tokens":7}}' % said)
+                    .encode())
+                with self.subTest(said):
+                    r = self.charged("claude-opus-4-8", stream=False)
+                    self.assertEqual((r["status"], r["output"]), (200, 7))
+                    self.assertEqual("estimated" in r["flags"], read is None)
+                    if read is None:
+                        self.assertTrue(0 < r["input"] < 200, r["input"])
+                    else:
+                        self.assertEqual(r["input"], read)
+                    self.assertEqual(r["cost_micro"], r["input"] * 5 + 7 * 25)
+        finally:
+            self.relay.call("account.rm", name="odd")
+            for name in ("a1", "a2"):
+                self.relay.call("account.release", name=name)
+            hook.stop()
 
     def test_a_model_without_a_price_is_served_and_said(self):
         r = self.charged("never-heard-of")
