@@ -38,7 +38,7 @@ put_foreign(struct buf *out, struct str foreign, unsigned most, bool is_ascii)
 	return count;
 }
 
-/* 999, 12.3k, 4.57M. */
+/* 99999, 123.4k, 4.5M. */
 static void
 write_amount(uint64_t n, char out[AMOUNT])
 {
@@ -46,7 +46,9 @@ write_amount(uint64_t n, char out[AMOUNT])
 	uint64_t unit = 1000;
 	unsigned u = 0;
 
-	if (n < 10000) {
+	/* As it is while it fits, so that numbers that stand together are
+	 * seldom told in two ways. */
+	if (n < 100000) {
 		snprintf(out, AMOUNT, "%llu", (unsigned long long)n);
 		return;
 	}
