@@ -494,6 +494,9 @@ show_events_begin(struct output *o)
 {
 	if (o->csv)
 		print_csv_head(o, receipt_columns);
+	/* To people, not to what reads the lines. */
+	else if (!o->json && o->width)
+		table_say_zone(o);
 	fflush(o->to);
 }
 

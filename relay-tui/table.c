@@ -855,23 +855,28 @@ say_dropped(const struct table *t, struct output *o,
 	buf_fini(&text);
 }
 
-/* What stands in the columns of moments is of the daemon's zone. */
-static void
-say_zone(const struct table *t, struct output *o, const int widths[COLUMNS_MAX])
+void
+table_say_zone(struct output *o)
 {
 	struct buf text;
 
-	for (unsigned c = 0; o->zone[0] && c < t->width; c++) {
-		if (t->columns[c].kind != CELL_MOMENT || !widths[c])
-			continue;
-		buf_init(&text, CELL_MAX);
-		buf_must(&text, str_of(_("(times of ")));
-		text_clean(str_of(o->zone), &text);
-		buf_must(&text, STR(")"));
-		out_lines(o, PAINT_DIM, buf_str(&text));
-		buf_fini(&text);
+	if (!o->zone[0])
 		return;
-	}
+	buf_init(&text, CELL_MAX);
+	buf_must(&text, str_of(_("(times of ")));
+	text_clean(str_of(o->zone), &text);
+	buf_must(&text, STR(")"));
+	out_lines(o, PAINT_DIM, buf_str(&text));
+	buf_fini(&text);
+}
+
+static bool
+has_moments(const struct table *t, const int widths[COLUMNS_MAX])
+{
+	for (unsigned c = 0; c < t->width; c++)
+		if (t->columns[c].kind == CELL_MOMENT && widths[c])
+			return true;
+	return false;
 }
 
 void
@@ -892,7 +897,8 @@ table_print(struct table *t, struct output *o)
 	for (size_t row = 0; row < table_rows(t); row++)
 		print_row(t, o, widths, row);
 	say_dropped(t, o, dropped);
-	say_zone(t, o, widths);
+	if (has_moments(t, widths))
+		table_say_zone(o);
 }
 
 void

@@ -90,6 +90,9 @@ size_t table_rows(const struct table *t);
  * for which there is no room are named below. */
 void table_print(struct table *t, struct output *o);
 
+/* "(times of Europe/Berlin)"; nothing where no zone is known. */
+void table_say_zone(struct output *o);
+
 /* "title   value" for each column that says something. */
 void record_print(struct output *o, const struct column *columns,
     const struct json *object);
