@@ -46,7 +46,7 @@ class Bedrock(Case):
     @classmethod
     def furnish(cls):
         r = cls.relay
-        r.set(retry_budget_floor=1000, stream_idle="1s")
+        r.set(retry_budget_floor=1000, stream_idle="1s", sticky_content="no")
         for i, credential in (1, f"AKIDEXAMPLE:{SECRET}"), (2, "ABSKkey"):
             r.account("bedrock", f"b{i}",
                       f"http://127.0.0.1:{cls.up.ports[0]}/b{i}", credential,
