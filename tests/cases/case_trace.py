@@ -372,7 +372,7 @@ class Kept(Traced):
                                  ("&" if "?" in dialect.target(False)
                                   else "?") + "key=" + key, [
                 ("host", "x"), ("connection", "close"),
-                ("content-length", "2")]) + b"{}")
+                ("x-api-key", key), ("content-length", "2")]) + b"{}")
         rows = self.held(t, 8)
         told = b""
         for row in rows:
