@@ -45,7 +45,7 @@ void calendar_set_zone(struct str zone);
 
 /* 2026-11-20T13:09:12+01:00 as ms; the seconds, or the time with its offset,
  * may be absent: then it is the zone's. */
-enum err calendar_read(struct str text, int64_t *out_ms) CHECKED;
+enum err calendar_read(struct str s, int64_t *out_ms) CHECKED;
 /* As short as the period allows: 2026-11, 2026-11-20, 2026-11-20 13:00. */
 void calendar_write(enum calendar_per per, int64_t at_ms, struct buf *out);
 /* "2026-11-14 to 2026-11-20"; of one day that day. */

@@ -24,7 +24,7 @@ struct txn;
 
 struct account {
 	TAILQ_ENTRY(account) link; /* by name */
-	int64_t used_us; /* when it was last chosen; monotonic */
+	int64_t used_us;	   /* when it was last chosen; monotonic */
 	struct account_rec rec;	   /* its strs point into blob */
 	char *blob;
 	const struct provider *provider;

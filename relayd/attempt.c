@@ -118,8 +118,7 @@ nobody(struct relay *r, const struct sched_choice *c)
 	    "tried)",
 	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
 	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED], c->fell[SIEVE_BUSY],
-	    c->fell[SIEVE_BUDGET],
-	    c->fell[SIEVE_TRIED]);
+	    c->fell[SIEVE_BUDGET], c->fell[SIEVE_TRIED]);
 	return do_refuse(r);
 }
 

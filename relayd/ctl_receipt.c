@@ -37,7 +37,8 @@ ctl_put_receipt(struct json_out *j, const struct ulid *id,
 	json_say(j, "id", str_of(text));
 	json_say_i64(j, "at", ulid_ms(id));
 	json_say(j, "key", key_name);
-	ctl_put_rec_but(j, &receipt_kind, r, STR("outcome, flags, attempts, session"));
+	ctl_put_rec_but(j, &receipt_kind, r,
+	    STR("outcome, flags, attempts, session"));
 	if (r->session)
 		session_text(r->session, session);
 	json_say(j, "session", str_of(session));

@@ -32,11 +32,11 @@ struct ask {
 	const struct http1_head *head; /* the client's */
 	struct str model;	       /* as it goes upstream; may be empty */
 	struct str action;	       /* Gemini: "streamGenerateContent" */
-	struct str id;	       /* Code Assist: of an operation */
+	struct str id;		       /* Code Assist: of an operation */
 	struct str query;	       /* without credentials; may be empty */
 	bool stream;
-	bool enveloped; /* Code Assist: it comes in the envelope */
-	bool renamed;	/* the client does not call the model so */
+	bool enveloped;	     /* Code Assist: it comes in the envelope */
+	bool renamed;	     /* the client does not call the model so */
 	struct str encoding; /* Content-Encoding of the body; empty: none */
 	uint64_t length;
 	bool has_body;

@@ -158,11 +158,15 @@ proxies_remove(struct proxies *ps, struct proxy *p)
 void
 proxies_fini(struct proxies *ps)
 {
-	struct proxy *p;
+	struct proxy *p, *next;
 
 	ps->changed = NULL;
-	while ((p = TAILQ_FIRST(&ps->list)))
-		proxies_remove(ps, p);
+	for (p = TAILQ_FIRST(&ps->list); p; p = next) {
+		next = TAILQ_NEXT(p, link);
+		proxy_free(p);
+	}
+	TAILQ_INIT(&ps->list);
+	ps->count = 0;
 	free(ps->standard);
 	ps->standard = NULL;
 }

@@ -137,10 +137,10 @@ struct relay {
 	int64_t wait_us, head_us, first_us;
 	int64_t told_ms; /* how long the upstream asked to be left alone */
 	uint64_t bytes_in, bytes_out;
-	unsigned flags; /* RECEIPT_ bits */
-	bool settled;	/* the receipt is written */
-	bool opened;	/* the ledger has its opening */
-	bool tallied;	/* it is counted by how it ended */
+	unsigned flags;	      /* RECEIPT_ bits */
+	bool settled;	      /* the receipt is written */
+	bool opened;	      /* the ledger has its opening */
+	bool tallied;	      /* it is counted by how it ended */
 	enum outcome outcome; /* that */
 };
 

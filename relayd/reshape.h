@@ -47,8 +47,8 @@ struct reshape_whole {
 	struct reshape base;
 	struct buf body;
 };
-enum err reshape_whole_feed(struct reshape *s, struct str piece,
+enum err reshape_whole_feed(struct reshape *base, struct str piece,
     struct buf *out, struct why *out_why);
-void reshape_whole_fini(struct reshape *s);
+void reshape_whole_fini(struct reshape *base);
 
 #endif

@@ -173,17 +173,18 @@ traces_init(struct traces *all, struct loop *l, struct store *s,
 void
 traces_fini(struct traces *all)
 {
-	struct trace *t;
+	struct trace *t, *next;
 
 	if (all->loop)
 		timer_clear(all->loop, &all->timer);
 	all->store = NULL;
 	traces_remove_again(all);
-	while ((t = TAILQ_FIRST(&all->list))) {
+	for (t = TAILQ_FIRST(&all->list); t; t = next) {
+		next = TAILQ_NEXT(t, link);
 		assert(!t->users);
-		TAILQ_REMOVE(&all->list, t, link);
 		trace_free(t);
 	}
+	TAILQ_INIT(&all->list);
 }
 
 void

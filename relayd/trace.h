@@ -212,7 +212,7 @@ struct trace_look {
 };
 typedef void trace_looked(void *arg, enum err e, const struct why *why,
     const struct trace_found *found);
-void trace_look(struct traces *all, const struct trace_look *look,
+void trace_look(struct traces *all, const struct trace_look *q,
     const struct audit_who *who, trace_looked *done, void *arg);
 
 /* --- between trace.c and trace_save.c -------------------------------------- */

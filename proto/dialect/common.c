@@ -49,9 +49,8 @@ common_peek(const struct scan *s, struct str body, struct asked *out,
     struct why *out_why)
 {
 	const struct span *first = &s->found[WANT_MODEL];
-	const struct span *model = first->type != SPAN_ABSENT
-	    ? first
-	    : &s->found[WANT_MODEL_TOO];
+	const struct span *model =
+	    first->type != SPAN_ABSENT ? first : &s->found[WANT_MODEL_TOO];
 	struct asked asked = { 0 };
 	enum err e;
 

@@ -85,7 +85,7 @@ ctl_key_list(struct ctl_call *c)
 	TAILQ_FOREACH (k, &c->daemon->keys->keys, link) {
 		if (!is_behind(k, &from) || !is_wanted(c, k))
 			continue;
-		if (!ctl_has_room(c, n)) {
+		if (last && !ctl_has_room(c, n)) {
 			snprintf(next, sizeof(next), "%llu-%.*s",
 			    (unsigned long long)last->rec.created_at,
 			    STR_ARG(last->rec.id));

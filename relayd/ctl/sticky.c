@@ -150,7 +150,7 @@ ctl_sticky_list(struct ctl_call *c)
 	const struct sticky_session *t = sticky_newest(all), *last = NULL;
 	char next[PLACE_TEXT] = "", id[SESSION_TEXT];
 	struct wanted w;
-	struct place from;
+	struct place from = { .used_ms = 0 };
 	unsigned n = 0;
 
 	if (c->cursor.len && read_place(c->cursor, &from)) {
@@ -166,7 +166,7 @@ ctl_sticky_list(struct ctl_call *c)
 	     t = sticky_older(all, t)) {
 		if (!fits(c, &w, t))
 			continue;
-		if (!ctl_has_room(c, n)) {
+		if (last && !ctl_has_room(c, n)) {
 			session_text(last->id, id);
 			snprintf(next, sizeof(next), "%lld-%s",
 			    (long long)last->used_ms, id);

@@ -122,7 +122,7 @@ list(struct ctl_call *c, wanted *wants)
 			str_cmp(v->rec.id, from_id) <= 0) ||
 		    !wants(c, &v->rec))
 			continue;
-		if (!ctl_has_room(c, n)) {
+		if (last && !ctl_has_room(c, n)) {
 			snprintf(next, sizeof(next), "%llu-%.*s",
 			    (unsigned long long)last->rec.created_at,
 			    STR_ARG(last->rec.id));

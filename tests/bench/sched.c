@@ -153,6 +153,7 @@ by_size(const void *a, const void *b)
 static int64_t
 measure(struct stage *s, const char *what, bool is_new)
 {
+	const size_t half = ROUNDS / 2, most = ROUNDS * 99 / 100;
 	uint64_t fresh = UINT64_C(1) << 63;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
@@ -165,10 +166,9 @@ measure(struct stage *s, const char *what, bool is_new)
 	}
 	qsort(s->took_ns, ROUNDS, sizeof(s->took_ns[0]), by_size);
 	printf("%-32s %10.2f %10.2f %10.2f\n", what,
-	    (double)s->took_ns[ROUNDS / 2] / 1000,
-	    (double)s->took_ns[ROUNDS * 99 / 100] / 1000,
+	    (double)s->took_ns[half] / 1000, (double)s->took_ns[most] / 1000,
 	    (double)s->took_ns[ROUNDS - 1] / 1000);
-	return s->took_ns[ROUNDS * 99 / 100];
+	return s->took_ns[most];
 }
 
 int

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -77,7 +78,7 @@ each_family_has_its_place(void **state)
 			.query = str_of(cases[i].query) };
 		struct buf out;
 
-		strcpy(base, cases[i].base);
+		snprintf(base, sizeof(base), "%s", cases[i].base);
 		buf_init(&out, 4096);
 		assert_true(provider_droid.serves(cases[i].dialect,
 		    cases[i].op));

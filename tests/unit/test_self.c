@@ -944,7 +944,7 @@ keys_come_in_pages_and_none_is_lost(void **state)
 	size_t n = 0;
 
 	village_begin(&v, state);
-	for (char c = 'a'; c < 'k'; c++) {
+	for (int c = 'a'; c < 'k'; c++) {
 		snprintf(params, sizeof(params), "{\"name\":\"%c\"}", c);
 		asked_well(&v.admin, "key.create", params);
 	}
@@ -963,7 +963,7 @@ keys_come_in_pages_and_none_is_lost(void **state)
 			break;
 	}
 	assert_int_equal(n, 10);
-	for (char c = 'a'; c < 'k'; c++)
+	for (int c = 'a'; c < 'k'; c++)
 		assert_non_null(strchr(seen, c));
 	village_end(&v);
 }

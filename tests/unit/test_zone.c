@@ -19,11 +19,7 @@ minute_of(const char *text)
 {
 	struct tm tm = { .tm_isdst = 0 };
 
-	assert_int_equal(sscanf(text, "%d-%d-%d %d:%d", &tm.tm_year, &tm.tm_mon,
-			     &tm.tm_mday, &tm.tm_hour, &tm.tm_min),
-	    5);
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
+	assert_non_null(strptime(text, "%Y-%m-%d %H:%M", &tm));
 	return (uint32_t)(timegm(&tm) / 60);
 }
 
