@@ -218,6 +218,17 @@ account_is_signed_out(const struct account_rec *r)
 	    str_starts(r->held_reason, STR("auth"));
 }
 
+enum err
+account_check_allowed(const struct account *a, struct why *out_why)
+{
+	if (!a->is_forbidden)
+		return OK;
+	return why_set(out_why, ERR_DENIED, "name",
+	    "%.*s is a subscription, and they are not allowed here: "
+	    "oauth_accounts in relayd.conf; see relayd-accounts(7)",
+	    STR_ARG(a->rec.name));
+}
+
 /* --- this moment ---------------------------------------------------------------- */
 
 const char *

@@ -150,6 +150,10 @@ void account_delete(struct pool *p, struct str name, uint64_t if_rev,
 
 /* Held by relayd itself because its sign-in is no longer good? */
 bool account_is_signed_out(const struct account_rec *r);
+/* May its credential go to the provider at all?  ERR_DENIED: it is a
+ * subscription's, and the owner of the host allows none. */
+enum err
+account_check_allowed(const struct account *a, struct why *out_why) CHECKED;
 
 /* --- tokens (account_token.c) ------------------------------------------------ */
 

@@ -87,7 +87,7 @@ collect(const struct pool *p, const char *kind, enum shape shape,
 		struct modelrule rule;
 		bool only_not = true;
 
-		if (a->rec.held || !fits(a, kind, shape))
+		if (a->rec.held || a->is_forbidden || !fits(a, kind, shape))
 			continue;
 		while (modelrule_next(&rest, &rule)) {
 			if (rule.type == MODELRULE_NOT)
@@ -179,7 +179,7 @@ models_show(const struct pool *p, const char *kind,
 
 	TAILQ_FOREACH (a, &p->accounts, link)
 		found = found ||
-		    (!a->rec.held && fits(a, kind, shape) &&
+		    (!a->rec.held && !a->is_forbidden && fits(a, kind, shape) &&
 			account_has_model(a, model));
 	if (!found)
 		return false;

@@ -391,8 +391,11 @@ on_taken(void *arg, enum err e, const struct why *why,
 	if (!r->was_refused)
 		r->begun_wall_ms = t->begun_wall_ms;
 	oauth_ask_init(&ask);
-	e = oauth_flow_init(&f, &a->rec, all->d->conf, all->d->client_secrets,
-	    &w);
+	/* The owner may have withdrawn what was allowed during the pause. */
+	e = account_check_allowed(a, &w);
+	if (!e)
+		e = oauth_flow_init(&f, &a->rec, all->d->conf,
+		    all->d->client_secrets, &w);
 	if (!e)
 		e = oauth_renew(&f, t->refresh, &ask);
 	if (e) {

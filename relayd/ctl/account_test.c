@@ -355,6 +355,8 @@ ctl_account_test(struct ctl_call *c)
 		e = why_set(&why, ERR_LIMIT, "prompt",
 		    "a prompt has at most %d bytes here", PROMPT_MAX);
 	if (!e)
+		e = account_check_allowed(a, &why);
+	if (!e)
 		e = prepare(t, a, model, prompt, &why);
 	if (e) {
 		t->secret = xstrdup("");

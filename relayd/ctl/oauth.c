@@ -374,9 +374,14 @@ ctl_account_refresh(struct ctl_call *c)
 	const struct audit_who who = ctl_who(c);
 	struct account *a = find_or_refuse(c);
 	struct renewing *r;
+	struct why why;
 
 	if (!a)
 		return;
+	if (account_check_allowed(a, &why)) {
+		ctl_refuse(c, ERR_DENIED, &why);
+		return;
+	}
 	if (!renew_is_possible(a)) {
 		ctl_refusef(c, ERR_UNSUPPORTED, "name",
 		    "%.*s has nothing to renew its credential with%s",
@@ -536,6 +541,8 @@ ctl_account_windows(struct ctl_call *c)
 	else if (c->peer.role < CTL_OPS)
 		e = why_set(&why, ERR_DENIED, "ask",
 		    "asking the provider is for those who run relayd (ops)");
+	else
+		e = account_check_allowed(a, &why);
 	if (!e)
 		e = ask_limits(c, a, &why);
 	if (e)

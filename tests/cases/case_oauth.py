@@ -93,6 +93,12 @@ class House(unittest.TestCase):
         return ask(self.relay, ANTHROPIC, stream=False, headers=[NATIVE],
                    **more)
 
+    def models(self):
+        a = ask(self.relay, ANTHROPIC, method="GET", body=b"",
+                target="/v1/models", headers=[NATIVE])
+        self.assertEqual(a.status, 200, a.body)
+        return a.json()["data"]
+
     def works(self):
         a = self.message()
         self.assertEqual(a.status, 200, a.body)
@@ -208,11 +214,21 @@ class SignIn(House):
         self.relay.wait_log("1 accounts that were signed in to", mark)
         self.assertEqual(self.account()["state"], "forbidden")
         self.assertEqual(self.message().status, 503)
+        # Nor by those who run relayd, nor is it told to clients.
+        told = len(self.up.log())
+        for method, more in (("account.test", {"model": "claude-sonnet-4-5"}),
+                             ("account.refresh", {}),
+                             ("account.windows", {"ask": True})):
+            self.assertIn("oauth_accounts", self.refused(
+                "denied", method, name="c", **more))
+        self.assertEqual(self.models(), [])
+        self.assertEqual(len(self.up.log()), told)
         self.relay.configure(self.conf)
         self.relay.kill(signal.SIGHUP)
         until("it to be allowed again",
               lambda: self.account()["state"] == "ready")
         self.works()
+        self.assertNotEqual(self.models(), [])
 
     def test_there_is_an_end_to_open_sign_ins(self):
         ids = [self.begin(f"n{i}")["id"] for i in range(64)]

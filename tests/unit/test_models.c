@@ -12,7 +12,7 @@
 
 #include "relayd/models.h"
 
-#define ACCOUNTS 5
+#define ACCOUNTS 6
 
 struct world {
 	struct account at[ACCOUNTS];
@@ -39,6 +39,9 @@ world_init(struct world *w)
 		{ .name = STR("google"),
 		    .kind = STR("gemini-api"),
 		    .models = STR("gemini-one") },
+		{ .name = STR("forbidden"),
+		    .kind = STR("claude-oauth"),
+		    .models = STR("opus-forbidden") },
 	};
 
 	memset(w, 0, sizeof(*w));
@@ -50,6 +53,7 @@ world_init(struct world *w)
 		assert_non_null(w->at[i].provider);
 		TAILQ_INSERT_TAIL(&w->pool.accounts, &w->at[i], link);
 	}
+	pool_allow_oauth(&w->pool, false);
 }
 
 static void
@@ -199,6 +203,7 @@ one_model_is_shown_when_an_account_has_it(void **state)
 		{ &dialect_anthropic, STR("gpt-5.5"), false },
 		{ &dialect_gemini, STR("gemini-one"), true },
 		{ &dialect_gemini, STR("gemini-two"), false },
+		{ &dialect_anthropic, STR("opus-forbidden"), false },
 	};
 
 	(void)state;
