@@ -78,28 +78,50 @@ without_double_version(struct buf *text)
 	return buf_str(text);
 }
 
-/* Is there a "." or ".." between slashes, in any spelling?  The name of a model
- * becomes part of the address at the account, which must not lead elsewhere. */
-static bool
-has_dots(struct str path)
+/* The byte at the front of a path, of which *out_len bytes spell it. */
+static unsigned char
+first_byte(struct str path, size_t *out_len)
 {
-	while (path.at) {
-		struct str segment = str_cut(&path, '/');
-		size_t dots = 0;
+	int high, low;
 
-		while (segment.len) {
-			struct str three = str_first(segment, 3);
-			bool escaped = str_ieq(three, STR("%2e"));
+	*out_len = 1;
+	if (path.at[0] != '%' || path.len < 3)
+		return (unsigned char)path.at[0];
+	high = str_hex_digit(path.at[1]);
+	low = str_hex_digit(path.at[2]);
+	if (high < 0 || low < 0)
+		return '%';
+	*out_len = 3;
+	return (unsigned char)(high << 4 | low);
+}
 
-			if (segment.at[0] != '.' && !escaped)
-				break;
-			segment = str_skip(segment, escaped ? 3 : 1);
-			dots++;
-		}
-		if (!segment.len && (dots == 1 || dots == 2))
+/* Would whoever undoes the escapes read another path than this one?  The name
+ * of a model becomes part of the address at the account, which must not lead
+ * elsewhere: by "." or ".." for a name, by a query or a fragment of its own,
+ * an early end, or an escape within an escape, in any spelling. */
+static bool
+leads_elsewhere(struct str path)
+{
+	size_t len, name_len = 0;
+	bool only_dots = true;
+
+	for (; path.len; path = str_skip(path, len)) {
+		unsigned char c = first_byte(path, &len);
+
+		if (c < 0x20 || c == 0x7f || c == '?' || c == '#' ||
+		    (c == '%' && len > 1))
 			return true;
+		if (c == '/' || c == '\\' || c == ':') {
+			if (only_dots && (name_len == 1 || name_len == 2))
+				return true;
+			only_dots = true;
+			name_len = 0;
+			continue;
+		}
+		only_dots = only_dots && c == '.';
+		name_len++;
 	}
-	return false;
+	return only_dots && (name_len == 1 || name_len == 2);
 }
 
 /* A name that hardly matters: one segment, in place of ID. */
@@ -246,7 +268,7 @@ route_find(struct str method, struct str path, struct str query,
 
 	*out = (struct routed){ .route = NULL };
 	*out_dialect = &dialect_anthropic;
-	if (clean_path(path, text) || has_dots(buf_str(text))) {
+	if (clean_path(path, text) || leads_elsewhere(buf_str(text))) {
 		*out_dialect = nearest(path);
 		return FAULT_ROUTE;
 	}

@@ -143,6 +143,23 @@ class Routes(Case):
                 self.assertTrue(dialect.is_error(a.json()), a.body)
                 self.assertEqual(a.header("x-should-retry"), "false")
 
+    def test_no_name_of_a_model_leads_elsewhere(self):
+        for name in ("..%2fcachedContents", "x%5c..%5cy", "x%3fy=1%23",
+                     "x%00", "%252e%252e%252fy"):
+            for target in (f"/gemini/v1beta/models/{name}:generateContent",
+                           f"/v1internal/operations/{name}"):
+                with self.subTest(target):
+                    a = ask(self.relay, GEMINI, target=target,
+                            method="GET" if "operations" in target
+                            else "POST")
+                    self.assertEqual(a.status, 404)
+                    self.assertTrue(GEMINI.is_error(a.json()), a.body)
+        self.assertEqual(self.requests(), [])
+        # An escape that means nothing but itself stays as it is.
+        target = "/v1beta/models/org%2fgemini-x:generateContent"
+        self.assertEqual(ask(self.relay, GEMINI, target=target).status, 200)
+        self.assertEqual(self.requests()[-1]["target"], target)
+
     def test_a_path_is_forgiven_its_slashes(self):
         for target in ("//v1//messages", "/v1/messages/", "/v1/v1/messages",
                        "/api/v1/messages?beta=true", "/claude/v1/messages"):

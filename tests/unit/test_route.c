@@ -261,6 +261,74 @@ a_gemini_path_names_model_and_action(void **state)
 	}
 }
 
+/* The name of a model becomes part of the address at the account. */
+static void
+no_escape_leads_elsewhere_at_the_account(void **state)
+{
+	static const struct {
+		const char *name;
+		bool fine;
+	} names[] = {
+		{ "org%2fmodel", true },
+		{ "org%5Cmodel", true },
+		{ "two%20words", true },
+		{ "g%c3%a9", true },
+		{ "..x", true },
+		{ "x..%2fy", true },
+		{ "...%2fy", true },
+		{ "..", false },
+		{ "%2e%2E", false },
+		{ "..%2fcachedContents", false },
+		{ "..%2FcachedContents", false },
+		{ "..%5ccachedContents", false },
+		{ "..\\cachedContents", false },
+		{ ".%2fx", false },
+		{ "x%2f..", false },
+		{ "x%2f%2e.%2fy", false },
+		{ "x%5C..%5Cy", false },
+		{ "x%3fy=1", false },
+		{ "x%3Fy=1", false },
+		{ "x%23", false },
+		{ "x#y", false },
+		{ "x%00", false },
+		{ "x%0ay", false },
+		{ "x%7f", false },
+		{ "..%252fy", false },
+	};
+	static const struct {
+		const char *method, *before, *after;
+		bool escapes; /* may a name have any at all? */
+	} rows[] = {
+		{ "POST", "/gemini/v1beta/models/", ":generateContent", true },
+		{ "POST", "/antigravity/v1beta/models/", ":generateContent",
+		    true },
+		{ "POST", "/v1/models/", ":countTokens", true },
+		{ "GET", "/v1/models/", "", true },
+		{ "GET", "/v1internal/operations/", "", false },
+		{ "GET", "/gemini/v1internal/operations/", "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+			bool fine = names[i].fine &&
+			    (rows[k].escapes || !strchr(names[i].name, '%'));
+			struct buf path;
+			struct found f;
+
+			buf_init(&path, TEXT_MAX);
+			buf_must(&path, str_of(rows[k].before));
+			buf_must(&path, str_of(names[i].name));
+			buf_must(&path, str_of(rows[k].after));
+			find(&f, rows[k].method, buf_cstr(&path), NULL);
+			if (f.fault != (fine ? FAULT_NONE : FAULT_ROUTE))
+				fail_msg("%s: fault %d", buf_cstr(&path),
+				    (int)f.fault);
+			buf_fini(&f.text);
+			buf_fini(&path);
+		}
+}
+
 static void
 a_path_that_is_none_is_refused_in_the_nearest_words(void **state)
 {
@@ -298,6 +366,7 @@ main(void)
 		    a_row_is_refused_with_another_method_in_its_own_words),
 		cmocka_unit_test(what_is_set_up_wrongly_means_the_same),
 		cmocka_unit_test(a_gemini_path_names_model_and_action),
+		cmocka_unit_test(no_escape_leads_elsewhere_at_the_account),
 		cmocka_unit_test(
 		    a_path_that_is_none_is_refused_in_the_nearest_words),
 	};
