@@ -9,6 +9,7 @@
 #include "relayd/charge.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
+#include "relayd/inert.h"
 #include "relayd/ledger.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
@@ -726,24 +727,46 @@ reasons(struct relay *r)
 	return e ? buf_str(&r->held) : buf_str(&r->plain);
 }
 
+struct str
+attempt_secret(const struct relay *r)
+{
+	const struct account_key *k =
+	    account_keys_find(&r->account->keys, r->key_nr);
+
+	return k ? k->text : r->account->credential;
+}
+
+/* How many bytes at the front of the text are a credential or a part of it. */
+static size_t
+secret_at(struct str text, struct str secret)
+{
+	struct str part;
+
+	if (secret.len && str_starts(text, secret))
+		return secret.len;
+	while (inert_next_part(&secret, &part))
+		if (str_starts(text, part))
+			return part.len;
+	return 0;
+}
+
 /* The beginning of an error's body on one line; without the credential, which
  * some services repeat when they refuse it. */
 static void
 error_text(const struct relay *r, unsigned status, struct str body,
     char out[ERROR_TEXT_MAX])
 {
-	const struct account_key *k =
-	    account_keys_find(&r->account->keys, r->key_nr);
-	struct str secret = k ? k->text : r->account->credential;
+	struct str secret = attempt_secret(r);
 	int n = snprintf(out, ERROR_TEXT_MAX, "%u ", status);
 
 	while (body.len && n < ERROR_TEXT_MAX - 4) {
 		unsigned char c = (unsigned char)body.at[0];
+		size_t hidden = secret_at(body, secret);
 
-		if (secret.len && str_starts(body, secret)) {
+		if (hidden) {
 			memcpy(out + n, "***", 3);
 			n += 3;
-			body = str_skip(body, secret.len);
+			body = str_skip(body, hidden);
 			continue;
 		}
 		out[n++] = c < 0x20 || c == 0x7f ? ' ' : (char)c;

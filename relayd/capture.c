@@ -7,6 +7,7 @@
 
 #include "relayd/apikey.h"
 #include "relayd/daemon.h"
+#include "relayd/inert.h"
 #include "relayd/mask.h"
 #include "relayd/relay.h"
 #include "relayd/trace.h"
@@ -57,6 +58,18 @@ note_value(struct capture *c, struct str value)
 	capture_secret(c, value);
 	if (at > 0)
 		capture_secret(c, str_trim(str_skip(value, (size_t)at)));
+}
+
+/* Whole, and each part that an upstream might repeat alone. */
+static void
+note_credential(struct relay *r)
+{
+	struct str rest = attempt_secret(r), part;
+
+	capture_secret(r->capture, rest);
+	while (inert_next_part(&rest, &part))
+		if (part.len < attempt_secret(r).len)
+			capture_secret(r->capture, part);
 }
 
 static void
@@ -160,7 +173,7 @@ capture_sent(struct relay *r)
 	if (!r->capture)
 		return;
 	capture_asked(r);
-	capture_secret(r->capture, a->credential);
+	note_credential(r);
 	number = number_of(r, TRACED_UP_HEAD);
 	if (!number) {
 		r->capture->lost++;

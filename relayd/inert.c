@@ -2,6 +2,9 @@
 /* inert.c - foreign text that cannot do anything any more. */
 #include "relayd/inert.h"
 
+/* Shorter parts are names of regions and versions. */
+#define PART_MIN 8
+
 /* The character at the front of s and how many bytes it has; 0: no UTF-8. */
 static size_t
 decode(struct str s, uint32_t *out)
@@ -80,4 +83,18 @@ inert_mask(char *text, struct str secret)
 			return;
 		memset(text + at, '*', secret.len);
 	}
+}
+
+bool
+inert_next_part(struct str *io_rest, struct str *out_part)
+{
+	while (io_rest->len) {
+		struct str part = str_cut(io_rest, ':');
+
+		if (part.len >= PART_MIN) {
+			*out_part = part;
+			return true;
+		}
+	}
+	return false;
 }

@@ -15,4 +15,9 @@ size_t inert_copy(char *out, size_t size, struct str s);
  * Secrets under four bytes are no secrets. */
 void inert_mask(char *text, struct str secret);
 
+/* The next part of a credential that is itself a secret: what stands between
+ * its colons (AWS joins three things so), when it is long enough to be one.
+ * A credential without colons is its own only part.  False: no more. */
+bool inert_next_part(struct str *io_rest, struct str *out_part);
+
 #endif

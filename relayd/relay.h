@@ -282,6 +282,8 @@ void attempt_praise_key(struct relay *r);
 /* attempt_token.c */
 /* Wait for the account's token to be renewed, then try it again. */
 enum relay_state attempt_renew(struct relay *r);
+/* What the try under way says who asks with; it must not be told on. */
+struct str attempt_secret(const struct relay *r);
 /* May this refusal be of an old token, so that the account deserves another
  * try with a new one? */
 bool attempt_token_is_old(const struct relay *r, unsigned status);

@@ -13,6 +13,7 @@
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
 #include "relayd/dial.h"
+#include "relayd/inert.h"
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
 #include "relayd/probe.h"
@@ -138,12 +139,18 @@ write_body(const struct dialect *dialect, const struct provider *p,
 static void
 mask(char *text, size_t len, const char *secret)
 {
-	size_t n = strlen(secret);
-	ptrdiff_t at;
+	struct str rest = str_of(secret), part;
 
-	while (n >= 8 &&
-	    (at = str_find(str_at(text, len), str_of(secret))) >= 0)
-		memset(text + at, '*', n);
+	while (inert_next_part(&rest, &part)) {
+		size_t from = 0;
+		ptrdiff_t at;
+
+		while ((at = str_find(str_at(text + from, len - from), part)) >=
+		    0) {
+			memset(text + from + at, '*', part.len);
+			from += (size_t)at + part.len;
+		}
+	}
 }
 
 /* The first element of the array, or the member, on the way down. */

@@ -185,6 +185,33 @@ class Bedrock(Case):
                 self.assertIn(a.json()["error"]["type"],
                               (kind, "overloaded_error"))
 
+    def test_no_part_of_a_credential_is_told_on(self):
+        r, token = self.relay, "IQoJb3JpZ2luX2VjEJ//token=="
+        r.account("bedrock", "b3",
+                  f"http://127.0.0.1:{self.up.ports[0]}/b3",
+                  f"AKIDTHIRD:{SECRET}:{token}", priority="1",
+                  region="eu-central-1")
+        r.call("account.hold", name="b1")
+        self.addCleanup(r.call, "account.release", name="b1")
+        self.addCleanup(r.call, "account.rm", name="b3")
+        trace = r.call("trace.start", account="b3", bodies=True,
+                       **{"for": "10m"})["id"]
+        self.addCleanup(r.call, "trace.rm", trace=trace)
+        self.rules(("b3", f"status=500;message=bad {token} of {SECRET}"))
+        a = self.ask()
+        self.assertEqual(a.status, 200)
+        until("the request is in the trace",
+              lambda: r.control.rows("trace.show", trace=trace))
+        kept = r.control.rows("trace.show", trace=trace)[0]["id"]
+        told = (json.dumps(r.call("account.test", name="b3")),
+                json.dumps(r.call("trace.show", trace=trace, request=kept)),
+                json.dumps(r.receipt(a)) + r.log())
+        self.assertIn("bad ***", told[0])
+        self.assertIn("bad ***", told[1])
+        for said in told:
+            self.assertNotIn(token, said)
+            self.assertNotIn(SECRET, said)
+
     def test_a_stream_that_is_cut_is_never_whole(self):
         for cut in 300, 2500, 3001:
             with self.subTest(cut):

@@ -81,6 +81,33 @@ a_secret_is_masked_wherever_it_stands(void **state)
 	assert_string_equal(text, "******** and ****************.");
 }
 
+static void
+a_credential_of_several_parts_is_secret_in_each(void **state)
+{
+	static const struct {
+		const char *credential, *parts;
+	} rows[] = {
+		{ "", "" },
+		{ "sk-0123456789", "sk-0123456789 " },
+		{ "short", "" },
+		{ "AKIDAKIDAKID:secret+/secret:token==token",
+		    "AKIDAKIDAKID secret+/secret token==token " },
+		{ "::AKIDAKIDAKID:v1:12345678:", "AKIDAKIDAKID 12345678 " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str rest = str_of(rows[i].credential), part;
+		char out[64] = "";
+
+		while (inert_next_part(&rest, &part)) {
+			strncat(out, part.at, part.len);
+			strcat(out, " ");
+		}
+		assert_string_equal(out, rows[i].parts);
+	}
+}
+
 int
 main(void)
 {
@@ -89,6 +116,8 @@ main(void)
 		cmocka_unit_test(
 		    a_text_is_cut_between_two_characters_at_every_size),
 		cmocka_unit_test(a_secret_is_masked_wherever_it_stands),
+		cmocka_unit_test(
+		    a_credential_of_several_parts_is_secret_in_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
