@@ -198,6 +198,9 @@ enum err oauth_renew(const struct oauth_flow *f, struct str refresh,
 enum err oauth_read(const struct oauth_flow *f, unsigned status,
     struct str body, struct oauth_grant *io, struct why *out_why) CHECKED;
 
+/* Is a refusal with this status the endpoint's trouble, and no answer? */
+bool oauth_is_for_a_while(unsigned status);
+
 /* The device flow, by RFC 8628 or the kind's own ways. */
 enum err
 oauth_device(const struct oauth_flow *f, struct oauth_ask *out) CHECKED;

@@ -179,12 +179,18 @@ is_final(struct str word)
 	return false;
 }
 
+bool
+oauth_is_for_a_while(unsigned status)
+{
+	return status == 408 || status == 429 || status >= 500;
+}
+
 static enum err
 refused(unsigned status, struct str word, struct str text, struct why *out_why)
 {
-	enum err e = is_final(word)	     ? ERR_DENIED
-	    : status == 429 || status >= 500 ? ERR_AGAIN
-					     : ERR_VALUE;
+	enum err e = is_final(word)	   ? ERR_DENIED
+	    : oauth_is_for_a_while(status) ? ERR_AGAIN
+					   : ERR_VALUE;
 
 	return why_set(out_why, e, "", "%u %.*s%s%.*s", status,
 	    STR_ARG(str_first(word, 60)), text.len ? ": " : "",
@@ -317,17 +323,14 @@ out_free:
 	return e;
 }
 
-enum err
-oauth_poll_read(const struct oauth_flow *f, unsigned status, struct str body,
+static enum err
+poll_read(const struct oauth_flow *f, unsigned status, struct str body,
     int64_t *io_interval_s, struct oauth_grant *out, struct why *out_why)
 {
-	const struct oauth *o = f->provider->oauth;
 	struct json *answer = NULL;
 	struct str word, text;
 	enum err e = OK;
 
-	if (o->poll_read)
-		return o->poll_read(status, body, io_interval_s, out, out_why);
 	if (status >= 200 && status < 300)
 		return oauth_read(f, status, body, out, out_why);
 	if (json_parse(body, OAUTH_ANSWER_MAX, &answer, NULL))
@@ -350,6 +353,23 @@ oauth_poll_read(const struct oauth_flow *f, unsigned status, struct str body,
 		e = refused(status, word, text, out_why);
 	}
 	json_free(answer);
+	return e;
+}
+
+enum err
+oauth_poll_read(const struct oauth_flow *f, unsigned status, struct str body,
+    int64_t *io_interval_s, struct oauth_grant *out, struct why *out_why)
+{
+	const struct oauth *o = f->provider->oauth;
+	int64_t was_s = *io_interval_s;
+	enum err e;
+
+	e = o->poll_read
+	    ? o->poll_read(status, body, io_interval_s, out, out_why)
+	    : poll_read(f, status, body, io_interval_s, out, out_why);
+	/* Too often, and no pace was told. */
+	if (status == 429 && *io_interval_s == was_s)
+		*io_interval_s = was_s + 5 < 60 ? was_s + 5 : 60;
 	return e;
 }
 

@@ -102,6 +102,20 @@ on_pause(void *arg)
 	next(arg);
 }
 
+static bool
+is_too_late(const struct signin *s)
+{
+	return loop_ms(s->all->d->loop) >= s->ends_ms;
+}
+
+static enum err
+refuse_late(struct why *out_why)
+{
+	return why_set(out_why, ERR_TIMEOUT, "id",
+	    "the time for this sign-in is over; begin again");
+}
+
+/* One that is being asked for sees itself that its time is over. */
 static void
 on_expired(void *arg)
 {
@@ -421,6 +435,9 @@ on_polled(void *arg, const struct fetch_result *result)
 		    &s->pace_s, &s->grant, &end.why);
 	else
 		end.e = ERR_AGAIN; /* the network's trouble is not a no */
+	/* Its time ran out while the provider was asked. */
+	if (end.e == ERR_AGAIN && is_too_late(s))
+		end.e = refuse_late(&end.why);
 	if (end.e == ERR_AGAIN) {
 		s->state = SIGNIN_OPEN;
 		s->poll_ms = loop_ms(l) + s->pace_s * 1000;
@@ -499,6 +516,8 @@ take_turn(struct signin *s, const struct audit_who *who, signin_done *done,
 	if (s->state != SIGNIN_OPEN)
 		return why_set(out_why, ERR_BUSY, "id",
 		    "this sign-in is being finished already");
+	if (is_too_late(s))
+		return refuse_late(out_why);
 	s->who = *who;
 	s->done = done;
 	s->arg = arg;

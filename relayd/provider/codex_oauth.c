@@ -371,7 +371,7 @@ device_read(unsigned status, struct str body, struct oauth_device *out,
 		    "the provider offers no sign-in by code here");
 	if (status < 200 || status > 299)
 		return why_set(out_why,
-		    status == 429 || status >= 500 ? ERR_AGAIN : ERR_VALUE, "",
+		    oauth_is_for_a_while(status) ? ERR_AGAIN : ERR_VALUE, "",
 		    "the provider answered %u", status);
 	e = json_parse(body, OAUTH_ANSWER_MAX, &answer, NULL);
 	if (!e) {
@@ -416,8 +416,9 @@ poll_read(unsigned status, struct str body, int64_t *io_interval_s,
 	if (status == 403 || status == 404)
 		return ERR_AGAIN;
 	if (status < 200 || status > 299)
-		return why_set(out_why, status >= 500 ? ERR_AGAIN : ERR_DENIED,
-		    "", "the provider answered %u", status);
+		return why_set(out_why,
+		    oauth_is_for_a_while(status) ? ERR_AGAIN : ERR_DENIED, "",
+		    "the provider answered %u", status);
 	if (json_parse(body, OAUTH_ANSWER_MAX, &answer, NULL))
 		return why_set(out_why, ERR_SYNTAX, "",
 		    "the answer is no JSON");

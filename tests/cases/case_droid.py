@@ -74,6 +74,11 @@ class SignIn(Factory):
         self.approve(open_)
         return self.said(open_)
 
+    def test_its_time_also_ends_while_the_provider_is_asked(self):
+        open_ = self.open(keys="life=2;delay=1500")
+        self.assertIn("begin again", str(self.refusal(open_)))
+        self.refused("unknown", "oauth.poll", id=open_["id"])
+
     def forms(self):
         forms = []
         for line in self.asked("TOKEN_DEVICE"):

@@ -10,6 +10,7 @@
 
 #include "relayd/codex.h"
 #include "relayd/oauth.h"
+#include "relayd/provider.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -248,6 +249,40 @@ claims_say_who_signed_in(void **state)
 	oauth_grant_fini(&g);
 }
 
+static void
+a_poll_that_comes_too_often_is_slowed_down(void **state)
+{
+	static const struct {
+		unsigned status;
+		int64_t pace_s, then_s;
+		enum err e;
+	} cases[] = {
+		{ 403, 5, 5, ERR_AGAIN },
+		{ 404, 5, 5, ERR_AGAIN },
+		{ 408, 5, 5, ERR_AGAIN },
+		{ 429, 5, 10, ERR_AGAIN },
+		{ 429, 58, 60, ERR_AGAIN },
+		{ 429, 60, 60, ERR_AGAIN },
+		{ 503, 5, 5, ERR_AGAIN },
+		{ 400, 5, 5, ERR_DENIED },
+	};
+	struct oauth_flow f = { .provider = &provider_codex_oauth };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int64_t pace_s = cases[i].pace_s;
+		struct oauth_grant g;
+		struct why why;
+
+		oauth_grant_init(&g);
+		assert_int_equal(oauth_poll_read(&f, cases[i].status, STR(""),
+				     &pace_s, &g, &why),
+		    cases[i].e);
+		assert_int_equal(pace_s, cases[i].then_s);
+		oauth_grant_fini(&g);
+	}
+}
+
 int
 main(void)
 {
@@ -260,6 +295,7 @@ main(void)
 		cmocka_unit_test(a_stream_without_its_end_is_no_answer),
 		cmocka_unit_test(a_refusal_tells_when_to_come_back),
 		cmocka_unit_test(claims_say_who_signed_in),
+		cmocka_unit_test(a_poll_that_comes_too_often_is_slowed_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

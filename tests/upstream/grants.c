@@ -239,8 +239,9 @@ device_begin(const struct ask *q, struct answer *out)
 	    "\"verification_uri\":\"https://practice.example/device\","
 	    "\"verification_uri_complete\":"
 	    "\"https://practice.example/device?user_code=%s\","
-	    "\"expires_in\":300,\"interval\":%" PRId64 "}",
+	    "\"expires_in\":%" PRId64 ",\"interval\":%" PRId64 "}",
 	    g->value, g->user_code, g->user_code,
+	    script_num(q->script->life_s, 300),
 	    script_num(q->script->pace_s, 1));
 }
 
