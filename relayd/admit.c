@@ -263,8 +263,10 @@ step_offered(struct relay *r)
 {
 	const struct provider *p =
 	    r->routed.kind ? provider_find(str_of(r->routed.kind)) : NULL;
+	bool lists = r->op == OP_LIST_MODELS || r->op == OP_SHOW_MODEL;
 
-	if (!p || is_local(r->op) || p->serves(r->dialect, r->op))
+	if (!p || (is_local(r->op) && !lists) ||
+	    p->serves(r->dialect, lists ? OP_GENERATE : r->op))
 		return FAULT_NONE;
 	relay_fault(r, FAULT_NOT_OFFERED,
 	    "accounts of the kind %s, which this path stands for, do not serve "

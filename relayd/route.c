@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* route.c - method and path to dialect and operation.
  *
- * Clients are set up by people: a base URL with one slash too many, or with a
- * /v1 that the client adds again, means the same as without. */
+ * Clients are set up by people: a base URL with one slash too many, with a /v1
+ * that the client adds again, or without the one that it leaves to the URL,
+ * means the same as the right one. */
 #include "relayd/route.h"
 
 #include "relayd/assist.h"
@@ -156,7 +157,15 @@ kind_of(struct str path)
 	return NULL;
 }
 
-/* Does the path fit the row's pattern? */
+/* Is this where the path should say the version, and does not? */
+static bool
+lacks_version(const char *pattern, struct str path)
+{
+	return strncmp(pattern, "/v1/", 4) == 0 && path.at[0] == '/' &&
+	    !str_starts(path, STR("/v1/"));
+}
+
+/* Does the path fit the row's pattern, but for a version that it lacks? */
 static bool
 fits(const struct route *r, struct str path, struct routed *out)
 {
@@ -165,6 +174,8 @@ fits(const struct route *r, struct str path, struct routed *out)
 
 	/* No path of ours has an M, an I or a colon of its own. */
 	while (name.len && *pattern != 'M' && *pattern != ':') {
+		if (lacks_version(pattern, name))
+			pattern += strlen("/v1");
 		if (*pattern == 'I' && skip_id(&pattern, &name, &out->id))
 			continue;
 		if (*pattern != name.at[0])

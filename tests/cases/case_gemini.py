@@ -480,6 +480,12 @@ class Antigravity(Assist):
             self.assertEqual(a.status, 501, a.body)
             self.assertTrue(ANTHROPIC.is_error(a.json()))
             self.assertEqual(a.header("x-should-retry"), "false")
+        for path in ("/antigravity/api/v1/models", "/gemini-cli/api/models",
+                     "/antigravity/api/v1/models/gemini-3-flash"):
+            a = ask(self.relay, ANTHROPIC, body=b"", method="GET",
+                    target=path)
+            self.assertEqual(a.status, 501, a.body)
+            self.assertTrue(ANTHROPIC.is_error(a.json()))
 
     def test_quotas_by_family(self):
         self.enter()

@@ -162,7 +162,8 @@ class Routes(Case):
 
     def test_a_path_is_forgiven_its_slashes(self):
         for target in ("//v1//messages", "/v1/messages/", "/v1/v1/messages",
-                       "/api/v1/messages?beta=true", "/claude/v1/messages"):
+                       "/api/v1/messages?beta=true", "/claude/v1/messages",
+                       "/messages", "/claude/messages?beta=true"):
             with self.subTest(target):
                 self.assertEqual(ask(self.relay, ANTHROPIC,
                                      target=target).status, 200)
@@ -262,7 +263,13 @@ class Routes(Case):
         self.assertEqual(openai["data"][0]["object"], "model")
         codex = get("/openai/models?client_version=0.169.0")
         self.assertIsInstance(codex["models"], list)
+        for target in "/models", "/openai/models":
+            self.assertEqual(get(target), openai)
+        self.assertEqual(get("/claude/models"), claude)
+        self.assertEqual(
+            get("/backend-api/codex/models?client_version=0.169.0"), codex)
         google = get("/v1beta/models")
+        self.assertEqual(get("/gemini/models"), google)
         self.assertEqual([m["name"] for m in google["models"]],
                          ["models/gemini-x"])
         self.assertEqual(get("/api/v1/models/claude-x"), claude["data"][0])

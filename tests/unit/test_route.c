@@ -174,6 +174,38 @@ a_row_is_refused_with_another_method_in_its_own_words(void **state)
 	buf_fini(&path);
 }
 
+/* A base URL that lacks the /v1 which the client leaves to it. */
+static void
+every_row_with_a_version_is_found_without_it(void **state)
+{
+	const struct route *r;
+	unsigned count = 0;
+	struct buf path;
+
+	(void)state;
+	buf_init(&path, TEXT_MAX);
+	for (unsigned i = 0; (r = route_at(i)); i++) {
+		char *at;
+		struct found f;
+
+		path_of(r, "", "", &path);
+		at = strstr(buf_cstr(&path), "/v1/");
+		if (!at)
+			continue;
+		memmove(at, at + 3, strlen(at + 3) + 1);
+		find(&f, method_of(r), buf_cstr(&path), NULL);
+		if (f.fault)
+			fail_msg("%s: fault %d", buf_cstr(&path), (int)f.fault);
+		/* Or the like of it that has none. */
+		assert_ptr_equal(f.dialect, r->dialect);
+		assert_int_equal(f.routed.op, r->op);
+		count++;
+		buf_fini(&f.text);
+	}
+	assert_true(count > 40);
+	buf_fini(&path);
+}
+
 static void
 what_is_set_up_wrongly_means_the_same(void **state)
 {
@@ -196,6 +228,21 @@ what_is_set_up_wrongly_means_the_same(void **state)
 		{ "POST", "/v1/../v1/messages", NULL },
 		{ "POST", "/v1/%6dessages", NULL },
 		{ "GET", "/v1beta/models/", "/v1beta/models" },
+		{ "POST", "/messages", "/v1/messages" },
+		{ "POST", "/claude/messages/count_tokens",
+		    "/claude/v1/messages/count_tokens" },
+		{ "POST", "/models/g-1:countTokens",
+		    "/v1/models/MODEL:action" },
+		{ "GET", "/models/some/model-1", "/v1/models/MODEL" },
+		{ "GET", "/droid/comm/models", "/droid/ID/v1/models" },
+		{ "GET", "/organizations/a-1/usage",
+		    "/v1/organizations/ID/usage" },
+		{ "GET", "/backend-api/codex/models",
+		    "/backend-api/codex/models" },
+		{ "GET", "/v1", NULL },
+		{ "GET", "/v1/health", NULL },
+		{ "POST", "/v1messages", NULL },
+		{ "POST", "/v2/messages", NULL },
 	};
 
 	(void)state;
@@ -364,6 +411,7 @@ main(void)
 		    only_methods_of_code_assist_that_are_known_are_passed_on),
 		cmocka_unit_test(
 		    a_row_is_refused_with_another_method_in_its_own_words),
+		cmocka_unit_test(every_row_with_a_version_is_found_without_it),
 		cmocka_unit_test(what_is_set_up_wrongly_means_the_same),
 		cmocka_unit_test(a_gemini_path_names_model_and_action),
 		cmocka_unit_test(no_escape_leads_elsewhere_at_the_account),
