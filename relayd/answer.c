@@ -251,9 +251,13 @@ take_piece(struct relay *r, struct str piece)
 		piece = buf_str(&r->plain);
 	}
 	if (r->reshape) {
+		enum err e;
+
 		buf_clear(&r->reshaped);
-		if (r->reshape->ops->feed(r->reshape, piece, &r->reshaped,
-			&r->up.why))
+		e = r->reshape->ops->feed(r->reshape, piece, &r->reshaped,
+		    &r->up.why);
+		relay_charge(r);
+		if (e)
 			return bad_body(r, UP_BAD_BODY);
 		piece = buf_str(&r->reshaped);
 	}

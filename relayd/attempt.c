@@ -553,6 +553,7 @@ attempt_forget_answer(struct relay *r)
 	r->undo = NULL;
 	reshape_free(r->reshape);
 	r->reshape = NULL;
+	relay_charge(r);
 	r->shown_type = NULL;
 	r->watch = (struct watch){ .began = false };
 	r->saw_event = r->is_sse = r->lost_track = false;

@@ -134,6 +134,7 @@ gather_feed(struct reshape *base, struct str piece, struct buf *out,
 			break;
 		piece = str_skip(piece, used);
 	}
+	base->held = g->items.size;
 	if (e == ERR_AGAIN)
 		return OK;
 	return why_set(out_why, e, "", "the answer is too large");

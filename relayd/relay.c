@@ -95,7 +95,8 @@ void
 relay_charge(struct relay *r)
 {
 	size_t now = r->decoded.size + r->own_body.size + r->shaped.size +
-	    (r->shape ? r->shape->owned.size : 0);
+	    (r->shape ? shape_weight(r->shape) : 0) +
+	    (r->reshape ? r->reshape->held : 0);
 
 	r->d->counters.body_bytes_now += now;
 	r->d->counters.body_bytes_now -= r->charged;

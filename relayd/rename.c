@@ -145,6 +145,7 @@ events_feed(struct reshape *base, struct str piece, struct buf *out,
 		e = buf_add(out, buf_str(&s->raw));
 		buf_clear(&s->raw);
 	}
+	base->held = s->raw.size;
 	return e ? why_set(out_why, e, "", "an event is too large") : OK;
 }
 

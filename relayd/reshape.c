@@ -42,6 +42,7 @@ reshape_whole_feed(struct reshape *base, struct str piece, struct buf *out,
 	if (!s->body.max)
 		buf_init(&s->body, SSE_EVENT_MAX);
 	e = buf_add(&s->body, piece);
+	base->held = s->body.size;
 	return e ? why_set(out_why, e, "", "the answer is too large") : OK;
 }
 

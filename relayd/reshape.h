@@ -29,6 +29,8 @@ struct reshape_ops {
 struct reshape {
 	const struct reshape_ops *ops;
 	bool ended;
+	/* What it keeps of the answer takes so many bytes of memory. */
+	size_t held;
 	/* What the client calls the model, when the account calls it otherwise;
 	 * else empty. */
 	struct str model;

@@ -63,6 +63,8 @@ done(struct job *j)
 {
 	struct shape *s = (struct shape *)j;
 
+	if (!s->r)
+		s->d->counters.body_bytes_now -= shape_weight(s);
 	if (j->result && !s->err)
 		s->err =
 		    why_set(&s->why, j->result, "", "relayd is being stopped");
@@ -80,6 +82,22 @@ buf_move(struct buf *to, struct buf *from)
 	buf_init(from, to->max);
 }
 
+size_t
+shape_weight(const struct shape *s)
+{
+	return s->owned.size + s->reserved;
+}
+
+/* Never too little: the other thread's buffers cannot be looked at.  What is
+ * to be counted may be made twice, the second time in base64. */
+static size_t
+need_of(const struct ask *ask, size_t body_bytes)
+{
+	size_t made = body_bytes + SHAPE_GROWTH;
+
+	return ask->op == OP_COUNT_TOKENS ? made + made / 3 * 4 : made;
+}
+
 enum shape_begun
 shape_begin(struct relay *r, const struct account *a, const struct ask *ask)
 {
@@ -88,6 +106,7 @@ shape_begin(struct relay *r, const struct account *a, const struct ask *ask)
 
 	s->job = (struct job){ .work = work, .done = done };
 	s->r = r;
+	s->d = r->d;
 	s->provider = a->provider;
 	s->body = r->body;
 	buf_init(&s->plan, PLAN_MAX);
@@ -107,6 +126,7 @@ shape_begin(struct relay *r, const struct account *a, const struct ask *ask)
 		return SHAPE_DONE;
 	}
 	s->is_done = false;
+	s->reserved = need_of(ask, s->body.len);
 	home = home_of(r);
 	buf_move(&s->owned, home);
 	if (home == &r->c->body)
@@ -155,8 +175,12 @@ shape_forget(struct relay *r)
 	r->shape = NULL;
 	/* The client's bytes are its own now, and go with it. */
 	r->body = r->up_body = STR("");
-	if (s->is_done)
+	relay_charge(r);
+	if (s->is_done) {
 		shape_free(s);
-	else
-		s->r = NULL;
+		return;
+	}
+	/* Nobody's, but not free before the work is over. */
+	s->r = NULL;
+	s->d->counters.body_bytes_now += shape_weight(s);
 }

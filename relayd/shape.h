@@ -14,6 +14,7 @@
 
 struct account;
 struct ask;
+struct daemon;
 struct provider;
 struct relay;
 
@@ -30,6 +31,9 @@ struct shape {
 	struct buf owned; /* the client's body, while this works on it */
 	struct str body;
 	struct buf out; /* the body that goes upstream */
+	size_t
+	    reserved; /* what the work may take, while another thread does it */
+	struct daemon *d;
 	uint8_t sha256[32];
 	bool is_done;
 	enum err err;
@@ -48,6 +52,8 @@ shape_begin(struct relay *r, const struct account *a, const struct ask *ask);
 /* It has come to the loop again, or was done at once: take over what it made
  * (r->up_body, r->sha256).  An error is the request's. */
 enum err shape_take(struct relay *r, struct why *out_why) CHECKED;
+/* What it takes of the daemon's budget for bodies. */
+size_t shape_weight(const struct shape *s);
 /* The relay does not wait for it any more. */
 void shape_forget(struct relay *r);
 

@@ -109,6 +109,7 @@ a_whole_answer_is_renamed_at_its_end(void **state)
 	assert_int_equal(s->ops->feed(s, STR("{\"mod"), &out, &why), OK);
 	assert_int_equal(s->ops->feed(s, STR("el\":\"up\"}"), &out, &why), OK);
 	assert_int_equal(buf_len(&out), 0);
+	assert_in_range(s->held, sizeof("{\"model\":\"up\"}") - 1, 4096);
 	assert_int_equal(s->ops->end(s, &out, &why), OK);
 	assert_string_equal(buf_cstr(&out), "{\"model\":\"mine\"}");
 	reshape_free(s);
