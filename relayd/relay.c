@@ -225,7 +225,8 @@ relay_new(struct relays *all, struct conn *c)
 	buf_init(&r->up_model, 512);
 	buf_init(&r->own_body, d->conf->max_body);
 	buf_init(&r->shaped, d->conf->max_body + SHAPE_GROWTH);
-	buf_init(&r->reshaped, SSE_EVENT_MAX + 1024 * 1024);
+	/* What was kept, and a piece of r->plain. */
+	buf_init(&r->reshaped, 2 * SSE_EVENT_MAX + 1024 * 1024);
 	buf_init(&r->fault_text, 1024);
 	buf_init(&r->up_head, 2 * HTTP1_HEAD_MAX);
 	buf_init(&r->attempts, 4096);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rename.c - answers that name the model as its client does. */
+/* rename.c - answers that name the model as its client does.
+ *
+ * What is too large to be held until it is whole is passed on as it is: an
+ * answer under the upstream's name is better than none. */
 #include "relayd/rename.h"
 
 #include "proto/cursor.h"
@@ -81,6 +84,7 @@ rename_model(struct str json, struct str name, struct buf *out)
 struct events {
 	struct reshape base;
 	bool began;
+	bool passes; /* nothing is looked at any more */
 	struct sse sse;
 	struct buf raw; /* of the event that is not whole yet */
 };
@@ -116,6 +120,26 @@ put_event(const struct events *s, struct str event, struct buf *out)
 }
 
 static enum err
+pass_piece(struct str piece, struct buf *out, struct why *out_why)
+{
+	enum err e = buf_add(out, piece);
+
+	return e ? why_set(out_why, e, "", "the answer is too large") : OK;
+}
+
+/* From here on as it comes: what was kept, and this. */
+static enum err
+pass_on(struct reshape *base, struct buf *kept, struct str piece,
+    struct buf *out, struct why *out_why)
+{
+	enum err e = pass_piece(buf_str(kept), out, out_why);
+
+	buf_fini(kept);
+	base->held = 0;
+	return e ? e : pass_piece(piece, out, out_why);
+}
+
+static enum err
 events_feed(struct reshape *base, struct str piece, struct buf *out,
     struct why *out_why)
 {
@@ -129,24 +153,32 @@ events_feed(struct reshape *base, struct str piece, struct buf *out,
 		buf_init(&s->raw, SSE_EVENT_MAX);
 		s->began = true;
 	}
+	if (s->passes)
+		return pass_piece(piece, out, out_why);
 	while (!(e = sse_feed(&s->sse, piece, &used, &event))) {
-		e = buf_add(&s->raw, str_first(piece, used));
-		if (!e)
-			e = put_event(s, buf_str(&s->raw), out);
-		if (e)
+		if (buf_add(&s->raw, str_first(piece, used))) {
+			e = ERR_LIMIT;
 			break;
+		}
+		if (put_event(s, buf_str(&s->raw), out))
+			return why_set(out_why, ERR_LIMIT, "",
+			    "an event is too large");
 		buf_clear(&s->raw);
 		piece = str_skip(piece, used);
 	}
 	if (e == ERR_AGAIN)
 		e = buf_add(&s->raw, piece);
+	if (e) {
+		s->passes = true;
+		return pass_on(base, &s->raw, piece, out, out_why);
+	}
 	/* Comments and empty lines need not wait for an event. */
-	if (!e && sse_between(&s->sse)) {
-		e = buf_add(out, buf_str(&s->raw));
+	if (sse_between(&s->sse)) {
+		e = pass_piece(buf_str(&s->raw), out, out_why);
 		buf_clear(&s->raw);
 	}
 	base->held = s->raw.size;
-	return e ? why_set(out_why, e, "", "an event is too large") : OK;
+	return e;
 }
 
 static enum err
@@ -178,18 +210,39 @@ const struct reshape_ops rename_events = {
 
 /* --- a whole answer ------------------------------------------------------------ */
 
+struct whole {
+	struct reshape_whole whole;
+	bool passes;
+};
+
+static enum err
+whole_feed(struct reshape *base, struct str piece, struct buf *out,
+    struct why *out_why)
+{
+	struct whole *s = (struct whole *)base;
+
+	if (s->passes)
+		return pass_piece(piece, out, out_why);
+	if (!reshape_whole_feed(base, piece, out, out_why))
+		return OK;
+	s->passes = true;
+	return pass_on(base, &s->whole.body, piece, out, out_why);
+}
+
 static enum err
 whole_end(struct reshape *base, struct buf *out, struct why *out_why)
 {
 	struct reshape_whole *s = (struct reshape_whole *)base;
 
 	(void)out_why;
+	if (((struct whole *)base)->passes)
+		return OK;
 	return rename_model(buf_str(&s->body), s->base.model, out);
 }
 
 const struct reshape_ops rename_whole = {
-	.size = sizeof(struct reshape_whole),
-	.feed = reshape_whole_feed,
+	.size = sizeof(struct whole),
+	.feed = whole_feed,
 	.end = whole_end,
 	.fini = reshape_whole_fini,
 };

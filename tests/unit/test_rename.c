@@ -5,8 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
+
+#include "proto/sse.h"
 
 #include "relayd/rename.h"
 
@@ -116,6 +119,49 @@ a_whole_answer_is_renamed_at_its_end(void **state)
 	buf_fini(&out);
 }
 
+static void
+what_is_too_large_passes_as_it_is(void **state)
+{
+	static const struct {
+		const struct reshape_ops *ops;
+		const char *begin, *end;
+	} rows[] = {
+		{ &rename_events, "data: {\"model\":\"up\",\"x\":\"",
+		    "\"}\n\ndata: {\"model\":\"up\"}\n\n" },
+		{ &rename_whole, "{\"model\":\"up\",\"x\":\"", "\"}" },
+	};
+	static char x[64 * 1024];
+
+	(void)state;
+	memset(x, 'x', sizeof(x));
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct reshape *s = reshape_new(rows[i].ops);
+		struct buf in, out;
+		struct str rest;
+		struct why why;
+
+		s->model = STR("mine");
+		buf_init(&in, 2 * SSE_EVENT_MAX);
+		buf_init(&out, 2 * SSE_EVENT_MAX);
+		buf_must(&in, str_of(rows[i].begin));
+		while (buf_len(&in) <= SSE_EVENT_MAX)
+			buf_must(&in, str_at(x, sizeof(x)));
+		buf_must(&in, str_of(rows[i].end));
+		for (rest = buf_str(&in); rest.len;
+		     rest = str_skip(rest, sizeof(x)))
+			assert_int_equal(s->ops->feed(s,
+					     str_first(rest, sizeof(x)), &out,
+					     &why),
+			    OK);
+		assert_int_equal(s->held, 0);
+		assert_int_equal(s->ops->end(s, &out, &why), OK);
+		assert_true(str_eq(buf_str(&in), buf_str(&out)));
+		reshape_free(s);
+		buf_fini(&in);
+		buf_fini(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -123,6 +169,7 @@ main(void)
 		cmocka_unit_test(only_the_name_changes),
 		cmocka_unit_test(every_cut_of_a_stream_gives_the_same),
 		cmocka_unit_test(a_whole_answer_is_renamed_at_its_end),
+		cmocka_unit_test(what_is_too_large_passes_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
