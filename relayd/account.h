@@ -42,6 +42,8 @@ struct account {
 	/* Of the token's renewal. */
 	unsigned renew_failures;     /* in a row */
 	int64_t renew_after_wall_ms; /* not before, after a failure */
+	/* Since when the provider refuses what is asked; 0: it does not. */
+	int64_t renew_refused_wall_ms;
 
 	/* True at this moment. */
 	struct gates gates;

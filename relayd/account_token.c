@@ -29,7 +29,7 @@ struct token_job {
 	int64_t now_wall_ms, begun_wall_ms;
 	struct buf sealed, refresh; /* taken; or the one that was taken */
 	struct oauth_grant grant;
-	char reason[240]; /* fail: hold it; empty: do not */
+	char reason[256]; /* fail: hold it; empty: do not */
 	char *blob;	  /* the record as it is now */
 	size_t blob_len;
 	struct str access; /* new, in the arena */

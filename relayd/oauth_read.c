@@ -10,6 +10,9 @@
 #include "relayd/oauth.h"
 #include "relayd/provider.h"
 
+/* Longer ones are no words of a language. */
+#define WORD_MAX 32
+
 /* --- pasted answers ------------------------------------------------------------ */
 
 /* Without control bytes, blanks and what terminals put around pasted text. */
@@ -185,16 +188,41 @@ oauth_is_for_a_while(unsigned status)
 	return status == 408 || status == 429 || status >= 500;
 }
 
+/* At most `max` bytes of an upstream's words, fit for a log and a terminal:
+ * what is no printable ASCII becomes a '?', and a word as long as a token is
+ * may be the token that was sent. */
+static void
+put_words(struct str said, size_t max, char *out)
+{
+	size_t len = 0;
+
+	while (said.len && len < max) {
+		struct str word = str_cut(&said, ' ');
+
+		if (word.len > WORD_MAX)
+			word = STR("****");
+		if (len)
+			out[len++] = ' ';
+		for (size_t i = 0; i < word.len && len < max; i++)
+			out[len++] = word.at[i] > ' ' && word.at[i] < 0x7f
+			    ? word.at[i]
+			    : '?';
+	}
+	out[len] = '\0';
+}
+
 static enum err
 refused(unsigned status, struct str word, struct str text, struct why *out_why)
 {
 	enum err e = is_final(word)	   ? ERR_DENIED
 	    : oauth_is_for_a_while(status) ? ERR_AGAIN
 					   : ERR_VALUE;
+	char about[60 + 1], words[140 + 1];
 
-	return why_set(out_why, e, "", "%u %.*s%s%.*s", status,
-	    STR_ARG(str_first(word, 60)), text.len ? ": " : "",
-	    STR_ARG(str_first(text, 140)));
+	put_words(word, sizeof(about) - 1, about);
+	put_words(text, sizeof(words) - 1, words);
+	return why_set(out_why, e, "", "%u%s%s%s%s", status,
+	    about[0] ? " " : "", about, words[0] ? ": " : "", words);
 }
 
 /* --- tokens -------------------------------------------------------------------- */

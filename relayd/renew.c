@@ -19,6 +19,10 @@
 #define PAUSE_MS 5000
 /* Wall clocks jump and accounts change: it is never longer asleep. */
 #define LOOK_MS 60000
+/* A provider that refuses for so long, and so often in a row, will not change
+ * its mind; less may be a wall in front of it that takes us for somebody. */
+#define REFUSED_MS    (10 * 60 * 1000)
+#define REFUSED_TIMES 3
 
 enum step {
 	TAKING,	 /* the store notes it and opens the refresh token */
@@ -174,6 +178,7 @@ end(struct renewal *r)
 	if (a && !r->e) {
 		a->renew_failures = 0;
 		a->renew_after_wall_ms = 0;
+		a->renew_refused_wall_ms = 0;
 		gate_open(&a->gates, GATE_AUTH);
 	} else if (a) {
 		a->renew_after_wall_ms =
@@ -266,25 +271,34 @@ give_up(struct renewal *r, const char *hold)
 
 /* --- the provider's answer --------------------------------------------------------------- */
 
+/* No renewal will come of it, for this reason; what the provider said stands
+ * behind it, as far as there is room. */
 static void
-sign_out(struct renewal *r)
+sign_out(struct renewal *r, const char *reason)
 {
-	char hold[240];
+	char hold[sizeof(r->why.text)];
 
-	if (r->begun_wall_ms)
-		snprintf(hold, sizeof(hold),
-		    "auth: the provider's answer to an earlier renewal was "
-		    "lost, and with it the new token; sign in again: relayctl "
-		    "account reauth %.40s",
-		    r->account);
-	else
-		snprintf(hold, sizeof(hold),
-		    "auth: the provider no longer accepts this sign-in; sign "
-		    "in again: relayctl account reauth %.40s",
-		    r->account);
-	why_set(&r->why, ERR_DENIED, "", "%s", hold);
-	r->e = ERR_DENIED;
+	snprintf(hold, sizeof(hold),
+	    "auth: %s; sign in again: relayctl account reauth %.40s (%.90s)",
+	    reason, r->account, r->why.text);
+	r->e = why_set(&r->why, ERR_DENIED, "", "%s", hold);
 	give_up(r, hold);
+}
+
+/* A refusal that names neither the token nor a passing trouble. */
+static bool
+is_refused_for_good(const struct renewal *r)
+{
+	struct account *a = account_of(r);
+	int64_t now = wall_ms(r->all);
+
+	if (!a)
+		return false;
+	/* The clock may have been put back. */
+	if (!a->renew_refused_wall_ms || a->renew_refused_wall_ms > now)
+		a->renew_refused_wall_ms = now;
+	return now - a->renew_refused_wall_ms >= REFUSED_MS &&
+	    a->renew_failures + 1 >= REFUSED_TIMES;
 }
 
 static void
@@ -301,7 +315,13 @@ judge(struct renewal *r, enum err e, const struct why *why)
 		r->was_refused = true;
 		pause_for(r);
 	} else if (e == ERR_DENIED) {
-		sign_out(r);
+		sign_out(r,
+		    r->begun_wall_ms
+			? "the answer to an earlier renewal was lost, and "
+			  "with it the new token"
+			: "the provider no longer accepts this sign-in");
+	} else if (e == ERR_VALUE && is_refused_for_good(r)) {
+		sign_out(r, "the provider refuses to renew this sign-in");
 	} else if (e == ERR_IO || e == ERR_TIMEOUT || e == ERR_CLOSED ||
 	    e == ERR_SYNTAX) {
 		/* It may have been heard all the same: the note stays. */

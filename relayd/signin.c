@@ -262,6 +262,7 @@ on_saved(void *arg, enum err e, const struct why *why, struct account *a)
 	}
 	a->renew_failures = 0;
 	a->renew_after_wall_ms = 0;
+	a->renew_refused_wall_ms = 0;
 	gate_open(&a->gates, GATE_AUTH);
 	end.account = a;
 	log_note(LOG_INFO, "signin", "%.*s: signed in, scopes %.*s",

@@ -480,6 +480,7 @@ class Renewing(House):
                      if self.account()["state"] == "held" else None)
         self.assertIn("auth: ", held["held_reason"])
         self.assertIn("account reauth c", held["held_reason"])
+        self.assertIn("invalid_grant", held["held_reason"])
         self.assertEqual(held["held_by"], "relayd")
         self.relay.wait_log("event=sign_in_needed")
         # Asked twice, five seconds apart, then left alone.

@@ -284,6 +284,35 @@ an_answer_is_what_its_status_and_words_say(void **state)
 }
 
 static void
+a_refusal_is_told_in_words_without_what_may_be_a_token(void **state)
+{
+	static const struct {
+		const char *body, *text;
+	} cases[] = {
+		{ "not here", "403" },
+		{ "{\"error\":\"invalid_client\"}", "403 invalid_client" },
+		{ "{\"error\":\"no\",\"error_description\":\"of no use: "
+		  "sk-ant-ort01-0123456789abcdefghijklmnopqrstuv, \\u001b[1m"
+		  "\\u00e9\"}",
+		    "403 no: of no use: **** ?[1m??" },
+	};
+	struct oauth_flow f = flow_of(&provider_claude_oauth);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct oauth_grant g;
+		struct why why;
+
+		oauth_grant_init(&g);
+		assert_int_equal(oauth_read(&f, 403, str_of(cases[i].body), &g,
+				     &why),
+		    ERR_VALUE);
+		assert_string_equal(why.text, cases[i].text);
+		oauth_grant_fini(&g);
+	}
+}
+
+static void
 a_refresh_token_that_is_not_told_again_stays(void **state)
 {
 	struct oauth_flow f = flow_of(&provider_claude_oauth);
@@ -463,6 +492,8 @@ main(void)
 		cmocka_unit_test(every_form_of_a_pasted_answer_gives_the_code),
 		cmocka_unit_test(a_wrong_answer_says_what_is_wrong),
 		cmocka_unit_test(an_answer_is_what_its_status_and_words_say),
+		cmocka_unit_test(
+		    a_refusal_is_told_in_words_without_what_may_be_a_token),
 		cmocka_unit_test(a_refresh_token_that_is_not_told_again_stays),
 		cmocka_unit_test(a_device_flow_waits_at_the_pace_it_is_told),
 		cmocka_unit_test(a_file_is_known_by_what_stands_in_it),

@@ -182,7 +182,9 @@ answer(struct world *w, enum err e, unsigned status, const char *body)
 #define NEW_TOKENS                                                             \
 	"{\"access_token\":\"token-a2\",\"refresh_token\":\"token-r2\","       \
 	"\"expires_in\":28800}"
-#define REFUSED "{\"error\":\"invalid_grant\"}"
+#define REFUSED                                                                \
+	"{\"error\":\"invalid_grant\",\"error_description\":"                  \
+	"\"of \\u001b[1m no use\"}"
 
 struct ended {
 	struct renew_wait wait;
@@ -366,7 +368,9 @@ a_refusal_is_believed_the_second_time(void **state)
 	assert_true(account(w)->rec.held);
 	assert_true(account_is_signed_out(&account(w)->rec));
 	assert_true(str_find(account(w)->rec.held_reason,
-			STR("account reauth c")) > 0);
+			STR("account reauth c (400 invalid_grant: of "
+			    "?[1m no use)")) > 0);
+	assert_non_null(strstr(w->log, "invalid_grant: of ?[1m no use"));
 	assert_true(str_find(account(w)->rec.held_reason, STR("lost")) < 0);
 	assert_false(has_note(w));
 	/* It is left alone from then on. */
@@ -375,6 +379,35 @@ a_refusal_is_believed_the_second_time(void **state)
 	for (int i = 0; i < 5; i++)
 		relaybox_turn(w->b);
 	assert_int_equal(w->asked, 2);
+}
+
+/* Of the client, say, or by something that stands in front of the provider. */
+static void
+another_refusal_is_believed_when_it_lasts(void **state)
+{
+	struct world *w = *state;
+	struct ended d;
+	unsigned n = 0;
+
+	sign_in(w, "token-a1", "token-r1", false);
+	for (; n < 5; n++) {
+		join(w, &d);
+		turns_until_asked(w, n + 1);
+		answer(w, OK, 401, "{\"error\":\"invalid_client\"}");
+		turns_until(w, &d.done);
+		assert_int_equal(d.e, ERR_AGAIN);
+		assert_false(account(w)->rec.held);
+		w->now += 2 * MINUTE;
+	}
+	join(w, &d);
+	turns_until_asked(w, n + 1);
+	answer(w, OK, 401, "{\"error\":\"invalid_client\"}");
+	turns_until(w, &d.done);
+	assert_int_equal(d.e, ERR_DENIED);
+	assert_true(account_is_signed_out(&account(w)->rec));
+	assert_true(str_find(account(w)->rec.held_reason,
+			STR("(401 invalid_client)")) > 0);
+	assert_false(has_note(w));
 }
 
 static void
@@ -510,6 +543,7 @@ main(void)
 		CASE(all_who_wait_share_one_renewal),
 		CASE(trouble_is_waited_out_longer_and_longer),
 		CASE(a_refusal_is_believed_the_second_time),
+		CASE(another_refusal_is_believed_when_it_lasts),
 		CASE(a_refusal_once_is_nothing),
 		CASE(who_signs_in_meanwhile_wins),
 		CASE(an_answer_that_was_lost_is_named_when_it_shows),
