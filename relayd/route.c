@@ -96,33 +96,46 @@ first_byte(struct str path, size_t *out_len)
 	return (unsigned char)(high << 4 | low);
 }
 
-/* Would whoever undoes the escapes read another path than this one?  The name
- * of a model becomes part of the address at the account, which must not lead
- * elsewhere: by "." or ".." for a name, by a query or a fragment of its own,
- * an early end, or an escape within an escape, in any spelling. */
+/* Is there a segment "." or "..", in any spelling of it and of its ends?  The
+ * name of a model becomes part of the address at the account, which must not
+ * lead elsewhere. */
 static bool
-leads_elsewhere(struct str path)
+has_dots(struct str path)
 {
-	size_t len, name_len = 0;
+	size_t len, segment_len = 0;
 	bool only_dots = true;
 
 	for (; path.len; path = str_skip(path, len)) {
 		unsigned char c = first_byte(path, &len);
 
+		if (c != '/' && c != '\\' && c != ':') {
+			only_dots = only_dots && c == '.';
+			segment_len++;
+			continue;
+		}
+		if (only_dots && (segment_len == 1 || segment_len == 2))
+			return true;
+		only_dots = true;
+		segment_len = 0;
+	}
+	return only_dots && (segment_len == 1 || segment_len == 2);
+}
+
+/* Would undoing the escapes of a name begin a query or a fragment, end the
+ * address early, or show another escape? */
+static bool
+leads_elsewhere(struct str name)
+{
+	size_t len;
+
+	for (; name.len; name = str_skip(name, len)) {
+		unsigned char c = first_byte(name, &len);
+
 		if (c < 0x20 || c == 0x7f || c == '?' || c == '#' ||
 		    (c == '%' && len > 1))
 			return true;
-		if (c == '/' || c == '\\' || c == ':') {
-			if (only_dots && (name_len == 1 || name_len == 2))
-				return true;
-			only_dots = true;
-			name_len = 0;
-			continue;
-		}
-		only_dots = only_dots && c == '.';
-		name_len++;
 	}
-	return only_dots && (name_len == 1 || name_len == 2);
+	return false;
 }
 
 /* A name that hardly matters: one segment, in place of ID. */
@@ -279,7 +292,7 @@ route_find(struct str method, struct str path, struct str query,
 
 	*out = (struct routed){ .route = NULL };
 	*out_dialect = &dialect_anthropic;
-	if (clean_path(path, text) || leads_elsewhere(buf_str(text))) {
+	if (clean_path(path, text) || has_dots(buf_str(text))) {
 		*out_dialect = nearest(path);
 		return FAULT_ROUTE;
 	}
@@ -304,6 +317,8 @@ route_find(struct str method, struct str path, struct str query,
 			out->op = action_op(out, query);
 		/* It becomes part of an address, and no name has escapes. */
 		if (out->enveloped && str_chr(out->id, '%') >= 0)
+			return FAULT_ROUTE;
+		if (leads_elsewhere(out->enveloped ? out->id : out->model))
 			return FAULT_ROUTE;
 		if (out->op == OP_SINK && r->op != OP_SINK)
 			return FAULT_ROUTE;
