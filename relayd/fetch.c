@@ -68,11 +68,25 @@ fetch_fail(struct fetch *f, enum err e)
 	fetch_end(f);
 }
 
+/* Silence is the proxy's fault until a request has gone through it. */
+static bool
+waits_for_proxy(const struct fetch *f)
+{
+	curl_off_t sent = 0;
+
+	if (!f->carrier->way.proxy_url)
+		return false;
+	curl_easy_getinfo(f->carrier->job.easy, CURLINFO_PRETRANSFER_TIME_T,
+	    &sent);
+	return sent == 0;
+}
+
 static void
 on_deadline(void *arg)
 {
 	struct fetch *f = arg;
 
+	f->result.by_proxy = waits_for_proxy(f);
 	dns_cancel(f->query);
 	fetch_fail(f,
 	    why_set(&f->result.why, ERR_TIMEOUT, "url",
@@ -137,7 +151,7 @@ on_done(void *arg, CURLcode code)
 {
 	struct fetch *f = arg;
 	struct carrier *c = f->carrier;
-	enum dial_step step;
+	enum dial_step step = DIAL_NAME;
 	curl_off_t later = 0;
 	char *type = NULL;
 	long status = 0;
@@ -157,6 +171,7 @@ on_done(void *arg, CURLcode code)
 		    "%s answered with status %ld", c->way.host, status);
 	else
 		f->result.status = (unsigned)status;
+	f->result.by_proxy = step == DIAL_PROXY;
 	if (!curl_easy_getinfo(c->job.easy, CURLINFO_CONTENT_TYPE, &type))
 		f->result.type = str_of(type);
 	if (later > 0 && later < RETRY_AFTER_MAX_S)
@@ -206,6 +221,8 @@ on_addresses(void *arg, const struct dns_answer *a)
 		f->result.why = a->why;
 	else
 		e = way_answer(&c->way, a, &f->result.why);
+	/* These addresses are its own. */
+	f->result.by_proxy = e && c->way.proxy_url;
 	if (!e)
 		e = carrier_load(c, on_done, f, &f->result.why);
 	if (!e) {
@@ -304,6 +321,7 @@ take_url(struct fetch *f, const struct fetch_ask *ask, struct why *out_why)
 	to.host = host;
 	to.port = (uint16_t)strtoul(port, NULL, 10);
 	e = carrier_new(f->dialer, &to, &f->carrier, &step, out_why);
+	f->result.by_proxy = e && step == DIAL_PROXY;
 	if (!e)
 		e = set_host(f);
 

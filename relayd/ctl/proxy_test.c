@@ -100,9 +100,10 @@ on_fetched(void *arg, const struct fetch_result *r)
 
 	if (!r->e && !find_address(r->body, address))
 		address[0] = '\0';
-	if (p && r->e) {
+	/* A wrong URL is not the proxy's fault. */
+	if (p && r->by_proxy) {
 		proxy_note_error(p, r->why.text);
-	} else if (p) {
+	} else if (p && !r->e) {
 		p->tested_wall_ms = clock_wall_ms();
 		p->tested_us = r->total_us;
 		snprintf(p->address, sizeof(p->address), "%s", address);

@@ -387,6 +387,21 @@ class Proxied(Case):
                 if n.lower() in ("x-api-key", "authorization")]
         self.assertEqual(keys, [])
 
+    def test_only_its_own_faults_are_the_proxys(self):
+        self.add()
+        for url in "nonsense", "http://10.1.2.3/", "gopher://x/":
+            test = self.relay.call("proxy.test", name="tokyo", url=url)
+            self.assertFalse(test["ok"], test)
+            self.assertTrue(test["error"])
+        shown = self.relay.call("proxy.show", name="tokyo")
+        self.assertFalse(shown.get("last_error"), shown)
+        self.proxy.close()
+        self.addCleanup(self.proxy.open)
+        self.relay.call("proxy.test", name="tokyo",
+                        url="http://provider.invalid/")
+        self.assertIn("proxy", self.relay.call(
+            "proxy.show", name="tokyo")["last_error"])
+
     # --- channels
 
     def test_notices_take_the_proxy_that_their_channel_names(self):
