@@ -54,6 +54,15 @@ window_share(struct str number, int64_t whole)
 	return n / whole;
 }
 
+int64_t
+window_share_of(double number, double whole)
+{
+	double ppm = number / whole * 1e6 + 0.5;
+
+	/* The cast of one that does not fit is undefined; a NaN is neither. */
+	return ppm >= 0 && ppm <= 1e12 ? (int64_t)ppm : -1;
+}
+
 /* So many digits at the front of *rest, and the byte behind them (0: none);
  * -1: there are no such. */
 static int

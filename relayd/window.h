@@ -28,6 +28,8 @@ struct windows {
 struct window *window_of(struct windows *w, struct str name);
 /* "0.59" or "59.0" as millionths of a whole of 1 or 100; -1: no number. */
 int64_t window_share(struct str number, int64_t whole);
+/* The same of a number that is read already, of a fraction too. */
+int64_t window_share_of(double number, double whole);
 /* "2026-08-20T15:00:00.123456+00:00" as wall ms; 0: no moment. */
 int64_t window_moment(struct str text);
 

@@ -121,7 +121,7 @@ take_quota(struct str model, const struct json *quota, struct windows *io)
 	if (!family || !left || json_type(left) != JSON_NUMBER)
 		return;
 	w = window_of(io, str_of(family));
-	used = (int64_t)((1 - json_as_double(left)) * 1e6 + 0.5);
+	used = window_share_of(1 - json_as_double(left), 1);
 	/* What stands there was told before, unless told_at says now. */
 	if (!w || (!w->told_at && w->used_ppm >= used))
 		return;

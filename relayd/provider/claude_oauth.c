@@ -170,7 +170,7 @@ take_usage(struct windows *io, const char *name, const struct json *from)
 	if (!w)
 		return;
 	/* Percent here, a fraction in the headers. */
-	w->used_ppm = (int64_t)(json_as_double(used) * 10000 + 0.5);
+	w->used_ppm = window_share_of(json_as_double(used), 100);
 	if (json_as_str(json_at(from, "resets_at"), &reset) == OK)
 		w->reset_at = window_moment(reset);
 	w->told_at = 0;

@@ -259,7 +259,7 @@ take_usage(struct windows *io, const struct json *from)
 	w = window_of(io, str_of(name));
 	if (!w)
 		return;
-	w->used_ppm = (int64_t)(json_as_double(used) * 10000 + 0.5);
+	w->used_ppm = window_share_of(json_as_double(used), 100);
 	if (json_as_i64(json_at(from, "reset_at"), &reset) == OK && reset > 0 &&
 	    reset < UINT32_MAX)
 		w->reset_at = reset * 1000;

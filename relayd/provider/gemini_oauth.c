@@ -116,7 +116,7 @@ take_bucket(const struct json *bucket, struct windows *io)
 	w = window_of(io, model);
 	if (!w)
 		return;
-	w->used_ppm = (int64_t)((1 - json_as_double(left)) * 1e6 + 0.5);
+	w->used_ppm = window_share_of(1 - json_as_double(left), 1);
 	if (json_as_str(json_at(bucket, "resetTime"), &reset) == OK)
 		w->reset_at = window_moment(reset);
 	w->told_at = 0;

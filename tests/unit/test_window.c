@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_window.c - the limits of subscriptions, as providers tell them. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,6 +48,63 @@ shares_are_millionths(void **state)
 	assert_int_equal(window_share(STR("much"), 1), -1);
 	assert_int_equal(window_share(STR("-1"), 1), -1);
 	assert_int_equal(window_share(STR("1e99"), 1), -1);
+}
+
+static void
+numbers_that_are_no_share_are_none(void **state)
+{
+	static const struct {
+		double number, whole;
+		int64_t ppm;
+	} cases[] = {
+		{ 59, 100, 590000 },
+		{ 0.25, 1, 250000 },
+		{ 0, 100, 0 },
+		{ 125, 100, 1250000 },
+		{ -1, 100, -1 },
+		{ 1e300, 100, -1 },
+		{ -1e300, 1, -1 },
+		{ INFINITY, 100, -1 },
+		{ NAN, 1, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(window_share_of(cases[i].number,
+				     cases[i].whole),
+		    cases[i].ppm);
+}
+
+static void
+foreign_numbers_in_limits_do_no_harm(void **state)
+{
+	static const struct {
+		const struct provider *kind;
+		const char *body;
+	} cases[] = {
+		{ &provider_claude_oauth,
+		    "{\"five_hour\":{\"utilization\":1e300}}" },
+		{ &provider_claude_oauth,
+		    "{\"five_hour\":{\"utilization\":-7}}" },
+		{ &provider_codex_oauth,
+		    "{\"rate_limit\":{\"primary_window\":{\"used_percent\":"
+		    "1e300,\"limit_window_seconds\":18000}}}" },
+		{ &provider_gemini_oauth,
+		    "{\"buckets\":[{\"modelId\":\"m\","
+		    "\"remainingFraction\":-1e300}]}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct windows w = { .count = 0 };
+		struct why why;
+
+		assert_int_equal(cases[i].kind->oauth->limits_read(200,
+				     str_of(cases[i].body), &w, &why),
+		    OK);
+		assert_int_equal(w.count, 1);
+		assert_int_equal(w.at[0].used_ppm, -1);
+	}
 }
 
 static void
@@ -187,6 +245,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(moments_are_read_in_every_zone),
 		cmocka_unit_test(shares_are_millionths),
+		cmocka_unit_test(numbers_that_are_no_share_are_none),
+		cmocka_unit_test(foreign_numbers_in_limits_do_no_harm),
 		cmocka_unit_test(there_is_an_end_to_windows),
 		cmocka_unit_test(unified_headers_are_windows),
 		cmocka_unit_test(strange_headers_are_no_windows),
