@@ -46,27 +46,35 @@ shape_of(const struct dialect *dialect, const struct http1_head *head)
 }
 
 static bool
-fits(const struct account *a, const char *kind, enum shape shape)
+speaks(const struct provider *p, enum shape shape)
 {
-	if (kind && strcmp(a->provider->name, kind) != 0)
-		return false;
 	switch (shape) {
 	case SHAPE_GEMINI:
-		return a->provider->serves(&dialect_gemini, OP_GENERATE);
+		return p->serves(&dialect_gemini, OP_GENERATE);
 	case SHAPE_ANTHROPIC:
-		return a->provider->serves(&dialect_anthropic, OP_GENERATE);
+		return p->serves(&dialect_anthropic, OP_GENERATE);
 	case SHAPE_OPENAI:
 	case SHAPE_CODEX:
 		break;
 	}
-	return a->provider->serves(&dialect_openai_chat, OP_GENERATE) ||
-	    a->provider->serves(&dialect_openai_responses, OP_GENERATE);
+	return p->serves(&dialect_openai_chat, OP_GENERATE) ||
+	    p->serves(&dialect_openai_responses, OP_GENERATE);
+}
+
+/* Would a request of this client, for a model of the list, go to it? */
+static bool
+fits(const struct account *a, const char *kind, enum shape shape,
+    const struct http1_head *head)
+{
+	return !a->rec.held && !a->is_forbidden &&
+	    (!kind || !strcmp(a->provider->name, kind)) &&
+	    speaks(a->provider, shape) && account_serves_client(a, head);
 }
 
 static void
-add(struct names *n, struct str name)
+add(struct names *n, const struct account *a, struct str name)
 {
-	if (str_chr(name, '*') >= 0 || str_chr(name, '?') >= 0)
+	if (!account_has_model(a, name))
 		return;
 	for (size_t i = 0; i < n->count; i++)
 		if (str_eq(n->at[i], name))
@@ -75,9 +83,24 @@ add(struct names *n, struct str name)
 		n->at[n->count++] = name;
 }
 
+/* What a rule names: one model, or those known of the account's kind. */
+static void
+add_named(struct names *n, const struct account *a, struct str glob)
+{
+	const char *const *known = a->provider->models;
+
+	if (str_chr(glob, '*') < 0 && str_chr(glob, '?') < 0) {
+		add(n, a, glob);
+		return;
+	}
+	for (; *known; known++)
+		if (str_glob(str_of(*known), glob))
+			add(n, a, str_of(*known));
+}
+
 static void
 collect(const struct pool *p, const char *kind, enum shape shape,
-    struct names *out)
+    const struct http1_head *head, struct names *out)
 {
 	const struct account *a;
 
@@ -87,19 +110,16 @@ collect(const struct pool *p, const char *kind, enum shape shape,
 		struct modelrule rule;
 		bool only_not = true;
 
-		if (a->rec.held || a->is_forbidden || !fits(a, kind, shape))
+		if (!fits(a, kind, shape, head))
 			continue;
 		while (modelrule_next(&rest, &rule)) {
 			if (rule.type == MODELRULE_NOT)
 				continue;
 			only_not = false;
-			if (modelrule_allows(a->rec.models, rule.glob))
-				add(out, rule.glob);
+			add_named(out, a, rule.glob);
 		}
-		for (int i = 0; only_not && a->provider->models[i]; i++)
-			if (account_has_model(a,
-				str_of(a->provider->models[i])))
-				add(out, str_of(a->provider->models[i]));
+		if (only_not)
+			add_named(out, a, STR("*"));
 	}
 }
 
@@ -145,7 +165,7 @@ models_list(const struct pool *p, const char *kind,
 		buf_must(out, STR("{\"models\":[]}"));
 		return;
 	}
-	collect(p, kind, shape, &n);
+	collect(p, kind, shape, head, &n);
 	json_begin(&j, out);
 	json_open(&j, '{');
 	if (shape != SHAPE_GEMINI)
@@ -179,8 +199,7 @@ models_show(const struct pool *p, const char *kind,
 
 	TAILQ_FOREACH (a, &p->accounts, link)
 		found = found ||
-		    (!a->rec.held && !a->is_forbidden && fits(a, kind, shape) &&
-			account_has_model(a, model));
+		    (fits(a, kind, shape, head) && account_has_model(a, model));
 	if (!found)
 		return false;
 	json_begin(&j, out);

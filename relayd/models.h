@@ -8,9 +8,10 @@
 
 struct daemon;
 
-/* What the accounts serve: the names they list (globs are left out), or those
- * known of their kind.  The dialect is the route's; at the root the client's
- * headers decide.  `kind`: of accounts of that kind alone; NULL: of all. */
+/* What the accounts serve to this client: the names they list, and those known
+ * of their kind that fit a glob or, where none are listed, all that no rule
+ * excludes.  The dialect is the route's; at the root the client's headers
+ * decide.  `kind`: of accounts of that kind alone; NULL: of all. */
 void models_list(const struct pool *p, const char *kind,
     const struct dialect *dialect, const struct http1_head *head,
     struct buf *out);

@@ -73,16 +73,20 @@ claude_target(const struct account *a, const struct ask *ask, struct buf *out,
 	return buf_add(out, str_of(path));
 }
 
-/* "claude-cli/2.1.220 (external, cli)" */
+/* "claude-cli/2.1.220 (external, cli)"; it asks for lists of models as
+ * "claude-code/2.1.220". */
 bool
 claude_is_native(const struct http1_head *head)
 {
 	const struct header *f = http1_find(head, STR("user-agent"));
-	struct str rest;
+	struct str rest, name = STR("claude-cli/");
 
-	if (!f || !str_starts(f->value, STR("claude-cli/")))
+	if (f && str_eq(head->method, STR("GET")) &&
+	    str_starts(f->value, STR("claude-code/")))
+		name = STR("claude-code/");
+	if (!f || !str_starts(f->value, name))
 		return false;
-	rest = str_skip(f->value, 11);
+	rest = str_skip(f->value, name.len);
 	return rest.len && rest.at[0] >= '0' && rest.at[0] <= '9';
 }
 

@@ -243,6 +243,16 @@ class Families(Factory):
             names = [m["id"] for m in a.json()["data"]]
             self.assertIn("gpt-5.5", names)
             self.assertIn("claude-opus-4-5-20251101", names)
+            a = ask(self.relay, CHAT, method="GET", body=b"",
+                    headers=[OTHER], target=f"/droid/{family}/v1/models")
+            self.assertEqual((a.status, a.json()["data"]), (200, []))
+        # A glob lists what is known of the kind and fits.
+        self.relay.call("account.set", name="d", fields={
+            "clients": "any", "models": "gpt-*"})
+        a = ask(self.relay, CHAT, method="GET", body=b"", headers=[OTHER],
+                target="/droid/comm/models")
+        self.assertEqual({m["id"] for m in a.json()["data"]},
+                         {"gpt-5.5", "gpt-5-2025-08-07"})
 
     def test_no_other_account_is_asked_under_droid(self):
         self.relay.account("anthropic-compat", "other", self.origin, "sk-a",

@@ -239,7 +239,7 @@ class Routes(Case):
         self.assertEqual(self.requests(), [])
 
     def test_models_are_listed_in_every_shape(self):
-        names = {"a1": "claude-x,claude-*", "o1": "gpt-x", "g1": "gemini-x"}
+        names = {"a1": "claude-x,claude-x*", "o1": "gpt-x", "g1": "gemini-x"}
         for account, models in names.items():
             self.relay.call("account.set", name=account,
                             fields={"models": models})

@@ -27,7 +27,7 @@ world_init(struct world *w)
 	const struct account_rec recs[ACCOUNTS] = {
 		{ .name = STR("anthropic"),
 		    .kind = STR("claude-api"),
-		    .models = STR("claude-one, claude-two, claude-*") },
+		    .models = STR("claude-one, claude-two, claude-u*") },
 		{ .name = STR("again"),
 		    .kind = STR("anthropic-compat"),
 		    .models = STR("claude-two,claude-three") },
@@ -90,7 +90,7 @@ has(const struct json *list, const char *key, struct str name)
 }
 
 static void
-an_anthropic_list_names_each_model_once_and_no_globs(void **state)
+an_anthropic_list_names_each_model_once(void **state)
 {
 	const struct json *data;
 	struct world w;
@@ -112,6 +112,86 @@ an_anthropic_list_names_each_model_once_and_no_globs(void **state)
 	assert_non_null(json_at(json_first(data), "owned_by"));
 	json_free(root);
 	buf_fini(&w.out);
+}
+
+static void
+a_glob_lists_what_is_known_of_the_kind(void **state)
+{
+	static const struct {
+		struct str rules;
+		const char *there, *absent;
+	} cases[] = {
+		{ { "gpt-*", 5 }, "gpt-5.5", "claude-opus-4-5-20251101" },
+		{ { "*", 1 }, "claude-opus-4-5-20251101", NULL },
+		{ { "GPT-?.?", 7 }, "gpt-5.5", "gpt-5-2025-08-07" },
+		{ { "*,!gpt-*", 8 }, "claude-sonnet-4-5-20250929", "gpt-5.5" },
+		{ { "gpt-*=gpt-5.5", 13 }, "gpt-5-2025-08-07",
+		    "claude-opus-4-5-20251101" },
+		{ { "mine,gpt-*", 10 }, "mine", "claude-opus-4-1-20250805" },
+		{ { "gpt-*,gpt-5.5", 13 }, "gpt-5.5", "gpt-*" },
+		{ { "!gpt-5.5", 8 }, "gpt-5-2025-08-07", "gpt-5.5" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct json *data;
+		struct world w;
+		struct json *root;
+
+		world_init(&w);
+		for (size_t k = 1; k < ACCOUNTS; k++)
+			w.at[k].rec.held = true;
+		w.at[0].rec.models = cases[i].rules;
+		w.at[0].rec.clients = STR("any");
+		w.at[0].provider = &provider_droid;
+		root = listed(&w, &dialect_openai_chat);
+		data = json_at(root, "data");
+		if (!has(data, "id", str_of(cases[i].there)) ||
+		    (cases[i].absent &&
+			has(data, "id", str_of(cases[i].absent))))
+			fail_msg("%s: %s", cases[i].rules.at, buf_cstr(&w.out));
+		json_free(root);
+		buf_fini(&w.out);
+	}
+}
+
+static void
+a_subscription_for_its_own_client_is_not_told_to_others(void **state)
+{
+	static const struct {
+		const char *agent, *clients;
+		bool told;
+	} cases[] = {
+		{ "claude-cli/2.1.197 (external, cli)", "", true },
+		{ "claude-code/2.1.197", "", true },
+		{ "curl/8", "", false },
+		{ "curl/8", "native", false },
+		{ "curl/8", "any", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json *root;
+		struct world w;
+
+		world_init(&w);
+		for (size_t k = 1; k < ACCOUNTS; k++)
+			w.at[k].rec.held = true;
+		w.at[0].rec.clients = str_of(cases[i].clients);
+		w.at[0].provider = &provider_claude_oauth;
+		w.head.method = STR("GET");
+		says(&w, STR("user-agent"), str_of(cases[i].agent));
+		root = listed(&w, &dialect_anthropic);
+		assert_int_equal(has(json_at(root, "data"), "id",
+				     STR("claude-one")),
+		    cases[i].told);
+		json_free(root);
+		buf_clear(&w.out);
+		assert_int_equal(models_show(&w.pool, NULL, &dialect_anthropic,
+				     &w.head, STR("claude-one"), &w.out),
+		    cases[i].told);
+		buf_fini(&w.out);
+	}
 }
 
 static void
@@ -223,8 +303,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_anthropic_list_names_each_model_once),
+		cmocka_unit_test(a_glob_lists_what_is_known_of_the_kind),
 		cmocka_unit_test(
-		    an_anthropic_list_names_each_model_once_and_no_globs),
+		    a_subscription_for_its_own_client_is_not_told_to_others),
 		cmocka_unit_test(
 		    an_account_that_names_none_has_those_of_its_kind),
 		cmocka_unit_test(a_google_list_has_googles_shape),

@@ -226,6 +226,7 @@ the_providers_own_client_is_known_by_its_name(void **state)
 	} cases[] = { { "claude-cli/2.1.220 (external, cli)", true },
 		{ "claude-cli/1.0", true }, { "claude-cli/", false },
 		{ "claude-cli/x", false }, { "Claude-CLI/1.0", false },
+		{ "claude-code/2.1.197", false },
 		{ "curl/8 claude-cli/1.0", false }, { NULL, false } };
 
 	(void)state;
