@@ -3,6 +3,8 @@
  * bring back, and whose account that is.  No code or token is ever told. */
 #include <stdlib.h>
 
+#include "proto/mem.h"
+
 #include "relayd/account.h"
 #include "relayd/conf.h"
 #include "relayd/control.h"
@@ -441,7 +443,11 @@ answer_windows(struct ctl_call *c)
 struct asking {
 	struct ctl_call *call;
 	struct fetch *fetch;
+	struct renew_wait wait;
+	bool renewed; /* once is enough */
 };
+
+static void renew_first(struct asking *k, struct account *a);
 
 static void
 on_limits(void *arg, const struct fetch_result *result)
@@ -452,6 +458,12 @@ on_limits(void *arg, const struct fetch_result *result)
 	struct why why = result->why;
 	enum err e = result->e;
 
+	k->fetch = NULL;
+	if (!e && a && result->status == 401 && !k->renewed &&
+	    renew_is_possible(a)) {
+		renew_first(k, a);
+		return;
+	}
 	free(k);
 	if (!e &&
 	    (!a || !a->provider->oauth || !a->provider->oauth->limits_read))
@@ -476,17 +488,18 @@ abandon_asking(struct ctl_call *c)
 	struct asking *k = c->state;
 
 	fetch_cancel(k->fetch);
+	renew_leave(&k->wait);
 	free(k);
 	ctl_refusef(c, ERR_CLOSED, "", "relayd is stopping");
 }
 
 static enum err
-ask_limits(struct ctl_call *c, const struct account *a, struct why *out_why)
+send_asking(struct asking *k, const struct account *a, struct why *out_why)
 {
+	struct ctl_call *c = k->call;
 	const char *fields[OAUTH_FIELDS + 1] = { NULL };
 	struct oauth_flow flow;
 	struct oauth_ask ask;
-	struct asking *k;
 	enum err e;
 
 	oauth_ask_init(&ask);
@@ -506,14 +519,59 @@ ask_limits(struct ctl_call *c, const struct account *a, struct why *out_why)
 			fields[i] = buf_cstr(&ask.fields[i]);
 		to.way.allow_private = a->rec.allow_private;
 		outlet_lead(&a->outlet, &to.way);
-		k = calloc(1, sizeof(*k));
-		if (!k)
-			abort();
-		k->call = c;
 		k->fetch = fetch_start(c->daemon->dialer, &to, on_limits, k);
-		ctl_wait(c, abandon_asking, k);
 	}
 	oauth_ask_fini(&ask);
+	return e;
+}
+
+static void
+on_renewed_first(void *arg, enum err e, const struct why *why)
+{
+	struct asking *k = arg;
+	struct ctl_call *c = k->call;
+	const struct account *a =
+	    pool_find(c->daemon->pool, ctl_text(c, "name"));
+	struct why w = *why;
+
+	if (!e &&
+	    (!a || !a->provider->oauth || !a->provider->oauth->limits_ask))
+		e = why_set(&w, ERR_UNKNOWN, "name",
+		    "the account was changed meanwhile");
+	if (!e)
+		e = account_check_allowed(a, &w);
+	if (!e)
+		e = send_asking(k, a, &w);
+	if (e) {
+		free(k);
+		ctl_refuse(c, e == ERR_DENIED ? ERR_VALUE : e, &w);
+	}
+}
+
+/* A token that has ended says nothing of the account. */
+static void
+renew_first(struct asking *k, struct account *a)
+{
+	k->renewed = true;
+	k->wait = (struct renew_wait){ .done = on_renewed_first, .arg = k };
+	renew_join(k->call->daemon->renewals, a, &k->wait);
+}
+
+static enum err
+ask_limits(struct ctl_call *c, struct account *a, struct why *out_why)
+{
+	struct asking *k = xcalloc(1, sizeof(*k));
+	enum err e = OK;
+
+	k->call = c;
+	if (renew_is_needed(c->daemon->renewals, a))
+		renew_first(k, a);
+	else
+		e = send_asking(k, a, out_why);
+	if (e)
+		free(k);
+	else
+		ctl_wait(c, abandon_asking, k);
 	return e;
 }
 
@@ -521,7 +579,7 @@ void
 ctl_account_windows(struct ctl_call *c)
 {
 	struct str name = ctl_text(c, "name");
-	const struct account *a = NULL;
+	struct account *a = NULL;
 	struct why why = { .text = "" };
 	enum err e = OK;
 

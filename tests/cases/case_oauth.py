@@ -439,6 +439,20 @@ class Clients(House):
         self.assertEqual(rows["5h"]["reset_at"], 1893474000000)
         self.assertEqual(len(self.asked("USAGE")), 1)
 
+    def test_limits_are_asked_for_with_a_token_that_is_good(self):
+        self.sign_in()
+        self.assertGreater(self.revoke("access"), 0)
+        self.up.script([{"path": "*/oauth/token", "do": LONG}])
+        rows = self.relay.call("account.windows", name="c", ask=True)
+        self.assertIn("5h", [r["window"] for r in rows])
+        self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 2)
+        # A refused one is renewed once, not again and again.
+        self.up.script([{"path": "*/usage", "do": "status=401"},
+                        {"path": "*/oauth/token", "do": LONG}])
+        with self.assertRaises(Refused):
+            self.relay.call("account.windows", name="c", ask=True)
+        self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 3)
+
 
 class Renewing(House):
     def test_before_the_token_ends(self):
