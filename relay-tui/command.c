@@ -522,6 +522,7 @@ ask_all(const struct command *c, struct ctl_client *client,
 		e = ctl_client_ask(client, &f, &why);
 		if (e)
 			return command_fail_local(c->out, e, &why);
+		output_take_now(c->out);
 		v = take_answer(c, client, p, &s, &f, &more);
 		ctl_frame_fini(&f);
 	}

@@ -45,16 +45,22 @@ width_of(FILE *to)
 }
 
 void
-output_init(struct output *o, FILE *to, bool json)
+output_take_now(struct output *o)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	o->now_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+output_init(struct output *o, FILE *to, bool json)
+{
 	*o = (struct output){ .to = to,
 		.json = json,
 		.colour = !json && wants_colour(to),
-		.width = width_of(to),
-		.now_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 };
+		.width = width_of(to) };
+	output_take_now(o);
 }
 
 int

@@ -37,6 +37,8 @@ struct output {
 /* Terminal, NO_COLOR and TERM decide about colour, COLUMNS or the terminal
  * about width. */
 void output_init(struct output *o, FILE *to, bool json);
+/* From here on "ago" is counted from this moment: an answer has come. */
+void output_take_now(struct output *o);
 /* What pictures may take: the width, or 80 columns where there is none. */
 int output_columns(const struct output *o);
 

@@ -109,11 +109,13 @@ write_ago(const struct output *o, int64_t wall_ms, struct buf *out)
 	struct buf span;
 
 	buf_init(&span, 64);
-	if (wall_ms > o->now_ms) {
+	/* What has just happened may bear a later millisecond than ours. */
+	if (wall_ms >= o->now_ms + 1000) {
 		write_span(wall_ms - o->now_ms, &span);
 		buf_mustf(out, _("in %s"), buf_cstr(&span));
 	} else {
-		write_span(o->now_ms - wall_ms, &span);
+		write_span(wall_ms > o->now_ms ? 0 : o->now_ms - wall_ms,
+		    &span);
 		buf_mustf(out, _("%s ago"), buf_cstr(&span));
 	}
 	buf_fini(&span);

@@ -192,6 +192,38 @@ money_has_as_many_digits_as_it_needs(void **state)
 }
 
 static void
+a_moment_that_is_just_over_is_not_to_come(void **state)
+{
+	static const struct {
+		const char *row, *want;
+	} cases[] = {
+		{ "{\"n\":1000}", "1m ago" },
+		{ "{\"n\":60001}", "0s ago" },
+		{ "{\"n\":61000}", "0s ago" },
+		{ "{\"n\":61001}", "0s ago" },
+		{ "{\"n\":61999}", "0s ago" },
+		{ "{\"n\":62000}", "in 1s" },
+	};
+	const struct column c = { "N", "n", CELL_AGO, false };
+	struct output o = { .to = stdout, .now_ms = 61000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json *root;
+		struct buf text;
+
+		buf_init(&text, 64);
+		assert_int_equal(json_parse(str_of(cases[i].row), 4096, &root,
+				     NULL),
+		    OK);
+		cell_write(&o, &c, root, &text);
+		assert_string_equal(buf_cstr(&text), cases[i].want);
+		json_free(root);
+		buf_fini(&text);
+	}
+}
+
+static void
 a_table_lines_up(void **state)
 {
 	char text[4096];
@@ -380,6 +412,7 @@ main(void)
 		cmocka_unit_test(no_byte_whatsoever_gets_through_as_a_command),
 		cmocka_unit_test(width_is_what_a_terminal_takes),
 		cmocka_unit_test(money_has_as_many_digits_as_it_needs),
+		cmocka_unit_test(a_moment_that_is_just_over_is_not_to_come),
 		cmocka_unit_test(a_table_lines_up),
 		cmocka_unit_test(a_table_is_cut_where_it_may_be),
 		cmocka_unit_test(colours_are_never_all_there_is),
