@@ -17,6 +17,7 @@
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
 #include "relayd/probe.h"
+#include "relayd/renew.h"
 
 #define PROMPT_MAX 2000
 #define ANSWER_MAX (256 * 1024)
@@ -32,7 +33,11 @@ struct test {
 	struct probe probe;
 	char *account, *model;
 	char *secret; /* to take out of what comes back */
+	struct renew_wait wait;
+	bool renewed; /* once is enough */
 };
+
+static void renew_first(struct test *t, struct account *a);
 
 /* --- asking ---------------------------------------------------------------- */
 
@@ -269,7 +274,17 @@ static void
 on_fetched(void *arg, const struct fetch_result *r)
 {
 	struct test *t = arg;
-	char *body = r->body.len ? xmemdup(r->body.at, r->body.len) : NULL;
+	struct account *a =
+	    pool_find(t->call->daemon->pool, str_of(t->account));
+	char *body;
+
+	t->fetch = NULL;
+	if (!r->e && r->status == 401 && !t->renewed && a &&
+	    renew_is_possible(a)) {
+		renew_first(t, a);
+		return;
+	}
+	body = r->body.len ? xmemdup(r->body.at, r->body.len) : NULL;
 
 	if (body)
 		mask(body, r->body.len, t->secret);
@@ -286,6 +301,7 @@ abandon(struct ctl_call *c)
 	struct test *t = c->state;
 
 	fetch_cancel(t->fetch);
+	renew_leave(&t->wait);
 	test_free(t);
 	ctl_refuse(c, ERR_CLOSED, NULL);
 }
@@ -303,11 +319,11 @@ start(struct test *t, const struct account *a)
 
 	ask.way.allow_private = a->rec.allow_private;
 	outlet_lead(&a->outlet, &ask.way);
+	free(t->secret);
 	t->secret = t->probe.ask.credential.len
 	    ? xmemdup(t->probe.ask.credential.at, t->probe.ask.credential.len)
 	    : xstrdup("");
 	t->fetch = fetch_start(c->daemon->dialer, &ask, on_fetched, t);
-	ctl_wait(c, abandon, t);
 }
 
 static enum err
@@ -329,11 +345,58 @@ prepare(struct test *t, const struct account *a, struct str model,
 	return e;
 }
 
+static enum err
+send_test(struct test *t, const struct account *a, struct why *out_why)
+{
+	struct str prompt = ctl_text(t->call, "prompt");
+	enum err e;
+
+	if (!prompt.len)
+		prompt = STR("Say hello in one word.");
+	e = account_check_allowed(a, out_why);
+	if (!e)
+		e = prepare(t, a, str_of(t->model), prompt, out_why);
+	if (!e)
+		start(t, a);
+	return e;
+}
+
+static void
+on_renewed(void *arg, enum err e, const struct why *why)
+{
+	struct test *t = arg;
+	struct ctl_call *c = t->call;
+	const struct account *a =
+	    pool_find(c->daemon->pool, str_of(t->account));
+	struct why w = *why;
+
+	if (!e && (!a || a->provider != t->kind))
+		e = why_set(&w, ERR_UNKNOWN, "name",
+		    "the account was changed meanwhile");
+	if (!e)
+		e = send_test(t, a, &w);
+	if (e) {
+		test_free(t);
+		ctl_refuse(c, e == ERR_DENIED ? ERR_VALUE : e, &w);
+	}
+}
+
+/* A token that has ended says nothing of the account. */
+static void
+renew_first(struct test *t, struct account *a)
+{
+	t->renewed = true;
+	/* What was asked with the old one. */
+	probe_fini(&t->probe);
+	memset(&t->probe, 0, sizeof(t->probe));
+	t->wait = (struct renew_wait){ .done = on_renewed, .arg = t };
+	renew_join(t->call->daemon->renewals, a, &t->wait);
+}
+
 void
 ctl_account_test(struct ctl_call *c)
 {
-	const struct account *a =
-	    pool_find(c->daemon->pool, ctl_text(c, "name"));
+	struct account *a = pool_find(c->daemon->pool, ctl_text(c, "name"));
 	const struct dialect *dialect = a ? dialect_of(a->provider) : NULL;
 	struct str prompt = ctl_text(c, "prompt"), model;
 	struct why why = { .text = "" };
@@ -347,8 +410,6 @@ ctl_account_test(struct ctl_call *c)
 		return;
 	}
 	model = choose_model(c, a);
-	if (!prompt.len)
-		prompt = STR("Say hello in one word.");
 	t = xcalloc(1, sizeof(*t));
 	*t = (struct test){ .call = c,
 		.dialect = dialect,
@@ -361,15 +422,17 @@ ctl_account_test(struct ctl_call *c)
 	if (!e && prompt.len > PROMPT_MAX)
 		e = why_set(&why, ERR_LIMIT, "prompt",
 		    "a prompt has at most %d bytes here", PROMPT_MAX);
+	t->secret = xstrdup("");
 	if (!e)
 		e = account_check_allowed(a, &why);
-	if (!e)
-		e = prepare(t, a, model, prompt, &why);
+	if (!e && renew_is_needed(c->daemon->renewals, a))
+		renew_first(t, a);
+	else if (!e)
+		e = send_test(t, a, &why);
 	if (e) {
-		t->secret = xstrdup("");
 		test_free(t);
 		ctl_refuse(c, e, &why);
 	} else {
-		start(t, a);
+		ctl_wait(c, abandon, t);
 	}
 }

@@ -446,12 +446,16 @@ class Clients(House):
         rows = self.relay.call("account.windows", name="c", ask=True)
         self.assertIn("5h", [r["window"] for r in rows])
         self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 2)
+        self.assertGreater(self.revoke("access"), 0)
+        self.assertTrue(self.relay.call(
+            "account.test", name="c", model="claude-sonnet-4-5")["ok"])
+        self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 3)
         # A refused one is renewed once, not again and again.
         self.up.script([{"path": "*/usage", "do": "status=401"},
                         {"path": "*/oauth/token", "do": LONG}])
         with self.assertRaises(Refused):
             self.relay.call("account.windows", name="c", ask=True)
-        self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 3)
+        self.assertEqual(len(self.asked("TOKEN_CLAUDE")), 4)
 
 
 class Renewing(House):
