@@ -11,6 +11,8 @@
 /* Of the content so much at either end of each part is looked at: a hash of
  * all of it would cost more than the rest of the request. */
 #define SAMPLE 512
+/* Of what was said so much is looked through for the first of it. */
+#define FIRST_MAX (8 * 1024)
 /* What gateways put before the first block of a system prompt; it differs
  * from request to request. */
 #define NONCE "x-anthropic-billing-header"
@@ -229,7 +231,9 @@ steady_system(struct str system)
 	    (size_t)(block.value.at + block.value.len - system.at));
 }
 
-/* The first thing that a user says: all of it when it is no list. */
+/* The first thing that a user says: all of it when it is no list.  To go to
+ * the end of a long one would be to read the body twice: then its beginning
+ * has to do, which stays the same as well. */
 static struct str
 first_said(struct str messages)
 {
@@ -239,6 +243,7 @@ first_said(struct str messages)
 
 	if (!raw_is_array(messages))
 		return messages;
+	messages = str_first(messages, FIRST_MAX);
 	cursor_init(&c, messages);
 	for (int i = 0; i < 8 && cursor_next(&c, &m); i++) {
 		if (!i)
@@ -247,7 +252,7 @@ first_said(struct str messages)
 			STR("user")))
 			return m.value;
 	}
-	return first;
+	return first.len || messages.len < FIRST_MAX ? first : messages;
 }
 
 static uint64_t

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -227,6 +228,42 @@ what_names_no_session_is_told_apart_by_how_it_begins(void **state)
 	    0);
 }
 
+static uint64_t
+long_talk(size_t said, char end, const char *later)
+{
+	char *body = malloc(said + 256);
+	int n;
+	uint64_t id;
+
+	assert_non_null(body);
+	n = snprintf(body, said + 256,
+	    "{\"messages\":[{\"role\":\"user\",\"content\":\"");
+	memset(body + n, 'x', said);
+	body[n + (int)said - 1] = end;
+	snprintf(body + n + said, 128, "\"}%s]}", later);
+	id = find(&dialect_anthropic, "k", "", body, true).id;
+	free(body);
+	return id;
+}
+
+/* And its length need not be known: that would be to read it once more. */
+static void
+a_long_beginning_stays_the_same_session(void **state)
+{
+	static const size_t sizes[] = { 100, 5000, 8100, 8192, 9000, 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint64_t id = long_talk(sizes[i], 'x', "");
+
+		assert_int_not_equal(id, 0);
+		assert_int_equal(id,
+		    long_talk(sizes[i], 'x', ",{\"role\":\"assistant\"}"));
+	}
+	assert_int_not_equal(long_talk(5000, 'x', ""),
+	    long_talk(5000, 'y', ""));
+}
+
 static const struct {
 	const struct dialect *dialect;
 	const char *body;
@@ -313,6 +350,7 @@ main(void)
 		    another_key_or_dialect_or_family_is_another_session),
 		cmocka_unit_test(
 		    what_names_no_session_is_told_apart_by_how_it_begins),
+		cmocka_unit_test(a_long_beginning_stays_the_same_session),
 		cmocka_unit_test(a_turn_of_a_person_is_told_from_one_of_a_tool),
 		cmocka_unit_test(a_session_is_written_and_read),
 		cmocka_unit_test(a_source_is_called_as_it_is_written),
