@@ -91,6 +91,9 @@ static const struct look {
 	[CTL_M_account_test] = { .print = print_account_test },
 	[CTL_M_account_import] = { .details = identity_details },
 	[CTL_M_account_refresh] = { .details = identity_details },
+	[CTL_M_account_models] = { .table = account_model_columns,
+	    .empty = N_("It names none, and none are known of its kind: it is "
+			"asked for whatever a client wants.") },
 	[CTL_M_account_windows] = { .table = window_columns,
 	    .empty =
 		N_("Nothing is known yet: providers tell with each "

@@ -11,8 +11,6 @@
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
 
-/* A list longer than this serves nobody. */
-#define MODELS_MAX 256
 /* Lists name a moment of creation that nobody knows. */
 #define CREATED	     1735689600
 #define CREATED_TEXT "2025-01-01T00:00:00Z"
@@ -99,28 +97,43 @@ add_named(struct names *n, const struct account *a, struct str glob)
 }
 
 static void
+add_account(struct names *n, const struct account *a)
+{
+	struct str rest = a->rec.models;
+	struct modelrule rule;
+	bool only_not = true;
+
+	while (modelrule_next(&rest, &rule)) {
+		if (rule.type == MODELRULE_NOT)
+			continue;
+		only_not = false;
+		add_named(n, a, rule.glob);
+	}
+	if (only_not)
+		add_named(n, a, STR("*"));
+}
+
+static void
 collect(const struct pool *p, const char *kind, enum shape shape,
     const struct http1_head *head, struct names *out)
 {
 	const struct account *a;
 
 	out->count = 0;
-	TAILQ_FOREACH (a, &p->accounts, link) {
-		struct str rest = a->rec.models;
-		struct modelrule rule;
-		bool only_not = true;
+	TAILQ_FOREACH (a, &p->accounts, link)
+		if (fits(a, kind, shape, head))
+			add_account(out, a);
+}
 
-		if (!fits(a, kind, shape, head))
-			continue;
-		while (modelrule_next(&rest, &rule)) {
-			if (rule.type == MODELRULE_NOT)
-				continue;
-			only_not = false;
-			add_named(out, a, rule.glob);
-		}
-		if (only_not)
-			add_named(out, a, STR("*"));
-	}
+size_t
+models_of(const struct account *a, struct str out[MODELS_MAX])
+{
+	struct names n = { .count = 0 };
+
+	add_account(&n, a);
+	for (size_t i = 0; i < n.count; i++)
+		out[i] = n.at[i];
+	return n.count;
 }
 
 static void

@@ -8,6 +8,13 @@
 
 struct daemon;
 
+/* A list longer than this serves nobody. */
+#define MODELS_MAX 256
+
+/* What one account names, or what is known of its kind; returns how many.  The
+ * names are the account's. */
+size_t models_of(const struct account *a, struct str out[MODELS_MAX]);
+
 /* What the accounts serve to this client: the names they list, and those known
  * of their kind that fit a glob or, where none are listed, all that no rule
  * excludes.  The dialect is the route's; at the root the client's headers

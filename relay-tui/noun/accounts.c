@@ -88,6 +88,13 @@ const struct column oauth_client_columns[] = {
 	{ .title = NULL },
 };
 
+const struct column account_model_columns[] = {
+	{ N_("MODEL"), "model", CELL_TEXT, true },
+	{ N_("THERE"), "there", CELL_TEXT, true },
+	{ N_("PRICED"), "priced", CELL_FLAG, false },
+	{ .title = NULL },
+};
+
 const struct column window_columns[] = {
 	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
 	{ N_("WINDOW"), "window", CELL_TEXT, FIT_WHOLE },

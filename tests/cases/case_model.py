@@ -79,6 +79,21 @@ class Model(Case):
         with open(path, "rb") as f:
             self.assertEqual(f.read(), body.replace(b'\t"mine"', b'\t"gpt-5"'))
 
+    def test_an_account_tells_its_models(self):
+        rows = {r["model"]: r for r in
+                self.relay.call("account.models", name="o1")}
+        self.assertEqual(rows["mine"]["there"], "gpt-5")
+        self.assertTrue(rows["mine"]["priced"])
+        self.assertNotIn("never", rows)
+        self.assertGreater(len(rows), 1)
+        rows = self.relay.call("account.models", name="z1")
+        self.assertEqual([(r["model"], r["there"], r["priced"])
+                          for r in rows],
+                         [("mine", "prod-one", False),
+                          ("gpt-x", "gpt-x", False)])
+        with self.assertRaises(Refused):
+            self.relay.call("account.models", name="nobody")
+
     def test_what_is_excluded_is_not_there(self):
         a = self.speak(ANTHROPIC, True, "never")
         self.assertEqual(a.status, 404)
