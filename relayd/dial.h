@@ -115,7 +115,8 @@ struct fetch_ask {
 struct fetch_result {
 	enum err e;
 	struct why why;
-	bool by_proxy; /* it failed before anything could go through the proxy */
+	bool
+	    by_proxy; /* it failed before anything could go through the proxy */
 	unsigned status;
 	unsigned retry_after_s; /* as the answer said; 0: nothing */
 	struct str body;	/* borrowed for the call, as the next */
