@@ -91,8 +91,8 @@ struct provider {
 	    struct buf *out, struct why *out_why);
 	enum err (*body)(struct str plan, struct str body, struct buf *out,
 	    struct why *out_why);
-	/* With `body`: ask->sha256 is wanted in `head`. */
-	bool signs;
+	/* With `body`: is ask->sha256 wanted in `head`?  NULL: no. */
+	bool (*signs)(const struct account *a);
 	/* The fields of the request's head, all of them, each ended by CRLF;
 	 * `target` is path and query as sent.  NULL: the client's, as
 	 * headers.def says. */

@@ -34,7 +34,7 @@ run(struct shape *s)
 	s->err = p->body(buf_str(&s->plan), s->body, &s->out, &s->why);
 	if (s->err == ERR_LIMIT)
 		why_set(&s->why, s->err, "", "the body is too large");
-	if (s->err || !p->signs)
+	if (s->err || !s->signs)
 		return;
 	made = buf_str(&s->out);
 	crypto_hash_sha256(s->sha256, (const uint8_t *)made.at, made.len);
@@ -113,6 +113,7 @@ shape_begin(struct relay *r, const struct account *a, const struct ask *ask)
 	buf_init(&s->owned, 0);
 	buf_init(&s->out, r->d->conf->max_body + SHAPE_GROWTH);
 	s->is_done = true;
+	s->signs = a->provider->signs && a->provider->signs(a);
 	s->err = a->provider->plan(a, ask, &s->plan, &s->why);
 	if (!s->err && !buf_len(&s->plan)) {
 		shape_free(s);

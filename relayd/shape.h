@@ -35,7 +35,7 @@ struct shape {
 	    reserved; /* what the work may take, while another thread does it */
 	struct daemon *d;
 	uint8_t sha256[32];
-	bool is_done;
+	bool is_done, signs;
 	enum err err;
 	struct why why;
 };

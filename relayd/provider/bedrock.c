@@ -113,6 +113,13 @@ plan(const struct account *a, const struct ask *ask, struct buf *out,
 	    out);
 }
 
+/* An API key holds no colon. */
+static bool
+is_signed(const struct account *a)
+{
+	return str_chr(a->credential, ':') >= 0;
+}
+
 /* --- the head ---------------------------------------------------------------------- */
 
 static enum err
@@ -173,7 +180,7 @@ head(const struct account *a, const struct ask *ask, struct str target,
 		    STR("identity"));
 	if (!e && a->rec.user_agent.len)
 		e = http1_put_field(out, STR("User-Agent"), a->rec.user_agent);
-	if (!e && str_chr(a->credential, ':') >= 0)
+	if (!e && is_signed(a))
 		e = put_signature(a, ask, target, accept, out);
 	else if (!e)
 		e = buf_addf(out, "Authorization: Bearer %.*s\r\n",
@@ -206,7 +213,7 @@ const struct provider provider_bedrock = {
 	.target = target,
 	.plan = plan,
 	.body = bedrock_body,
-	.signs = true,
+	.signs = is_signed,
 	.head = head,
 	.answer = answer,
 	.refusal = bedrock_refusal,

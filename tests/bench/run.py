@@ -299,8 +299,9 @@ class Nginx:
 
 
 class Relayd:
-    def __init__(self, bench, to, url=None, ca=None, name="relayd"):
-        self.name, self.bench = name, bench
+    def __init__(self, bench, to, url=None, ca=None, name="relayd",
+                 account=("anthropic-compat", "sk-practice-0123456789")):
+        self.name, self.bench, self.account = name, bench, account
         self.port = free_port()
         where = bench.fresh("relayd")
         self.socket = os.path.join(where, "control.sock")
@@ -332,10 +333,12 @@ class Relayd:
 
     def set_up(self, where, url):
         secret = os.path.join(where, "secret")
+        kind, credential, *fields = self.account
         with open(secret, "w") as f:
-            f.write("sk-practice-0123456789")
-        self.ctl("account", "add", "anthropic-compat", "up", "--url", url,
-                 "--allow-private", "yes", "--credential-file", secret)
+            f.write(credential)
+        self.ctl("account", "add", kind, "up", "--url", url,
+                 "--allow-private", "yes", "--credential-file", secret,
+                 *fields)
         made = self.ctl("key", "create", "bench")
         self.key = made["value"]
 
@@ -611,6 +614,42 @@ def receipts(bench, table):
     bench.stop(up)
 
 
+# What serves Claude's dialect; the first is what the others are measured by.
+KINDS = (
+    ("claude-api", ("claude-api", "sk-practice-0123456789")),
+    ("another name for the model",
+     ("claude-api", "sk-practice-0123456789", "--models", "*=claude-opus-4-8")),
+    ("ccr", ("ccr", "sk-practice-0123456789")),
+    ("bedrock, signed",
+     ("bedrock", "AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+      "--region", "us-east-1")),
+    ("bedrock, by key", ("bedrock", "ABSKpractice", "--region", "us-east-1")),
+)
+
+
+def kinds(bench, table):
+    """What a kind costs beyond passing on: signing, decoding, renaming."""
+    up = bench.upstream("size=700")
+    targets = [Relayd(bench, up.port, name=name, account=account)
+               for name, account in KINDS]
+    rounds = 1 if bench.quick else 5
+    for what, body, conns in ("1 KB", 200, 64), ("100 KB", 100 * 1024, 16):
+        found = take_turns(bench, targets, rounds, "closed", conns=conns,
+                           body=body, warm_ms=300,
+                           measure_ms=700 if bench.quick else 1500)
+        base = found[KINDS[0][0]]["cpu_us"]
+        for name, _ in KINDS:
+            cpu = found[name]["cpu_us"]
+            table.add("%s, %s: CPU" % (what, name), "us/req",
+                      {"relayd": cpu})
+            if name != KINDS[0][0]:
+                table.add("  more than claude-api", "us",
+                          {"relayd": cpu - base})
+    for t in targets:
+        t.stop()
+    bench.stop(up)
+
+
 def spans(bench, table):
     done = subprocess.run(
         pinned(PROXY_CORE, [os.path.join(bench.bin, "bench-spans")]),
@@ -647,7 +686,8 @@ def main():
                         help="one round, fewer streams: in 90 seconds")
     parser.add_argument("--json", metavar="FILE", help="write the rows there")
     parser.add_argument("--only", metavar="ROWS", help="idle, requests, "
-                        "streams, many, tls, receipts, spans; by commas")
+                        "streams, many, tls, kinds, receipts, spans; by "
+                        "commas")
     args = parser.parse_args()
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
@@ -666,8 +706,8 @@ def main():
         end_targets(bench, up, targets)
 
     parts = {"idle": idle, "requests": run_requests, "streams": streams,
-             "many": many_streams, "tls": tls, "receipts": receipts,
-             "spans": spans}
+             "many": many_streams, "tls": tls, "kinds": kinds,
+             "receipts": receipts, "spans": spans}
     try:
         for name in (args.only.split(",") if args.only else parts):
             try:
