@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "proto/buf.h"
+
 #include "relayd/inert.h"
 
 static const struct {
@@ -98,13 +100,13 @@ a_credential_of_several_parts_is_secret_in_each(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct str rest = str_of(rows[i].credential), part;
-		char out[64] = "";
+		struct buf out;
 
-		while (inert_next_part(&rest, &part)) {
-			strncat(out, part.at, part.len);
-			strcat(out, " ");
-		}
-		assert_string_equal(out, rows[i].parts);
+		buf_init(&out, 256);
+		while (inert_next_part(&rest, &part))
+			buf_mustf(&out, "%.*s ", STR_ARG(part));
+		assert_string_equal(buf_cstr(&out), rows[i].parts);
+		buf_fini(&out);
 	}
 }
 
