@@ -26,12 +26,6 @@ url_scheme_name(enum url_scheme scheme)
 	return schemes[scheme].name;
 }
 
-uint16_t
-url_scheme_port(enum url_scheme scheme)
-{
-	return schemes[scheme].port;
-}
-
 /* Visible ASCII, no backslash, no '#', and every '%' with its two digits. */
 static bool
 bytes_are_sound(struct str s)

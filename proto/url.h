@@ -37,7 +37,6 @@ url_read(struct str text, struct url *out, struct why *out_why) CHECKED;
 bool url_authority_is_sound(struct str text);
 
 const char *url_scheme_name(enum url_scheme scheme);
-uint16_t url_scheme_port(enum url_scheme scheme);
 
 /* host, or host:port when the port is not that of the scheme, with brackets
  * where needed: what Host says. */

@@ -378,13 +378,7 @@ static void
 choose_reshaping(struct relay *r)
 {
 	const struct provider *p = r->account->provider;
-	struct ask ask = { .dialect = r->dialect,
-		.op = r->op,
-		.head = r->c->head,
-		.model = buf_str(&r->model),
-		.action = r->routed.action,
-		.enveloped = r->routed.enveloped,
-		.stream = r->asked.stream };
+	const struct ask ask = attempt_ask(r);
 	const struct reshape_ops *ops =
 	    p->answer ? p->answer(&ask, &r->up.answer) : NULL;
 

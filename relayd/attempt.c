@@ -222,8 +222,8 @@ note_up_model(struct relay *r)
 		buf_must(&r->up_model, str_first(name, 256));
 }
 
-static struct ask
-ask_of(const struct relay *r)
+struct ask
+attempt_ask(const struct relay *r)
 {
 	return (struct ask){ .dialect = r->dialect,
 		.op = r->op,
@@ -284,7 +284,7 @@ send_request(struct relay *r, struct ask *ask)
 static enum relay_state
 send_shaped(struct relay *r)
 {
-	struct ask ask = ask_of(r);
+	struct ask ask = attempt_ask(r);
 	struct why why;
 	enum err e = shape_take(r, &why);
 
@@ -310,7 +310,7 @@ attempt_account(struct relay *r)
 		return attempt_renew(r);
 	r->token_at = a->rec.renewed_at;
 	note_up_model(r);
-	ask = ask_of(r);
+	ask = attempt_ask(r);
 	r->account_ppm = price_rate_times(charge_rate(a->rec.rate),
 	    rates_of(&r->d->rates, a->rec.kind));
 	snprintf(r->account_name, sizeof(r->account_name), "%.*s",

@@ -26,6 +26,7 @@ struct work {
 	struct str plan;
 	struct buf *out;
 	enum err e; /* the first error; nothing is written after it */
+	bool is_call, is_result; /* of a tool: the block being written */
 };
 
 /* --- the plan ------------------------------------------------------------------- */
@@ -156,11 +157,12 @@ put_array(struct work *w, struct str value, put_value *each)
 	put(w, STR("]"));
 }
 
-/* --- parts ---------------------------------------------------------------------------- */
+/* What becomes of one member of an object: written after put_key(), or not. */
+typedef void put_each(struct work *w, bool *io_first, const struct member *m);
 
-/* Bedrock knows a type and, of newer models, a ttl. */
+/* An object, member by member; what is none, as it is. */
 static void
-put_cache_control(struct work *w, struct str value)
+put_object(struct work *w, struct str value, put_each *each)
 {
 	bool first = true;
 	struct cursor c;
@@ -173,10 +175,30 @@ put_cache_control(struct work *w, struct str value)
 	put(w, STR("{"));
 	cursor_init(&c, value);
 	while (cursor_next(&c, &m))
-		if (member_is(&m, STR("type")) ||
-		    (member_is(&m, STR("ttl")) && plans(w, PLAN_TTL)))
-			put_member(w, &first, &m);
+		each(w, &first, &m);
 	put(w, STR("}"));
+}
+
+/* --- parts ---------------------------------------------------------------------------- */
+
+/* Bedrock knows a type and, of newer models, a ttl. */
+static void
+put_mark(struct work *w, bool *io_first, const struct member *m)
+{
+	if (member_is(m, STR("type")) ||
+	    (member_is(m, STR("ttl")) && plans(w, PLAN_TTL)))
+		put_member(w, io_first, m);
+}
+
+/* A member whose value is no more than passed on, but for marks of caches. */
+static void
+put_marked(struct work *w, bool *io_first, const struct member *m)
+{
+	put_key(w, io_first, m->key);
+	if (member_is(m, STR("cache_control")))
+		put_object(w, m->value, put_mark);
+	else
+		put(w, m->value);
 }
 
 /* The id of a call: other characters than these are refused. */
@@ -204,25 +226,24 @@ put_tool_id(struct work *w, struct str value)
 static void
 put_inner_block(struct work *w, struct str value)
 {
-	bool first = true;
-	struct cursor c;
-	struct member m;
+	put_object(w, value, put_marked);
+}
 
-	if (!raw_is_object(value)) {
-		put(w, value);
+static void
+put_block_member(struct work *w, bool *io_first, const struct member *m)
+{
+	bool id = (w->is_call && member_is(m, STR("id"))) ||
+	    (w->is_result && member_is(m, STR("tool_use_id")));
+
+	if (!id && !(w->is_result && member_is(m, STR("content")))) {
+		put_marked(w, io_first, m);
 		return;
 	}
-	put(w, STR("{"));
-	cursor_init(&c, value);
-	while (cursor_next(&c, &m)) {
-		if (member_is(&m, STR("cache_control"))) {
-			put_key(w, &first, m.key);
-			put_cache_control(w, m.value);
-		} else {
-			put_member(w, &first, &m);
-		}
-	}
-	put(w, STR("}"));
+	put_key(w, io_first, m->key);
+	if (id)
+		put_tool_id(w, m->value);
+	else
+		put_array(w, m->value, put_inner_block);
 }
 
 /* A block of the system prompt or of a message. */
@@ -230,84 +251,45 @@ static void
 put_block(struct work *w, struct str value)
 {
 	struct str type = raw_text(cursor_find(value, STR("type")));
-	bool call = str_eq(type, STR("tool_use"));
-	bool result = str_eq(type, STR("tool_result"));
-	bool first = true;
-	struct cursor c;
-	struct member m;
 
-	if (!raw_is_object(value)) {
-		put(w, value);
-		return;
-	}
-	put(w, STR("{"));
-	cursor_init(&c, value);
-	while (cursor_next(&c, &m)) {
-		put_key(w, &first, m.key);
-		if (member_is(&m, STR("cache_control")))
-			put_cache_control(w, m.value);
-		else if ((call && member_is(&m, STR("id"))) ||
-		    (result && member_is(&m, STR("tool_use_id"))))
-			put_tool_id(w, m.value);
-		else if (result && member_is(&m, STR("content")))
-			put_array(w, m.value, put_inner_block);
-		else
-			put(w, m.value);
-	}
-	put(w, STR("}"));
+	w->is_call = str_eq(type, STR("tool_use"));
+	w->is_result = str_eq(type, STR("tool_result"));
+	put_object(w, value, put_block_member);
+}
+
+static void
+put_message_member(struct work *w, bool *io_first, const struct member *m)
+{
+	put_key(w, io_first, m->key);
+	if (member_is(m, STR("content")))
+		put_array(w, m->value, put_block);
+	else
+		put(w, m->value);
 }
 
 static void
 put_message(struct work *w, struct str value)
 {
-	bool first = true;
-	struct cursor c;
-	struct member m;
+	put_object(w, value, put_message_member);
+}
 
-	if (!raw_is_object(value)) {
-		put(w, value);
+static void
+put_tool_member(struct work *w, bool *io_first, const struct member *m)
+{
+	if (member_is(m, STR("custom")) ||
+	    member_is(m, STR("eager_input_streaming")))
 		return;
-	}
-	put(w, STR("{"));
-	cursor_init(&c, value);
-	while (cursor_next(&c, &m)) {
-		put_key(w, &first, m.key);
-		if (member_is(&m, STR("content")))
-			put_array(w, m.value, put_block);
-		else
-			put(w, m.value);
-	}
-	put(w, STR("}"));
+	if (!plans(w, PLAN_TOOLS) &&
+	    (member_is(m, STR("defer_loading")) ||
+		member_is(m, STR("input_examples"))))
+		return;
+	put_marked(w, io_first, m);
 }
 
 static void
 put_tool(struct work *w, struct str value)
 {
-	bool first = true;
-	struct cursor c;
-	struct member m;
-
-	if (!raw_is_object(value)) {
-		put(w, value);
-		return;
-	}
-	put(w, STR("{"));
-	cursor_init(&c, value);
-	while (cursor_next(&c, &m)) {
-		if (member_is(&m, STR("custom")) ||
-		    member_is(&m, STR("eager_input_streaming")))
-			continue;
-		if (!plans(w, PLAN_TOOLS) &&
-		    (member_is(&m, STR("defer_loading")) ||
-			member_is(&m, STR("input_examples"))))
-			continue;
-		put_key(w, &first, m.key);
-		if (member_is(&m, STR("cache_control")))
-			put_cache_control(w, m.value);
-		else
-			put(w, m.value);
-	}
-	put(w, STR("}"));
+	put_object(w, value, put_tool_member);
 }
 
 /* The one edit of a context that Bedrock makes; false: there is none. */

@@ -227,6 +227,8 @@ void relay_spend(struct relay *r, const struct receipt_rec *rec);
 void relay_unreserve(struct relay *r);
 
 /* attempt.c */
+/* What its account is asked, as kinds see it; borrows from r. */
+struct ask attempt_ask(const struct relay *r);
 enum relay_state attempt_open(struct relay *r);
 /* Note the try under way in the receipt, which is written before the try has
  * given its connection back; the first note counts. */
