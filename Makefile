@@ -235,13 +235,15 @@ $(O)/target/%: $(O)/tests/fuzz/fuzz_%.o $(test_libs)
 	$(Q)$(link) $(ALL_LDFLAGS) -fsanitize=fuzzer $(relayd_libs) $(store_libs) $(tui_libs) $(proto_libs)
 
 SECS	?= 60
+# SEED=0: another one each time.
+SEED	?= 0
 fuzz:
 	@test -n '$(T)' || { echo 'make fuzz T=<target> SECS=60; targets:' \
 		$(patsubst tests/fuzz/fuzz_%.c,%,$(fuzz_src)); exit 1; }
 	@mkdir -p build/fuzz/corpus-$(T) tests/fuzz/corpus/$(T)
 	@$(MAKE) --no-print-directory CC=clang O=build/fuzz \
 		SAN=fuzzer-no-link,address,undefined build/fuzz/target/$(T)
-	build/fuzz/target/$(T) -max_total_time=$(SECS) -timeout=10 -rss_limit_mb=4096 \
+	build/fuzz/target/$(T) -seed=$(SEED) -max_total_time=$(SECS) -timeout=10 -rss_limit_mb=4096 \
 		build/fuzz/corpus-$(T) tests/fuzz/corpus/$(T)
 
 # --- what is checked without running ---------------------------------------

@@ -17,6 +17,7 @@
 #define STEP_BYTES	    ((size_t)32 * 1024)
 #define RATIO_FROM_BYTES    ((uint64_t)64 * 1024)
 #define ZSTD_WINDOW_LOG_MAX 23 /* 8 MiB */
+#define ZSTD_HEAD_MAX	    18 /* RFC 8878 3.1.1: magic number and header */
 
 #define WINDOW_ZLIB 15
 #define WINDOW_GZIP (15 + 16)
@@ -39,8 +40,10 @@ struct decoder {
 	bool has_first, has_zlib;
 	z_stream zlib;
 	ZSTD_DCtx *zstd;
-	size_t frame_in; /* bytes of the frame that zstd has eaten */
-	bool skippable;	 /* the frame is one */
+	/* Of the frame under way: what zstd has eaten and made, its head. */
+	uint64_t frame_in, frame_out;
+	unsigned char head[ZSTD_HEAD_MAX];
+	bool skippable;
 };
 
 enum coding
@@ -151,7 +154,7 @@ is_zstd_head(struct decoder *d, struct str in)
 	static const unsigned char frame[] = { 0x28, 0xb5, 0x2f, 0xfd };
 	static const unsigned char skippable[] = { 0x50, 0x2a, 0x4d, 0x18 };
 
-	for (size_t i = d->frame_in; i < 4 && in.len; i++) {
+	for (uint64_t i = d->frame_in; i < 4 && in.len; i++) {
 		unsigned char c = (unsigned char)in.at[0];
 
 		if (i == 0) {
@@ -166,18 +169,44 @@ is_zstd_head(struct decoder *d, struct str in)
 	return true;
 }
 
+static void
+note_head(struct decoder *d, const char *at, size_t len)
+{
+	for (size_t i = 0; i < len && d->frame_in + i < ZSTD_HEAD_MAX; i++)
+		d->head[d->frame_in + i] = (unsigned char)at[i];
+}
+
+/* Did the frame bring as much as its head told?  The library does not ask when
+ * it ends with an empty block. */
+static bool
+is_frame_full(const struct decoder *d)
+{
+	size_t len =
+	    d->frame_in < ZSTD_HEAD_MAX ? (size_t)d->frame_in : ZSTD_HEAD_MAX;
+	unsigned long long told = ZSTD_getFrameContentSize(d->head, len);
+
+	return d->skippable || told == ZSTD_CONTENTSIZE_UNKNOWN ||
+	    told == d->frame_out;
+}
+
 static enum err
 step_zstd(struct decoder *d, struct str *in, char *at, size_t room,
     size_t *out_made)
 {
-	ZSTD_inBuffer from = { .src = in->at, .size = in->len };
+	/* A frame that the library gets whole goes another way through it, on
+	 * which it refuses more; the head by single bytes bars that way, so
+	 * that cuts make no difference. */
+	bool in_head = d->frame_in < ZSTD_HEAD_MAX && in->len;
+	ZSTD_inBuffer from = { .src = in->at, .size = in_head ? 1 : in->len };
 	ZSTD_outBuffer to = { .dst = at, .size = room };
 	size_t ret;
 
 	if (!is_zstd_head(d, *in))
 		return ERR_SYNTAX;
 	ret = ZSTD_decompressStream(d->zstd, &to, &from);
+	note_head(d, in->at, from.pos);
 	d->frame_in += from.pos;
+	d->frame_out += to.pos;
 	*in = str_skip(*in, from.pos);
 	*out_made = to.pos;
 	if (ZSTD_isError(ret))
@@ -186,8 +215,10 @@ step_zstd(struct decoder *d, struct str *in, char *at, size_t room,
 		    ? ERR_LIMIT
 		    : ERR_SYNTAX;
 	if (ret == 0) {
+		if (!is_frame_full(d))
+			return ERR_SYNTAX;
 		d->stage = BETWEEN;
-		d->frame_in = 0;
+		d->frame_in = d->frame_out = 0;
 	} else if (from.pos || to.pos) {
 		d->stage = INSIDE;
 	}

@@ -409,6 +409,23 @@ only_the_zstd_of_today_is_taken(void **state)
 	buf_fini(&out);
 }
 
+static void
+a_frame_that_is_shorter_than_it_says_is_broken(void **state)
+{
+	/* It says 173 bytes, and holds one empty block. */
+	const char frame[] = "\x28\xb5\x2f\xfd\x21\0\xad\x01\0\0";
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, MAX);
+	for (size_t cut = 0; cut < sizeof(frame); cut++)
+		assert_int_equal(unpack(CODING_ZSTD, MAX,
+				     str_at(frame, sizeof(frame) - 1), cut,
+				     &out),
+		    ERR_SYNTAX);
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -423,6 +440,8 @@ main(void)
 		cmocka_unit_test(a_bomb_is_stopped_by_its_ratio),
 		cmocka_unit_test(a_window_over_eight_mebibytes_is_refused),
 		cmocka_unit_test(only_the_zstd_of_today_is_taken),
+		cmocka_unit_test(
+		    a_frame_that_is_shorter_than_it_says_is_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
