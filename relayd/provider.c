@@ -37,3 +37,13 @@ provider_find(struct str name)
 			return p;
 	return NULL;
 }
+
+unsigned
+provider_nr(const struct provider *p)
+{
+	unsigned i = 0;
+
+	while (provider_at(i) != p)
+		i++;
+	return i;
+}

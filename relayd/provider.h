@@ -128,5 +128,7 @@ struct provider {
 /* By name, or NULL.  provider_at(0), (1), ... until NULL lists them. */
 const struct provider *provider_find(struct str name);
 const struct provider *provider_at(unsigned i);
+/* The i at which it stands there. */
+unsigned provider_nr(const struct provider *p);
 
 #endif

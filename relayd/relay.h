@@ -3,7 +3,8 @@
  *
  * What happens when stands in relay_moves.def.  The moves are spread over the
  * files by subject: admit.c (the way in), attempt.c (one try at one account),
- * answer.c (what comes back), and relay.c (the machine itself). */
+ * attempt_judge.c (its failure), answer.c (what comes back), and relay.c (the
+ * machine itself). */
 #ifndef RELAYD_RELAY_H
 #define RELAYD_RELAY_H
 
@@ -19,6 +20,7 @@
 #include "relayd/conn.h"
 #include "relayd/receipt.h"
 #include "relayd/renew.h"
+#include "relayd/retry.h"
 #include "relayd/route.h"
 #include "relayd/sched.h"
 #include "relayd/session.h"
@@ -146,12 +148,6 @@ struct relay {
 
 TAILQ_HEAD(relay_list, relay);
 
-/* Requests and re-sends of one provider, for the retry budget. */
-struct retry_budget {
-	int64_t minute;
-	unsigned asked[2], again[2]; /* this minute and the one before */
-};
-
 #define RELAYS_PROVIDERS_MAX 32
 
 typedef void
@@ -161,7 +157,8 @@ struct relays {
 	struct daemon *d;
 	struct relay_list live;
 	unsigned count;
-	struct retry_budget budgets[RELAYS_PROVIDERS_MAX];
+	struct retry_budget
+	    retries[RELAYS_PROVIDERS_MAX]; /* by provider_nr() */
 	relay_observer *observer;
 	void *observer_arg;
 	struct sticky sticky;
@@ -230,6 +227,8 @@ void relay_unreserve(struct relay *r);
 /* What its account is asked, as kinds see it; borrows from r. */
 struct ask attempt_ask(const struct relay *r);
 enum relay_state attempt_open(struct relay *r);
+/* Ask r->account, for the first time or again. */
+enum relay_state attempt_account(struct relay *r);
 /* Note the try under way in the receipt, which is written before the try has
  * given its connection back; the first note counts. */
 void attempt_note(struct relay *r, enum attempt_outcome outcome,
@@ -238,17 +237,7 @@ void attempt_note(struct relay *r, enum attempt_outcome outcome,
 void attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
     const char *error);
 enum relay_state do_shaped(struct relay *r);
-enum relay_state do_judge(struct relay *r);
-enum relay_state do_gather(struct relay *r);
-enum relay_state do_weigh(struct relay *r);
-enum relay_state do_retry(struct relay *r);
 enum relay_state do_again(struct relay *r);
-enum relay_state do_waited(struct relay *r);
-/* A failure of that status and body before the client saw anything. */
-enum relay_state attempt_failed(struct relay *r, unsigned status,
-    struct str body, const char *error);
-/* The whole answer, in r->held, is a refusal of that status. */
-enum relay_state attempt_refused(struct relay *r, unsigned status);
 
 /* attempt_bind.c */
 /* To which session does it belong? */
@@ -281,6 +270,23 @@ enum key_rests attempt_rest_key(struct relay *r, const char *error);
 /* The key has served well. */
 void attempt_praise_key(struct relay *r);
 
+/* attempt_judge.c */
+enum relay_state do_judge(struct relay *r);
+enum relay_state do_gather(struct relay *r);
+enum relay_state do_weigh(struct relay *r);
+enum relay_state do_retry(struct relay *r);
+enum relay_state do_waited(struct relay *r);
+/* A failure of that status and body before the client saw anything. */
+enum relay_state attempt_failed(struct relay *r, unsigned status,
+    struct str body, const char *error);
+/* The whole answer, in r->held, is a refusal of that status. */
+enum relay_state attempt_refused(struct relay *r, unsigned status);
+/* May the request be sent once more, to whomever? */
+bool attempt_may_repeat(struct relay *r);
+void attempt_forget_answer(struct relay *r);
+/* The retry budget of its account's provider. */
+struct retry_budget *attempt_retries(struct relay *r);
+
 /* attempt_token.c */
 /* Wait for the account's token to be renewed, then try it again. */
 enum relay_state attempt_renew(struct relay *r);
@@ -293,11 +299,6 @@ bool attempt_token_is_old(const struct relay *r, unsigned status);
  * what was waited for. */
 bool attempt_renewed(struct relay *r, enum relay_state *out_next);
 void attempt_forget_renewal(struct relay *r);
-/* Try the account of r->account again (attempt.c). */
-enum relay_state attempt_account(struct relay *r);
-/* May the request be sent once more, to whomever? */
-bool attempt_may_repeat(struct relay *r);
-void attempt_forget_answer(struct relay *r);
 
 /* answer.c */
 enum relay_state answer_begin(struct relay *r);
