@@ -7,22 +7,16 @@
  *
  * Only whole events are passed on, so that a ping or an error can always be
  * put between two of them, and so that the receipt is written before a byte
- * of the event that ends the answer can be seen. */
+ * of the event that ends the answer can be seen (answer_end.c). */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "proto/mem.h"
-
-#include "relayd/apikey.h"
 #include "relayd/capture.h"
-#include "relayd/conf.h"
 #include "relayd/daemon.h"
 #include "relayd/log.h"
 #include "relayd/outbound.h"
 #include "relayd/relay.h"
 #include "relayd/rename.h"
 #include "relayd/reshape.h"
-#include "relayd/shape.h"
 #include "relayd/tally.h"
 
 /* An answer that is no stream is held whole up to this, so that it can be
@@ -31,13 +25,11 @@
 #define WHOLE_MAX (8 * 1024 * 1024)
 /* One relay's share of a turn. */
 #define TURN_MAX (64 * 1024)
-/* What may follow the end of an answer gets this long. */
-#define ENDING_MS 5000
 
 /* --- writing to the client ---------------------------------------------------------- */
 
-static void
-emit(struct relay *r, struct str bytes)
+void
+answer_emit(struct relay *r, struct str bytes)
 {
 	struct buf *out = conn_out(r->c);
 	enum err e;
@@ -60,17 +52,17 @@ emit(struct relay *r, struct str bytes)
 }
 
 /* Pass on the whole events that are held. */
-static void
-emit_whole(struct relay *r)
+void
+answer_emit_whole(struct relay *r)
 {
-	emit(r, str_first(buf_str(&r->held), r->whole));
+	answer_emit(r, str_first(buf_str(&r->held), r->whole));
 	buf_eat(&r->held, r->whole);
 	r->whole = 0;
 }
 
 /* Send, and hold the upstream back while the client is slow. */
-static void
-flush(struct relay *r)
+void
+answer_flush(struct relay *r)
 {
 	conn_flush(r->c);
 	if (conn_backlog(r->c) > CONN_OUT_HIGH && r->up_open) {
@@ -106,13 +98,13 @@ answer_ping(struct relay *r)
 {
 	if (!r->head_sent)
 		show_bare_head(r);
-	emit(r, r->dialect->ping);
+	answer_emit(r, r->dialect->ping);
 	r->bytes_out -= r->dialect->ping.len;
-	flush(r);
+	answer_flush(r);
 }
 
-static bool
-is_ended(const struct relay *r)
+bool
+answer_is_ended(const struct relay *r)
 {
 	return r->up.phase == UP_ENDED;
 }
@@ -135,12 +127,12 @@ let_request_go(struct relay *r)
 
 /* Show the client the upstream's head.  From here on the answer can be ended,
  * not replaced. */
-static void
-show_head(struct relay *r)
+void
+answer_show_head(struct relay *r)
 {
 	const struct http1_head *h = &r->up.answer;
 	struct buf *out = conn_out(r->c);
-	bool sized = !r->is_sse && is_ended(r);
+	bool sized = !r->is_sse && answer_is_ended(r);
 	size_t from = buf_len(out);
 
 	let_request_go(r);
@@ -204,10 +196,10 @@ take_events(struct relay *r, struct str piece)
 		piece = str_skip(piece, used);
 	}
 	if (buf_add(&r->held, piece)) {
-		emit_whole(r);
-		emit(r, buf_str(&r->held));
+		answer_emit_whole(r);
+		answer_emit(r, buf_str(&r->held));
 		buf_clear(&r->held);
-		emit(r, piece);
+		answer_emit(r, piece);
 	}
 	if (r->lost_track || sse_between(&r->sse))
 		r->whole = buf_len(&r->held);
@@ -230,8 +222,8 @@ take_plain(struct relay *r, struct str piece)
 		return take_events(r, piece);
 	r->watch.delta_bytes += piece.len;
 	if (buf_add(&r->held, piece)) {
-		emit_whole(r);
-		emit(r, piece);
+		answer_emit_whole(r);
+		answer_emit(r, piece);
 	} else {
 		r->whole = buf_len(&r->held);
 	}
@@ -282,8 +274,8 @@ take_last(struct relay *r)
 }
 
 /* All that the upstream has sent by now, within a turn's share. */
-static unsigned
-take_all(struct relay *r)
+unsigned
+answer_take_all(struct relay *r)
 {
 	unsigned noticed = 0;
 	struct str piece;
@@ -308,8 +300,6 @@ take_all(struct relay *r)
 		loop_ready(r->d->loop, &r->task);
 	return noticed;
 }
-
-static enum relay_state seal(struct relay *r);
 
 /* --- the beginning ----------------------------------------------------------------------- */
 
@@ -415,9 +405,9 @@ go_streaming(struct relay *r)
 	if (r->is_sse)
 		account_note_ttft(r->account,
 		    (clock_us() - r->up.began_us) / 1000);
-	show_head(r);
-	emit_whole(r);
-	flush(r);
+	answer_show_head(r);
+	answer_emit_whole(r);
+	answer_flush(r);
 	return do_silent(r);
 }
 
@@ -441,29 +431,31 @@ error_first(struct relay *r)
 	return attempt_failed(r, status, type, error);
 }
 
-/* The answer has come to its end: the receipt first, then the rest of it. */
-static enum relay_state
-end_answer(struct relay *r)
+/* An upstream's refusal that is the request's affair: as it came. */
+enum relay_state
+answer_pass_error(struct relay *r)
 {
-	int64_t now_us = clock_us() - r->began_us;
+	bool ended = r->up.phase == UP_ENDED || r->up.phase == UP_FAILED;
+	unsigned status = r->up.answer.status;
 
-	/* The receipt speaks of what is shown right after it. */
-	if (!r->head_sent)
-		r->status = r->up.answer.status;
-	if (!r->first_us)
-		r->first_us = now_us;
-	r->bytes_out += buf_len(&r->held);
-	if (!r->watch.error)
-		attempt_note(r, ATTEMPT_OK, 0, "");
-	else if (r->is_sse)
-		attempt_note(r, ATTEMPT_STREAM_ERROR, 0, r->watch.error_type);
-	else
-		attempt_note(r, ATTEMPT_ERROR_STATUS, 0, "");
-	relay_settle(r, r->watch.error ? OUTCOME_UPSTREAM : OUTCOME_OK);
-	r->bytes_out -= buf_len(&r->held);
-	if (r->d->conf->durable == DURABLE_POWER && r->key)
-		return seal(r);
-	return do_unseal(r);
+	/* What was put into other words is all there is. */
+	if (r->shown_type)
+		ended = true;
+	r->whole = buf_len(&r->held);
+	r->is_sse = false;
+	r->lost_track = true;
+	r->watch.error = true;
+	if (!ended)
+		return go_streaming(r);
+	if (r->up.phase != UP_ENDED)
+		r->up.answer.keep_alive = false;
+	r->up.phase = UP_ENDED;
+	answer_show_head(r);
+	attempt_note(r, ATTEMPT_ERROR_STATUS, status, "");
+	relay_settle(r, OUTCOME_UPSTREAM);
+	answer_emit_whole(r);
+	attempt_end(r, ATTEMPT_ERROR_STATUS, status, "");
+	return do_settle(r);
 }
 
 enum relay_state
@@ -472,7 +464,7 @@ do_hold(struct relay *r)
 	const struct settings *s = &r->d->settings;
 	bool had = r->saw_event;
 	int64_t heard_ms = r->heard_ms;
-	unsigned noticed = take_all(r);
+	unsigned noticed = answer_take_all(r);
 
 	if (!r->is_sse) {
 		if (buf_len(&r->held) > WHOLE_MAX) {
@@ -490,7 +482,7 @@ do_hold(struct relay *r)
 	if (noticed & WATCH_ERROR && !r->watch.content)
 		return error_first(r);
 	if (noticed & WATCH_TERMINAL)
-		return end_answer(r);
+		return answer_end(r);
 	if (noticed & WATCH_CONTENT || r->lost_track ||
 	    buf_len(&r->held) > s->hold_size_bytes)
 		return go_streaming(r);
@@ -557,7 +549,7 @@ do_whole(struct relay *r)
 	r->whole = buf_len(&r->held);
 	if (!r->is_sse)
 		read_whole(r);
-	return end_answer(r);
+	return answer_end(r);
 }
 
 /* --- the middle --------------------------------------------------------------------------- */
@@ -565,12 +557,12 @@ do_whole(struct relay *r)
 enum relay_state
 do_pass(struct relay *r)
 {
-	unsigned noticed = take_all(r);
+	unsigned noticed = answer_take_all(r);
 
 	if (noticed & WATCH_TERMINAL)
-		return end_answer(r);
-	emit_whole(r);
-	flush(r);
+		return answer_end(r);
+	answer_emit_whole(r);
+	answer_flush(r);
 	return R_STREAMING;
 }
 
@@ -596,247 +588,4 @@ do_silent(struct relay *r)
 	}
 	relay_wait_until(r, at_ms);
 	return R_STREAMING;
-}
-
-/* --- the end -------------------------------------------------------------------------------- */
-
-/* Waits for the receipt's commit; outlives the relay if the client leaves. */
-struct seal_job {
-	struct job job;
-	struct ulid id;
-	struct relay *r;
-};
-
-/* How long an end is held for a disk that does not take it, and how long until
- * it is asked once more.  After that the journal, which survives a kill, has
- * to do: a client must not wait for ever. */
-#define SEAL_MS	      30000
-#define SEAL_AGAIN_MS 250
-
-static enum err
-seal_work(struct job *j, struct txn *t, struct why *out_why)
-{
-	struct seal_job *s = (struct seal_job *)j;
-	struct str row;
-
-	/* What the journal holds is folded into a transaction before its jobs,
-	 * unless the last one was lost: then it is not there yet. */
-	(void)out_why;
-	return txn_get(t, TABLE_receipt,
-	    str_at((const char *)s->id.byte, sizeof(s->id.byte)), &row);
-}
-
-static void
-seal_done(struct job *j)
-{
-	struct seal_job *s = (struct seal_job *)j;
-
-	if (s->r) {
-		s->r->sealing = NULL;
-		if (!j->result)
-			relay_post(s->r, E_STORED);
-		else
-			relay_wait_until(s->r,
-			    loop_ms(s->r->d->loop) + SEAL_AGAIN_MS);
-	}
-	free(s);
-}
-
-static void
-ask_the_store(struct relay *r)
-{
-	struct seal_job *s = xcalloc(1, sizeof(*s));
-
-	s->job = (struct job){ .work = seal_work, .done = seal_done };
-	s->id = r->id;
-	s->r = r;
-	r->sealing = s;
-	store_post(r->d->store, LANE_WRITE, &s->job);
-	relay_wait_until(r, r->deadline_ms);
-}
-
-static enum relay_state
-seal(struct relay *r)
-{
-	/* What follows the end is not read meanwhile. */
-	upstream_hold(&r->up, true);
-	r->deadline_ms = loop_ms(r->d->loop) + SEAL_MS;
-	ask_the_store(r);
-	return R_SEALING;
-}
-
-/* SEALING's timer: the store failed, or is silent for too long. */
-enum relay_state
-do_reseal(struct relay *r)
-{
-	if (loop_ms(r->d->loop) >= r->deadline_ms) {
-		log_note(LOG_ERROR, "seal",
-		    "%s: the receipt is not on disk after %d s; the end is "
-		    "shown all the same",
-		    r->id_text, SEAL_MS / 1000);
-		return do_unseal(r);
-	}
-	if (!r->sealing)
-		ask_the_store(r);
-	else
-		relay_wait_until(r, r->deadline_ms);
-	return R_SEALING;
-}
-
-void
-answer_forget_seal(struct relay *r)
-{
-	if (r->sealing)
-		r->sealing->r = NULL;
-	r->sealing = NULL;
-}
-
-enum relay_state
-do_unseal(struct relay *r)
-{
-	answer_forget_seal(r);
-	upstream_hold(&r->up, false);
-	show_head(r);
-	emit_whole(r);
-	if (is_ended(r))
-		return do_close(r);
-	flush(r);
-	r->events |= 1u << E_DATA;
-	relay_wait_until(r, loop_ms(r->d->loop) + ENDING_MS);
-	return R_ENDING;
-}
-
-enum relay_state
-do_tail(struct relay *r)
-{
-	take_all(r);
-	emit_whole(r);
-	flush(r);
-	return R_ENDING;
-}
-
-/* Everything was said and booked: end the body as it should end. */
-enum relay_state
-do_close(struct relay *r)
-{
-	struct conn *c = r->c;
-
-	emit(r, buf_str(&r->held));
-	buf_clear(&r->held);
-	if (r->chunked && http1_put_last_chunk(conn_out(c)))
-		c->keeps = false;
-	attempt_end(r, ATTEMPT_OK, 0, "");
-	return do_settle(r);
-}
-
-/* END in STREAMING. */
-enum relay_state
-do_finish(struct relay *r)
-{
-	bool whole = !r->is_sse || r->watch.terminal || r->lost_track;
-
-	if (!whole)
-		return do_cut(r);
-	r->whole = buf_len(&r->held);
-	return end_answer(r);
-}
-
-/* The answer breaks off after the client has seen some of it.  A stream is
- * never made to look whole: the dialect's error, then a broken connection;
- * only Gemini's callers want a clean end (protocols/clients.md 1.1).  An error
- * that the upstream itself has told, and ended after, is passed on like that:
- * clients drop what they have not read yet when a connection breaks.  Where
- * the close is all that tells a caller of HTTP/1.0 of the end, breaking is a
- * reset. */
-enum relay_state
-do_cut(struct relay *r)
-{
-	struct refusal refusal = { .fault =
-				       r->fault ? r->fault : FAULT_UPSTREAM,
-		.text = r->fault ? buf_cstr(&r->fault_text)
-				 : "the upstream's answer broke off",
-		.request_id = r->id_text };
-	struct conn *c = r->c;
-	bool told = r->watch.error, ended = told && is_ended(r);
-	struct buf event;
-
-	if (told)
-		attempt_end(r, ATTEMPT_STREAM_ERROR, 0, r->watch.error_type);
-	else
-		attempt_end(r, ATTEMPT_CUT, 0, r->up.why.text);
-	if (!r->fault && !told)
-		r->fault = FAULT_UPSTREAM;
-	emit_whole(r);
-	buf_clear(&r->held);
-	relay_settle(r,
-	    r->watch.content ? OUTCOME_CUT
-		: told	     ? OUTCOME_UPSTREAM
-			     : OUTCOME_FAILED);
-	if (r->is_sse || r->asked.stream) {
-		buf_init(&event, 16 * 1024);
-		if (!told)
-			r->dialect->write_fault(&refusal, true, &event);
-		emit(r, buf_str(&event));
-		buf_fini(&event);
-		if ((!r->dialect->has_terminal || ended) &&
-		    (!r->chunked || !http1_put_last_chunk(conn_out(c))))
-			return do_settle(r);
-	}
-	r->c = NULL;
-	conn_break(c, !r->chunked);
-	return do_settle(r);
-}
-
-/* The client left while an answer was on its way. */
-enum relay_state
-do_part(struct relay *r)
-{
-	/* It may have seen the end already (decision of the dialect's event). */
-	enum outcome o = r->watch.terminal ? OUTCOME_OK : OUTCOME_GONE;
-
-	attempt_end(r, ATTEMPT_GONE, 0, "");
-	relay_settle(r, o);
-	r->c = NULL;
-	return do_settle(r);
-}
-
-/* The client left before there was an answer. */
-enum relay_state
-do_leave(struct relay *r)
-{
-	shape_forget(r);
-	attempt_end(r, ATTEMPT_GONE, 0, "");
-	if (r->tries)
-		relay_settle(r, OUTCOME_GONE);
-	else
-		relay_tally(r, OUTCOME_GONE);
-	r->c = NULL;
-	return do_settle(r);
-}
-
-/* An upstream's refusal that is the request's affair: as it came. */
-enum relay_state
-answer_pass_error(struct relay *r)
-{
-	bool ended = r->up.phase == UP_ENDED || r->up.phase == UP_FAILED;
-	unsigned status = r->up.answer.status;
-
-	/* What was put into other words is all there is. */
-	if (r->shown_type)
-		ended = true;
-	r->whole = buf_len(&r->held);
-	r->is_sse = false;
-	r->lost_track = true;
-	r->watch.error = true;
-	if (!ended)
-		return go_streaming(r);
-	if (r->up.phase != UP_ENDED)
-		r->up.answer.keep_alive = false;
-	r->up.phase = UP_ENDED;
-	show_head(r);
-	attempt_note(r, ATTEMPT_ERROR_STATUS, status, "");
-	relay_settle(r, OUTCOME_UPSTREAM);
-	emit_whole(r);
-	attempt_end(r, ATTEMPT_ERROR_STATUS, status, "");
-	return do_settle(r);
 }

@@ -3,8 +3,8 @@
  *
  * What happens when stands in relay_moves.def.  The moves are spread over the
  * files by subject: admit.c (the way in), attempt.c (one try at one account),
- * attempt_judge.c (its failure), answer.c (what comes back), and relay.c (the
- * machine itself). */
+ * attempt_judge.c (its failure), answer.c (what comes back), answer_end.c (how
+ * that ends), and relay.c (the machine itself). */
 #ifndef RELAYD_RELAY_H
 #define RELAYD_RELAY_H
 
@@ -304,13 +304,29 @@ void attempt_forget_renewal(struct relay *r);
 enum relay_state answer_begin(struct relay *r);
 enum relay_state answer_pass_error(struct relay *r);
 void answer_ping(struct relay *r);
-/* The relay ends before its receipt was stored. */
-void answer_forget_seal(struct relay *r);
+/* Give the client bytes of the body, or the whole events that are held, and
+ * send them; hold the upstream back while the client is slow. */
+void answer_emit(struct relay *r, struct str bytes);
+void answer_emit_whole(struct relay *r);
+void answer_flush(struct relay *r);
+/* Show the client the upstream's head.  From here on the answer can be ended,
+ * not replaced. */
+void answer_show_head(struct relay *r);
+/* Take in what the upstream has sent by now; the WATCH_ bits of it. */
+unsigned answer_take_all(struct relay *r);
+/* Has the upstream said all? */
+bool answer_is_ended(const struct relay *r);
 enum relay_state do_hold(struct relay *r);
 enum relay_state do_enough(struct relay *r);
 enum relay_state do_whole(struct relay *r);
 enum relay_state do_pass(struct relay *r);
 enum relay_state do_silent(struct relay *r);
+
+/* answer_end.c */
+/* It has come to its end: the receipt first, then the rest of it. */
+enum relay_state answer_end(struct relay *r);
+/* The relay ends before its receipt was stored. */
+void answer_forget_seal(struct relay *r);
 enum relay_state do_finish(struct relay *r);
 enum relay_state do_cut(struct relay *r);
 enum relay_state do_part(struct relay *r);
