@@ -7,6 +7,7 @@
 * what a row promises to exist (a provider, a control call) is defined;
 * options, settings, commands and metrics stand in their manual page with their
   default, and the page has none that the tables lack; so does the sample;
+* each kind of account has its section, with an example;
 * the moves of a request agree with states and events, and with their page.
 
 A page that is not written yet is skipped with a note, and so is an option
@@ -295,6 +296,22 @@ def check_included():
             notes.append('%s: nobody includes it yet' % path)
 
 
+def check_kinds(path, page):
+    """Each kind of account has a section of its own, in which it is added or
+    signed in to and a key for a client is made."""
+    parts = re.split(r'^\.Ss ', read(page), flags=re.M)
+    told = {part.partition('\n')[0]: part for part in parts[1:]}
+    for row in rows(path):
+        name = row[0].replace('_', '-')
+        text = told.get(name, '')
+        if not text:
+            fail(page, 'a section on the kind %s is missing' % name)
+        elif not (re.search(r'^\$ relayctl account (add|login|import) %s '
+                            % name, text, re.M) and '--env' in text):
+            fail(page, '%s: there is no example, from account to client'
+                 % name)
+
+
 def main():
     for path in tables():
         check_rows(path)
@@ -308,6 +325,7 @@ def main():
     check_commands('proto/ctl.def', 'man/relayctl.8')
     check_methods('proto/ctl.def', 'man/relayd-control.7')
     check_metrics('man/relayd-metrics.7')
+    check_kinds('relayd/provider.def', 'man/relayd-accounts.7')
     check_readers('relayd/conf.def', {
         row[0]: ['{}'] for row in rows('relayd/conf.def')})
     check_readers('relayd/setting.def', {
