@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 
+/* "login", and "--resume" where an option makes it another command. */
 static bool
 is_literal(struct str word)
 {
-	return word.len && word.at[0] >= 'a' && word.at[0] <= 'z';
+	return word.len &&
+	    ((word.at[0] >= 'a' && word.at[0] <= 'z') || word.at[0] == '-');
 }
 
 /* "list|ls" is said either way. */

@@ -420,7 +420,8 @@ makes_value(enum ctl_method method)
 static bool
 is_dialogue(enum ctl_method method)
 {
-	return method == CTL_M_oauth_begin || method == CTL_M_oauth_again;
+	return method == CTL_M_oauth_begin || method == CTL_M_oauth_again ||
+	    method == CTL_M_oauth_resume;
 }
 
 /* The new key inside of the settings of its client. */

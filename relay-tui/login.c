@@ -114,6 +114,19 @@ wants(const struct login *l, const char *flag)
 	return ctl_match_arg(l->c->match, flag) != NULL;
 }
 
+/* It outlives this terminal. */
+static void
+say_how_to_resume(struct login *l)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+	    _("For ten minutes this can be gone on with at any terminal: "
+	      "relayctl account login --resume %.*s"),
+	    STR_ARG(str_first(l->id, 32)));
+	out_lines(&l->talk, PAINT_DIM, str_of(text));
+}
+
 static void
 show_begin(struct login *l)
 {
@@ -139,6 +152,7 @@ show_begin(struct login *l)
 		out_foreign(&l->talk, l->user_code);
 		fputs("\n\n", l->talk.to);
 	}
+	say_how_to_resume(l);
 	fflush(l->talk.to);
 }
 
@@ -173,7 +187,20 @@ give_up(struct login *l)
 	return command_fail(l->c->out, FAILED, &why);
 }
 
-/* One line; false at the end of the input, or when it is empty. */
+/* Nobody is there to answer, which is no wish to give it up. */
+static enum verdict
+leave_open(struct login *l)
+{
+	struct why why = { .text = "" };
+
+	why_set(&why, ERR_CLOSED, "",
+	    _("the input ended; the sign-in stays open until its ten minutes "
+	      "are over: relayctl account login --resume %.*s"),
+	    STR_ARG(str_first(l->id, 32)));
+	return command_fail(l->c->out, FAILED, &why);
+}
+
+/* One line; false when the input ends before there is anything of it. */
 static bool
 read_line(struct buf *line)
 {
@@ -185,10 +212,11 @@ read_line(struct buf *line)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0 || one == '\n' || buf_addc(line, one))
-			break;
+		if (n <= 0)
+			return buf_len(line) > 0;
+		if (one == '\n' || buf_addc(line, one))
+			return true;
 	}
-	return str_trim(buf_str(line)).len > 0;
 }
 
 /* Wrong in a way that leaves the sign-in open: it can be pasted again. */
@@ -242,6 +270,11 @@ ask_for_answer(struct login *l)
 		fflush(l->talk.to);
 		if (!read_line(&line)) {
 			fputc('\n', l->talk.to);
+			v = leave_open(l);
+			break;
+		}
+		if (!str_trim(buf_str(&line)).len) {
+			fputc('\n', l->talk.to);
 			v = give_up(l);
 			break;
 		}
@@ -267,7 +300,8 @@ wait_for_grant(struct login *l)
 	    json_may_i64(l->begun, "interval_s", 1, 3600, &pace_s, NULL);
 
 	out_lines(&l->talk, PAINT_PLAIN,
-	    str_of(_("Waiting for you to do that there (Ctrl-C gives up).")));
+	    str_of(_("Waiting for you to do that there (Ctrl-C ends "
+		     "only the waiting).")));
 	while (!e) {
 		struct json_out *j =
 		    ctl_client_begin(l->client, CTL_M_oauth_poll);

@@ -10,7 +10,7 @@
 extern const struct column account_columns[], account_details[];
 extern const struct column identity_details[], window_columns[];
 extern const struct column account_model_columns[];
-extern const struct column oauth_client_columns[];
+extern const struct column signin_columns[], oauth_client_columns[];
 extern const struct column kind_columns[];
 extern const struct column key_columns[], my_key_columns[], key_details[];
 extern const struct column user_columns[];

@@ -98,6 +98,10 @@ static const struct look {
 	    .empty =
 		N_("Nothing is known yet: providers tell with each "
 		   "answer. `relayctl account windows NAME --ask` asks.") },
+	[CTL_M_oauth_list] = { .table = signin_columns,
+	    .empty =
+		N_("None are under way. `relayctl account login KIND NAME` "
+		   "begins one.") },
 	[CTL_M_oauth_client_list] = { .table = oauth_client_columns },
 	[CTL_M_oauth_client_set] = { .details = oauth_client_columns },
 	[CTL_M_oauth_client_rm] = { .details = oauth_client_columns },

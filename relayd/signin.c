@@ -464,6 +464,16 @@ signin_find(const struct signins *all, struct str id, uid_t uid)
 	return NULL;
 }
 
+const struct signin *
+signin_next(const struct signins *all, const struct signin *s, uid_t uid)
+{
+	s = s ? LIST_NEXT(s, link) : LIST_FIRST(&all->live);
+	for (; s; s = LIST_NEXT(s, link))
+		if (!s->is_import && (uid == 0 || s->uid == uid))
+			return s;
+	return NULL;
+}
+
 enum err
 signin_address(const struct signin *s, struct buf *out)
 {

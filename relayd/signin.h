@@ -104,6 +104,11 @@ enum err signin_import(struct signins *all, const struct signin_ask *ask,
     signin_done *done, void *arg, struct why *out_why) CHECKED;
 /* The sign-in of that id, if that uid began it (0: whoever did). */
 struct signin *signin_find(const struct signins *all, struct str id, uid_t uid);
+/* Those under way, newest first, that the uid began (0: all): the one behind
+ * that one (NULL: the first), or NULL.  None that came from a file: nobody has
+ * anything to do for them. */
+const struct signin *
+signin_next(const struct signins *all, const struct signin *s, uid_t uid);
 /* The address a person opens, or types the code at. */
 enum err signin_address(const struct signin *s, struct buf *out) CHECKED;
 

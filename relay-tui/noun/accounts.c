@@ -79,6 +79,17 @@ const struct column identity_details[] = {
 	{ .title = NULL },
 };
 
+const struct column signin_columns[] = {
+	{ N_("ID"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("ACCOUNT"), "name", CELL_TEXT, FIT_CUT },
+	{ N_("KIND"), "kind", CELL_TEXT, FIT_WHOLE },
+	{ N_("AGAIN"), "again", CELL_FLAG, FIT_DROP },
+	{ N_("WAITS FOR"), "state", CELL_TEXT, FIT_WHOLE },
+	{ N_("LEFT"), "left_ms", CELL_MS, FIT_WHOLE },
+	{ N_("BY"), "uid", CELL_UID, FIT_DROP },
+	{ .title = NULL },
+};
+
 const struct column oauth_client_columns[] = {
 	{ N_("OPTION"), "option", CELL_TEXT, FIT_WHOLE },
 	{ N_("SECRET"), "secret", CELL_FLAG, FIT_WHOLE },

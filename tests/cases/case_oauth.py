@@ -615,6 +615,83 @@ class Terminal(House):
         for i in range(64):
             self.begin(f"n{i}")
 
+    def vanish(self):
+        """The terminal is gone, and relayctl without a word."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.assertEqual(self.status(), -signal.SIGKILL)
+
+    def run_it(self, *words):
+        return subprocess.run([program("relayctl"), "--socket",
+                               self.relay.socket, *words], text=True,
+                              capture_output=True, stdin=subprocess.DEVNULL)
+
+    def test_a_terminal_that_is_gone_costs_no_sign_in(self):
+        said = self.login()
+        url = re.search(r"\x1b]8;;(http\S+?)\x1b", said)[1]
+        page = self.say_yes(url, "alice")
+        self.vanish()
+        rows = self.relay.call("oauth.list")
+        self.assertEqual([(r["name"], r["kind"], r["state"], r["again"])
+                          for r in rows],
+                         [("c", "claude-oauth", "answer to paste", False)])
+        self.assertTrue(0 < rows[0]["left_ms"] <= 600000)
+        self.assertNotIn("url", rows[0])
+        told = self.run_it("account", "logins")
+        self.assertIn(rows[0]["id"], told.stdout)
+        self.assertIn("claude-oauth", told.stdout)
+        # The same address, with the same state: what was shown still counts.
+        again = self.talk("account", "login", "--resume", rows[0]["id"])
+        self.assertEqual(re.search(r"\x1b]8;;(http\S+?)\x1b", again)[1], url)
+        end = self.answer(page["paste"])
+        self.assertIn("alice@example.org", end)
+        self.assertEqual(self.status(), 0)
+        self.assertEqual(self.relay.call("oauth.list"), [])
+        self.works()
+
+    def test_a_code_to_type_is_shown_again(self):
+        words = ("account", "login", "codex-oauth", "plan", "--device",
+                 "--url", self.origin, "--auth-url", self.origin,
+                 "--allow-private")
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(program("relayctl"),
+                      ["relayctl", "--socket", self.relay.socket, *words],
+                      {"TERM": "xterm", "LANG": "C.UTF-8", "HOME": "/"})
+        self.addCleanup(os.close, self.fd)
+        self.said = b""
+        said = self.hear(b"Waiting for you")
+        code = re.search(r"Type this code there: (\S+)", said)[1]
+        self.vanish()
+        self.assertEqual(self.relay.call("oauth.list")[0]["state"],
+                         "code to type")
+        self.post("/_practice/approve?user_code=" + code)
+        # Nothing is said: it is the only one there is.
+        done = self.run_it("account", "login", "--resume")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(code, done.stdout)
+        self.assertIn("Signed in.", done.stdout)
+
+    def test_which_sign_in_is_meant_must_be_clear(self):
+        self.assertIn("begin again", self.refused("unknown", "oauth.resume"))
+        first = self.begin("c")
+        second = self.begin("d")
+        self.assertIn("account logins", self.refused("value",
+                                                     "oauth.resume"))
+        for said in (second["id"], "d"):
+            again = self.relay.call("oauth.resume", id=said)
+            self.assertEqual(again["url"], second["url"])
+        self.relay.call("oauth.cancel", id=second["id"])
+        self.refused("unknown", "oauth.resume", id="d")
+        self.assertEqual(self.relay.call("oauth.resume")["id"], first["id"])
+
+    def test_input_that_ends_gives_nothing_up(self):
+        left = self.run_it("account", "login", "claude-oauth", "c", "--url",
+                           self.origin, "--auth-url", self.origin,
+                           "--allow-private")
+        self.assertEqual(left.returncode, 1)
+        self.assertIn("--resume", left.stderr)
+        self.assertEqual(len(self.relay.call("oauth.list")), 1)
+
     def test_a_qr_code_is_drawn_or_told_why_not(self):
         said = self.login("--qr")
         self.assertIn("QR code takes", said)

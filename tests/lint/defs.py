@@ -195,8 +195,8 @@ def check_commands(path, page):
     if not os.path.exists(page):
         notes.append('%s: %s is not written yet' % (path, page))
         return
-    text = plain(re.sub(r'^\.\w+ |\b(Cm|Ar|Op|Ic|Fl) ', '', read(page),
-                        flags=re.M))
+    text = re.sub(r'\bFl -', '--', read(page))
+    text = plain(re.sub(r'^\.\w+ |\b(Cm|Ar|Op|Ic|Fl) ', '', text, flags=re.M))
     text = re.sub(r'\s+', ' ', text)
     for row in rows(path):
         words = [w.split('|')[0] for w in row[1].strip('"').split()
