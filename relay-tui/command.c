@@ -444,16 +444,24 @@ print_key_env(const struct command *c, struct ctl_client *client,
 	return setup_print(c->out, client, c->url, kind, value, out_why);
 }
 
+/* Does its answer only say that events will come? */
+static bool
+is_followed(enum ctl_method method)
+{
+	return method == CTL_M_receipt_tail || method == CTL_M_event_follow;
+}
+
 static enum verdict
-follow(const struct command *c, struct ctl_client *client)
+follow(const struct command *c, struct ctl_client *client,
+    enum ctl_method method)
 {
 	struct why why = { .text = "" };
 	struct ctl_frame f;
 	enum err e;
 
-	show_events_begin(c->out);
+	show_events_begin(c->out, method);
 	while ((e = ctl_client_next(client, &f, &why)) == OK) {
-		show_event(c->out, &f);
+		show_event(c->out, method, &f);
 		ctl_frame_fini(&f);
 		if (ferror(c->out->to))
 			return FAILED;
@@ -473,8 +481,8 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 	*out_more = false;
 	if (f->kind == CTL_ERROR)
 		return command_fail_answer(c->out, f);
-	if (p->method == CTL_M_receipt_tail)
-		return follow(c, client);
+	if (is_followed(p->method))
+		return follow(c, client, p->method);
 	if (is_dialogue(p->method))
 		return login_run(c, client, f->data);
 	if (makes_value(p->method) && c->client && !c->out->json) {
@@ -527,8 +535,8 @@ ask_all(const struct command *c, struct ctl_client *client,
 		v = take_answer(c, client, p, &s, &f, &more);
 		ctl_frame_fini(&f);
 	}
-	if (v == DONE && p->method != CTL_M_receipt_tail &&
-	    !is_dialogue(p->method) && !(makes_value(p->method) && c->client))
+	if (v == DONE && !is_followed(p->method) && !is_dialogue(p->method) &&
+	    !(makes_value(p->method) && c->client))
 		show_end(&s);
 	return v;
 }

@@ -497,8 +497,10 @@ show_end(struct show *s)
 }
 
 void
-show_events_begin(struct output *o)
+show_events_begin(struct output *o, enum ctl_method method)
 {
+	if (method == CTL_M_event_follow)
+		return;
 	if (o->csv)
 		print_csv_head(o, receipt_columns);
 	/* To people, not to what reads the lines. */
@@ -507,9 +509,24 @@ show_events_begin(struct output *o)
 	fflush(o->to);
 }
 
-void
-show_event(struct output *o, const struct ctl_frame *event)
+/* Events of all kinds are for programs: a line of JSON each. */
+static void
+print_event(struct output *o, const struct ctl_frame *event)
 {
+	if (event->lost)
+		fprintf(o->to, "{\"lost\":%lld}\n", (long long)event->lost);
+	out_json(o, event->data);
+	fflush(o->to);
+}
+
+void
+show_event(struct output *o, enum ctl_method method,
+    const struct ctl_frame *event)
+{
+	if (method == CTL_M_event_follow) {
+		print_event(o, event);
+		return;
+	}
 	if (event->lost && o->csv)
 		fprintf(stderr, _("(%lld lost: this terminal was too slow)\n"),
 		    (long long)event->lost);

@@ -31,7 +31,8 @@ void show_end(struct show *s);
 /* Rows of a page; of what is no list NULL. */
 const struct json *show_rows(enum ctl_method method, const struct json *data);
 /* What stands in front of the events of a subscription, and one of them. */
-void show_events_begin(struct output *o);
-void show_event(struct output *o, const struct ctl_frame *event);
+void show_events_begin(struct output *o, enum ctl_method method);
+void show_event(struct output *o, enum ctl_method method,
+    const struct ctl_frame *event);
 
 #endif

@@ -58,8 +58,9 @@ struct account {
 	uint64_t requests, failures; /* since start */
 	char last_error[160];
 	int64_t last_error_wall_ms;
-	bool is_trouble_told; /* and its end has to be */
-	unsigned generation;  /* changes with what a connection depends on */
+	bool is_trouble_told;	/* and its end has to be */
+	const char *told_state; /* to those who follow (follow.c) */
+	unsigned generation;	/* changes with what a connection depends on */
 	struct budget_set *budgets; /* (budget.h); NULL: not looked up */
 };
 

@@ -20,6 +20,7 @@
 
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
+#include "relayd/follow.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
 
@@ -68,6 +69,7 @@ struct control {
 	struct peer_groups groups;
 	struct conn_list conns;
 	struct call_list waiting;
+	struct follow *follow;
 	unsigned count, subs;
 };
 
@@ -84,6 +86,19 @@ conn_free(void *arg)
 	free(conn);
 }
 
+/* The subscriptions are not what they were. */
+static void
+subs_changed(struct control *c)
+{
+	const struct ctl_conn *conn;
+	unsigned topics = 0;
+
+	TAILQ_FOREACH (conn, &c->conns, link)
+		for (const struct sub *s = conn->subs; s; s = s->next)
+			topics |= s->filter.topics;
+	follow_topics(c->follow, topics);
+}
+
 /* Drop the subscription that *at points to. */
 static void
 sub_remove(struct ctl_conn *conn, struct sub **at)
@@ -94,6 +109,7 @@ sub_remove(struct ctl_conn *conn, struct sub **at)
 	conn->subs_count--;
 	conn->control->subs--;
 	free(s);
+	subs_changed(conn->control);
 }
 
 static void
@@ -349,6 +365,7 @@ control_sub_add(struct ctl_conn *conn, const struct ctl_filter *f)
 	conn->subs = s;
 	conn->subs_count++;
 	conn->control->subs++;
+	subs_changed(conn->control);
 	return s->nr;
 }
 
@@ -583,6 +600,7 @@ control_new(struct daemon *d, struct control **out, struct why *out_why)
 	c->path = xstrdup(d->conf->control);
 	c->fd = fd;
 	c->groups = groups;
+	c->follow = follow_new(d);
 	TAILQ_INIT(&c->conns);
 	LIST_INIT(&c->waiting);
 	timer_init(&c->rest, on_rested, c);
@@ -611,6 +629,7 @@ control_free(struct control *c)
 	while ((call = LIST_FIRST(&c->waiting)))
 		call->abandon(call);
 	timer_clear(c->daemon->loop, &c->rest);
+	follow_free(c->follow);
 	event_free(c->acceptable);
 	close(c->fd);
 	unlink(c->path);

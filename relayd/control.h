@@ -118,6 +118,7 @@ bool ctl_may_see(const struct ctl_call *c, struct str owner);
 
 /* What a follower wants to hear of; empty members match all. */
 struct ctl_filter {
+	unsigned topics; /* bits, as in follow.h */
 	char key_id[16], account[64];
 	struct peer peer;
 };

@@ -566,6 +566,7 @@ bury(struct process *p)
 	listeners_free(d->listeners);
 	listeners_free(d->scrape_listeners);
 	relays_free(d->relays);
+	d->relays = NULL;
 	while ((c = LIST_FIRST(&d->conns))) {
 		c->owner = NULL;
 		conn_kill(c);

@@ -177,6 +177,17 @@ listen_up(struct relay *r)
 		r->events |= 1u << E_HEAD;
 }
 
+/* Its receipt tells the end; what was refused on its way in has no phases. */
+static void
+turn_to(struct relay *r, enum relay_state next)
+{
+	const struct relay_watcher *w = &r->all->watcher;
+
+	r->state = next;
+	if (w->phase && r->key && r->tries_began_ms && !r->settled)
+		w->phase(w->arg, r);
+}
+
 void
 relay_run(void *arg)
 {
@@ -198,7 +209,8 @@ relay_run(void *arg)
 			log_note(LOG_DEBUG, "move", "%s: %s, %s -> %s",
 			    r->id_text, event_names[e],
 			    relay_state_text(r->state), relay_state_text(next));
-		r->state = next;
+		if (next != r->state)
+			turn_to(r, next);
 		if (next == R_SETTLED) {
 			relay_end(r);
 			return;
@@ -506,6 +518,8 @@ on_account_gone(void *arg, struct account *a)
 	struct relays *all = arg;
 
 	sticky_forget(&all->sticky, a);
+	if (all->watcher.account_gone)
+		all->watcher.account_gone(all->watcher.arg, a);
 }
 
 void
@@ -565,6 +579,12 @@ relays_free(struct relays *all)
 	sticky_fini(&all->sticky);
 	all->d->pool->on_gone = NULL;
 	free(all);
+}
+
+void
+relays_watch(struct relays *all, const struct relay_watcher *w)
+{
+	all->watcher = w ? *w : (struct relay_watcher){ .phase = NULL };
 }
 
 void

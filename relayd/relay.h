@@ -153,6 +153,14 @@ TAILQ_HEAD(relay_list, relay);
 typedef void
 relay_observer(void *arg, const struct ulid *id, const struct receipt_rec *r);
 
+/* Who wants to know what happens to requests while it does.  Those without a
+ * key, and those that are answered here, are nobody's business. */
+struct relay_watcher {
+	void (*phase)(void *arg, const struct relay *r);
+	void (*account_gone)(void *arg, const struct account *a);
+	void *arg;
+};
+
 struct relays {
 	struct daemon *d;
 	struct relay_list live;
@@ -161,6 +169,7 @@ struct relays {
 	    retries[RELAYS_PROVIDERS_MAX]; /* by provider_nr() */
 	relay_observer *observer;
 	void *observer_arg;
+	struct relay_watcher watcher; /* its members are NULL: nobody */
 	struct sticky sticky;
 	uint8_t session_secret[SESSION_SECRET];
 	/* For the ids of requests, fetched for many at once; used from the
@@ -180,6 +189,8 @@ bool relays_kill(struct relays *all, struct str id);
 void relays_free(struct relays *all);
 /* fn is called as each request ends, with its receipt (borrowed). */
 void relays_observe(struct relays *all, relay_observer *fn, void *arg);
+/* Instead of the one there was; NULL: nobody watches any more. */
+void relays_watch(struct relays *all, const struct relay_watcher *w);
 const char *relay_state_text(enum relay_state s);
 
 /* --- between relay.c and the files of its moves ------------------------------- */

@@ -11,9 +11,13 @@ const struct column session_columns[] = {
 	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
 	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
 	{ N_("AGE"), "age_us", CELL_US, FIT_WHOLE },
+	{ N_("WAIT"), "wait_us", CELL_US, FIT_DROP + 2 },
 	{ N_("FIRST"), "first_us", CELL_US, FIT_WHOLE },
+	{ N_("INPUT"), "input", CELL_COUNT, FIT_DROP + 3 },
 	{ N_("OUTPUT"), "output", CELL_COUNT, FIT_WHOLE },
-	{ N_("CLIENT"), "client", CELL_TEXT, FIT_CUT },
+	{ N_("TOK/S"), "speed", CELL_COUNT, FIT_DROP },
+	{ N_("CLIENT"), "client", CELL_TEXT, FIT_DROP + 1 },
+	{ N_("ADDRESS"), "peer", CELL_TEXT, FIT_DROP + 4 },
 	{ .title = NULL },
 };
 

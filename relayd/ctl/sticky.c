@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sticky.c - control methods about sessions: which account each is bound to,
- * and the requests that are under way. */
+/* sticky.c - control methods about sessions: which account each is bound to. */
 #include <stdio.h>
 
 #include "store/store.h"
@@ -234,94 +233,5 @@ ctl_sticky_pin(struct ctl_call *c)
 	audit_post(c->daemon->store, &who, "session", ctl_text(c, "session"),
 	    str_of(text));
 	put_session(c, t);
-	ctl_answer(c, 0, STR(""));
-}
-
-/* --- requests under way ---------------------------------------------------- */
-
-static void
-put_request(struct ctl_call *c, const struct relay *r)
-{
-	struct json_out *j = &c->out;
-	int64_t age_us = clock_us() - r->began_us;
-	int64_t output = (int64_t)(r->watch.delta_bytes / 4);
-	char session[SESSION_TEXT] = "";
-
-	if (r->watch.usage.output > output)
-		output = r->watch.usage.output;
-	if (r->session.id)
-		session_text(r->session.id, session);
-	json_open(j, '{');
-	json_say(j, "id", str_of(r->id_text));
-	json_say(j, "phase", str_of(relay_state_text(r->state)));
-	json_say(j, "key", r->key ? r->key->rec.name : STR(""));
-	json_say(j, "account", str_of(r->account_name));
-	json_say(j, "model", buf_str(&r->model));
-	json_say(j, "session", str_of(session));
-	json_say_i64(j, "at", clock_wall_ms() - age_us / 1000);
-	json_say_i64(j, "age_us", age_us);
-	json_say_i64(j, "first_us", r->first_us);
-	json_say_i64(j, "output", output);
-	json_say_i64(j, "tries", r->tries);
-	json_say(j, "client", str_of(r->client));
-	json_close(j, '}');
-}
-
-void
-ctl_session_list(struct ctl_call *c)
-{
-	const struct relays *all = c->daemon->relays;
-	const struct relay *r;
-	char next[RELAY_ID_TEXT] = "";
-	const struct relay *last = NULL;
-	struct wanted w;
-	unsigned n = 0;
-
-	if (!take_wanted(c, &w))
-		return;
-	json_open(&c->out, '[');
-	TAILQ_FOREACH (r, &all->live, link) {
-		/* They stand in the order in which they came, and so do
-		 * their ids but for the random part of one moment. */
-		if (c->cursor.len &&
-		    str_cmp(str_of(r->id_text), c->cursor) <= 0)
-			continue;
-		if (w.key && r->key != w.key)
-			continue;
-		if (w.account &&
-		    !str_eq(str_of(r->account_name), w.account->rec.name))
-			continue;
-		if (c->peer.role == CTL_SELF &&
-		    !(r->key && ctl_may_see(c, r->key->rec.owner)))
-			continue;
-		if (!ctl_has_room(c, n)) {
-			snprintf(next, sizeof(next), "%s", last->id_text);
-			break;
-		}
-		put_request(c, r);
-		last = r;
-		n++;
-	}
-	json_close(&c->out, ']');
-	ctl_answer(c, 0, str_of(next));
-}
-
-void
-ctl_session_kill(struct ctl_call *c)
-{
-	const struct audit_who who = ctl_who(c);
-	struct str id = ctl_text(c, "request");
-
-	if (!relays_kill(c->daemon->relays, id)) {
-		ctl_refusef(c, ERR_UNKNOWN, "request",
-		    "no such request is under way; `sessions` lists those "
-		    "that are");
-		return;
-	}
-	audit_post(c->daemon->store, &who, "request", id, STR("ended"));
-	json_open(&c->out, '{');
-	json_say(&c->out, "id", id);
-	json_say_bool(&c->out, "ended", true);
-	json_close(&c->out, '}');
 	ctl_answer(c, 0, STR(""));
 }

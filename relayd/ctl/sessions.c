@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* sessions.c - control methods about the requests that are under way. */
+#include <stdio.h>
+
+#include "store/store.h"
+
+#include "relayd/account.h"
+#include "relayd/apikey.h"
+#include "relayd/control.h"
+#include "relayd/ctl_key.h"
+#include "relayd/ctl_session.h"
+#include "relayd/daemon.h"
+#include "relayd/relay.h"
+
+static bool
+may_see(const struct ctl_call *c, const struct relay *r)
+{
+	return c->peer.role > CTL_SELF ||
+	    (r->key && ctl_may_see(c, r->key->rec.owner));
+}
+
+/* The parameters account and key; false: it was refused. */
+static bool
+take_wanted(struct ctl_call *c, const struct account **out_account,
+    const struct apikey **out_key)
+{
+	struct str account = ctl_text(c, "account"), key = ctl_text(c, "key");
+
+	*out_account = NULL;
+	*out_key = NULL;
+	if (account.len &&
+	    !(*out_account = pool_find(c->daemon->pool, account))) {
+		ctl_refusef(c, ERR_UNKNOWN, "account",
+		    "there is no account \"%.*s\"",
+		    STR_ARG(str_first(account, 60)));
+		return false;
+	}
+	if (key.len && !(*out_key = ctl_find_key(c, key))) {
+		ctl_refusef(c, ERR_UNKNOWN, "key", "there is no key \"%.*s\"",
+		    STR_ARG(str_first(key, 60)));
+		return false;
+	}
+	return true;
+}
+
+void
+ctl_session_list(struct ctl_call *c)
+{
+	const struct account *account;
+	const struct apikey *key;
+	const struct relay *r, *last = NULL;
+	char next[RELAY_ID_TEXT] = "";
+	unsigned n = 0;
+
+	if (!take_wanted(c, &account, &key))
+		return;
+	json_open(&c->out, '[');
+	TAILQ_FOREACH (r, &c->daemon->relays->live, link) {
+		/* They stand in the order in which they came, and so do
+		 * their ids but for the random part of one moment. */
+		if (c->cursor.len &&
+		    str_cmp(str_of(r->id_text), c->cursor) <= 0)
+			continue;
+		if (key && r->key != key)
+			continue;
+		if (account &&
+		    !str_eq(str_of(r->account_name), account->rec.name))
+			continue;
+		if (!may_see(c, r))
+			continue;
+		if (!ctl_has_room(c, n)) {
+			snprintf(next, sizeof(next), "%s", last->id_text);
+			break;
+		}
+		ctl_put_session(&c->out, r, c->peer.role);
+		last = r;
+		n++;
+	}
+	json_close(&c->out, ']');
+	ctl_answer(c, 0, str_of(next));
+}
+
+void
+ctl_session_kill(struct ctl_call *c)
+{
+	const struct audit_who who = ctl_who(c);
+	struct str id = ctl_text(c, "request");
+
+	if (!relays_kill(c->daemon->relays, id)) {
+		ctl_refusef(c, ERR_UNKNOWN, "request",
+		    "no such request is under way; `sessions` lists those "
+		    "that are");
+		return;
+	}
+	audit_post(c->daemon->store, &who, "request", id, STR("ended"));
+	json_open(&c->out, '{');
+	json_say(&c->out, "id", id);
+	json_say_bool(&c->out, "ended", true);
+	json_close(&c->out, '}');
+	ctl_answer(c, 0, STR(""));
+}
