@@ -15,12 +15,15 @@
 #include "proto/url.h"
 
 #include "relayd/budget.h"
+#include "relayd/group.h"
 #include "relayd/headrule.h"
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
 #include "relayd/price.h"
 
 #define ORIGIN_MAX 4096
+/* Of names that a refusal tells. */
+#define NAMES_MAX 120
 
 /* What every kind has. */
 static const struct field common_fields[] = {
@@ -36,6 +39,17 @@ static const struct field common_fields[] = {
 	    .min = 1,
 	    .max = 100,
 	    .help = "1 to 100, lower is used first (50)" },
+	{ .name = "weight",
+	    .type = FIELD_COUNT,
+	    .min = 1,
+	    .max = WEIGHT_MAX,
+	    .help = "turns for one of another account, where the strategy is "
+		    "weighted (1)" },
+	{ .name = "share",
+	    .type = FIELD_CHOICE,
+	    .choices = "pool|group|bound",
+	    .help = "for whom: everybody, keys bound to one of its groups, or "
+		    "keys that name it" },
 	{ .name = "max-concurrency",
 	    .type = FIELD_COUNT,
 	    .min = 0,
@@ -241,6 +255,8 @@ account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms)
 		return "forbidden";
 	if (a->rec.held)
 		return "held";
+	if (a->is_expired)
+		return "expired";
 	if (a->outlet.no_way)
 		return "no-proxy";
 	*out_until_ms = gate_until(&a->gates, now_ms, &which);
@@ -251,6 +267,22 @@ bool
 account_has_model(const struct account *a, struct str model)
 {
 	return modelrule_allows(a->rec.models, model);
+}
+
+enum account_share
+account_share(const struct account *a)
+{
+	struct str s = a->rec.share;
+
+	if (!s.len || s.at[0] == 'p')
+		return SHARE_POOL;
+	return s.at[0] == 'g' ? SHARE_GROUP : SHARE_BOUND;
+}
+
+uint64_t
+account_weight(const struct account *a)
+{
+	return a->rec.weight ? a->rec.weight : 1;
 }
 
 struct str
@@ -358,6 +390,47 @@ pool_find(const struct pool *p, struct str name)
 		if (str_eq(a->rec.name, name))
 			return a;
 	return NULL;
+}
+
+/* How many bytes two names share at their beginning. */
+static size_t
+common(struct str a, struct str b)
+{
+	size_t n = 0;
+
+	while (n < a.len && n < b.len && a.at[n] == b.at[n])
+		n++;
+	return n;
+}
+
+enum err
+pool_check_named(const struct pool *p, struct str name, const char *field,
+    struct why *out_why)
+{
+	const struct account *a, *nearest = NULL;
+	struct buf names;
+	enum err e;
+
+	if (pool_find(p, name))
+		return OK;
+	buf_init(&names, NAMES_MAX);
+	TAILQ_FOREACH (a, &p->accounts, link)
+		if (!nearest ||
+		    common(a->rec.name, name) > common(nearest->rec.name, name))
+			nearest = a;
+	if (nearest)
+		e = buf_add(&names, nearest->rec.name);
+	else
+		e = buf_add(&names, STR("none yet"));
+	TAILQ_FOREACH (a, &p->accounts, link)
+		if (!e && a != nearest)
+			e = buf_addf(&names, ", %.*s", STR_ARG(a->rec.name));
+	e = why_set(out_why, ERR_UNKNOWN, field,
+	    "there is no account \"%.*s\"; there %s %.*s%s",
+	    STR_ARG(str_first(name, 64)), nearest ? "are" : "is",
+	    STR_ARG(buf_str(&names)), e ? ", ..." : "");
+	buf_fini(&names);
+	return e;
 }
 
 void

@@ -18,13 +18,17 @@
 struct audit_who;
 struct seal_place;
 struct budget_set;
+struct groups;
 struct store;
 struct loop;
 struct txn;
 
 struct account {
 	TAILQ_ENTRY(account) link; /* by name */
-	int64_t used_us;	   /* when it was last chosen; monotonic */
+	/* What is looked at in all accounts of a large pool. */
+	int64_t used_us; /* when it was last chosen; monotonic */
+	int64_t had;	 /* of turns in the pool (strategy.h) */
+	unsigned in_flight;
 	struct account_rec rec;	   /* its strs point into blob */
 	char *blob;
 	const struct provider *provider;
@@ -47,13 +51,13 @@ struct account {
 
 	/* True at this moment. */
 	struct gates gates;
-	unsigned in_flight;
 	unsigned sessions; /* bound to it (sticky.h) */
 	/* Moving averages: of a try's duration, and of the time to the first
 	 * word of a stream. */
 	int64_t hold_ms, ttft_ms;
 	unsigned ttft_count;
 	bool is_forbidden; /* a subscription, where the owner allows none */
+	bool is_expired;   /* its ends_at is past (account_due.c) */
 	bool deleted;	   /* freed with the last request that uses it */
 	uint64_t requests, failures; /* since start */
 	char last_error[160];
@@ -73,6 +77,8 @@ struct pool {
 	struct loop *loop;
 	unsigned generation;
 	const struct proxies *proxies; /* NULL: there are none */
+	struct groups *groups;	       /* NULL: there are none */
+	int64_t level;		       /* of turns (strategy.h) */
 	bool forbids_oauth;
 	/* An account is about to go for good; NULL: nobody minds. */
 	void (*on_gone)(void *arg, struct account *a);
@@ -89,6 +95,10 @@ void pool_release(struct pool *p, struct account *a);
  * new connections from the next request on. */
 void pool_find_ways(struct pool *p);
 struct account *pool_find(const struct pool *p, struct str name);
+/* ERR_UNKNOWN when there is none of that name; the reason names those there
+ * are, the nearest first. */
+enum err pool_check_named(const struct pool *p, struct str name,
+    const char *field, struct why *out_why) CHECKED;
 /* Are accounts used that somebody signs in to? */
 void pool_allow_oauth(struct pool *p, bool allowed);
 
@@ -119,6 +129,17 @@ void account_note_ttft(struct account *a, int64_t took_ms);
 
 /* Does the account's list of globs (all when empty) name the model? */
 bool account_has_model(const struct account *a, struct str model);
+
+/* Who may use it: "pool" everybody, "group" through groups, "bound" keys that
+ * name it. */
+enum account_share {
+	SHARE_POOL,
+	SHARE_GROUP,
+	SHARE_BOUND,
+};
+enum account_share account_share(const struct account *a);
+/* Of its turns, 1 or more. */
+uint64_t account_weight(const struct account *a);
 
 /* What it is asked with now: its credential, or one of its keys. */
 struct str account_secret(const struct account *a, int64_t now_ms);

@@ -15,6 +15,7 @@
 
 #include "relayd/account.h"
 #include "relayd/audit.h"
+#include "relayd/group.h"
 #include "relayd/loop.h"
 
 #define RECORD_MAX ACCOUNT_RECORD_MAX
@@ -379,6 +380,9 @@ save_done(struct job *j)
 		p->count--;
 		if (p->on_gone)
 			p->on_gone(p->on_gone_arg, a);
+		p->generation++;
+		if (p->groups)
+			groups_forget(p->groups, a);
 		s->done(s->arg, OK, &j->why, NULL);
 		a->deleted = true;
 		if (!a->in_flight)

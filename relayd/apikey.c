@@ -40,6 +40,7 @@ apikey_free(void *it)
 	struct apikey *k = it;
 
 	budget_set_free(k->budgets);
+	free(k->binding);
 	free(k->blob);
 	free(k);
 }

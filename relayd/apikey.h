@@ -19,6 +19,7 @@
 #define APIKEY_VALUE_LEN 52 /* "cr_" + 43 + 6 */
 
 struct audit_who;
+struct binding;
 struct budget_set;
 struct store;
 struct txn;
@@ -37,6 +38,7 @@ struct apikey {
 	unsigned users;
 	bool deleted;
 	struct budget_set *budgets; /* (budget.h); NULL: not looked up */
+	struct binding *binding;    /* (binding.h); NULL: not looked up */
 };
 
 TAILQ_HEAD(apikey_list, apikey);

@@ -296,6 +296,7 @@ attempt_open(struct relay *r)
 	if (!choice.account)
 		return nobody(r, &choice);
 	r->account = choice.account;
+	sched_took(r->d->pool, &r->ask, &choice);
 	attempt_bind(r, &choice);
 	r->same_tries = 0;
 	return attempt_account(r);

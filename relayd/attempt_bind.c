@@ -36,6 +36,10 @@ attempt_ask_bound(const struct relay *r, struct sched_ask *ask)
 {
 	struct sticky_session *t;
 
+	ask->now_wall_ms = clock_wall_ms();
+	ask->strategy = (enum strategy)r->d->settings.strategy;
+	ask->tier_wait_ms = r->d->settings.tier_wait_ms;
+	ask->binding = r->key ? binding_of_key(r->key, r->d->pool) : NULL;
 	ask->bound = NULL;
 	ask->must_stay = ask->may_escape = false;
 	if (!r->session.id)

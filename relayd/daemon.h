@@ -18,6 +18,7 @@ struct control;
 struct dialer;
 struct dns;
 struct figures_desk;
+struct groups;
 struct keyring;
 struct ledger;
 struct listeners;
@@ -53,6 +54,7 @@ struct daemon {
 	struct upstreams *upstreams;
 	struct proxies *proxies;
 	struct pool *pool;
+	struct groups *groups;
 	struct keyring *keys;
 	struct budgets *budgets;
 	struct vouchers *vouchers;

@@ -26,6 +26,7 @@
 #include "relayd/dial.h"
 #include "relayd/dns.h"
 #include "relayd/figures.h"
+#include "relayd/group.h"
 #include "relayd/ledger.h"
 #include "relayd/listen.h"
 #include "relayd/log.h"
@@ -378,6 +379,14 @@ bear_traces(struct daemon *d, struct why *out_why)
 }
 
 static enum err
+bear_groups(struct daemon *d, struct why *out_why)
+{
+	d->groups = xcalloc(1, sizeof(*d->groups));
+	groups_init(d->groups, d->pool, d->store);
+	return groups_load(d->groups, out_why);
+}
+
+static enum err
 bear_store(struct daemon *d, struct why *out_why)
 {
 	const struct store_conf conf = { .ops = &store_lmdb,
@@ -398,6 +407,8 @@ bear_store(struct daemon *d, struct why *out_why)
 	pool_init(d->pool, d->loop, d->store);
 	d->pool->proxies = d->proxies;
 	e = pool_load(d->pool, out_why);
+	if (!e)
+		e = bear_groups(d, out_why);
 	if (e)
 		return e;
 	d->notices = notices_new(d->loop, &d->settings);
@@ -592,6 +603,9 @@ bury(struct process *p)
 	price_table_unref(d->prices);
 	if (d->keys && d->keys->store)
 		keyring_fini(d->keys);
+	if (d->groups)
+		groups_fini(d->groups);
+	free(d->groups);
 	if (d->pool && d->pool->store)
 		pool_fini(d->pool);
 	if (d->vouchers)

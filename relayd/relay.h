@@ -253,7 +253,7 @@ enum relay_state do_again(struct relay *r);
 /* attempt_bind.c */
 /* To which session does it belong? */
 void attempt_session(struct relay *r);
-/* What the next choice has to know of its session. */
+/* What the next choice has to know of its key and session, as they are now. */
 void attempt_ask_bound(const struct relay *r, struct sched_ask *ask);
 /* That account was chosen. */
 void attempt_bind(struct relay *r, const struct sched_choice *choice);

@@ -2,7 +2,10 @@
 /* sched.c - which account answers. */
 #include "relayd/sched.h"
 
+#include <stdio.h>
+
 #include "relayd/budget.h"
+#include "relayd/group.h"
 
 /* What may be said of when a busy account has a place. */
 #define BUSY_MIN_MS 1000
@@ -19,6 +22,101 @@ sieve_text(enum sieve s)
 {
 	return texts[s];
 }
+
+/* --- tiers ----------------------------------------------------------------- */
+
+static const struct tier whole_pool = { .kind = TIER_POOL };
+
+unsigned
+sched_tiers(const struct sched_ask *ask)
+{
+	return ask->binding ? ask->binding->count : 1;
+}
+
+static const struct tier *
+tier_at(const struct sched_ask *ask, unsigned nr)
+{
+	return ask->binding ? &ask->binding->tier[nr] : &whole_pool;
+}
+
+enum strategy
+sched_strategy(const struct sched_ask *ask, unsigned nr)
+{
+	const struct group *g = tier_at(ask, nr)->group;
+
+	return g && g->has_strategy ? g->strategy : ask->strategy;
+}
+
+void
+sched_tier_text(const struct sched_ask *ask, unsigned nr, char out[TIER_TEXT])
+{
+	tier_text(tier_at(ask, nr), out);
+}
+
+/* The accounts of a tier, one after the other, each with its rank. */
+struct walk {
+	const struct tier *tier;
+	enum strategy strategy;
+	struct strategy_ask rank;
+	struct account *next; /* of the pool, or alone */
+	unsigned i;	      /* of a group */
+};
+
+static struct walk
+walk_begin(const struct pool *p, const struct sched_ask *ask, unsigned nr)
+{
+	const struct tier *t = tier_at(ask, nr);
+
+	return (struct walk){ .tier = t,
+		.strategy = sched_strategy(ask, nr),
+		.rank = { .level = t->group ? t->group->level : p->level,
+		    .now_wall_ms = ask->now_wall_ms },
+		.next = t->kind == TIER_POOL ? TAILQ_FIRST(&p->accounts)
+					     : t->account };
+}
+
+static uint64_t
+weight_of(const struct sched_candidate *c)
+{
+	return c->member && c->member->weight ? c->member->weight
+					      : account_weight(c->account);
+}
+
+static void
+rank(struct walk *w, struct sched_candidate *io)
+{
+	w->rank.account = io->account;
+	w->rank.weight = weight_of(io);
+	w->rank.had = io->member ? io->member->had : io->account->had;
+	strategy_rank(w->strategy, &w->rank, &io->rank);
+}
+
+static bool
+walk_next(struct walk *w, struct sched_candidate *c)
+{
+	const struct group *g = w->tier->group;
+
+	c->member = NULL;
+	if (g) {
+		if (w->i == g->count)
+			return false;
+		c->member = &g->members[w->i++];
+		c->account = c->member->account;
+		c->priority = c->member->priority;
+		if (!c->priority)
+			c->priority = (unsigned)c->account->rec.priority;
+		return true;
+	}
+	c->account = w->next;
+	if (!c->account)
+		return false;
+	c->priority = (unsigned)c->account->rec.priority;
+	w->next =
+	    w->tier->kind == TIER_POOL ? TAILQ_NEXT(c->account, link) : NULL;
+	return true;
+}
+
+/* --- the sieves ------------------------------------------------------------ */
 
 static bool
 was_tried(const struct sched_ask *ask, const struct account *a)
@@ -58,13 +156,6 @@ budget_until(struct account *a, const struct sched_ask *ask)
 	return until - now.wall_ms + ask->now_ms;
 }
 
-static void
-note_soonest(struct sched_choice *out, int64_t at_ms)
-{
-	if (!out->soonest_ms || at_ms < out->soonest_ms)
-		out->soonest_ms = at_ms;
-}
-
 /* A place is free when one of its requests ends: on average after its usual
  * duration divided by their number. */
 static int64_t
@@ -80,45 +171,67 @@ busy_until(const struct account *a, int64_t now_ms)
 	return now_ms + (wait_ms < BUSY_MAX_MS ? wait_ms : BUSY_MAX_MS);
 }
 
-/* The sieve that holds it back, or SIEVE_COUNT. */
+/* Those that no waiting changes. */
 static enum sieve
-sift(struct account *a, const struct sched_ask *ask, struct sched_choice *out)
+sift_coarse(const struct account *a, const struct sched_ask *ask, unsigned tier)
 {
-	enum gate which;
-	int64_t until;
-
 	if (ask->kind && strcmp(a->provider->name, ask->kind) != 0)
 		return SIEVE_KIND;
 	if (!a->provider->serves(ask->dialect, ask->op))
 		return SIEVE_KIND;
 	if (ask->head && !account_serves_client(a, ask->head))
 		return SIEVE_CLIENT;
+	if (!tier_shares(tier_at(ask, tier)->kind, a))
+		return SIEVE_SHARE;
 	if (!account_has_model(a, ask->model))
 		return SIEVE_MODEL;
 	if (a->rec.held || a->is_forbidden)
 		return SIEVE_HELD;
+	if (a->is_expired)
+		return SIEVE_EXPIRED;
 	if (a->outlet.no_way)
 		return SIEVE_PROXY;
+	return SIEVE_COUNT;
+}
+
+/* Which sieve holds it back, and until when? */
+static void
+sift(const struct sched_ask *ask, struct sched_candidate *io)
+{
+	struct account *a = io->account;
+	int64_t until;
+	enum gate which;
+
+	io->until_ms = 0;
+	io->is_shut = false;
+	io->sieve = sift_coarse(a, ask, io->tier);
+	if (io->sieve != SIEVE_COUNT)
+		return;
 	until = budget_until(a, ask);
 	if (until) {
-		if (until != INT64_MAX)
-			note_soonest(out, until);
-		return SIEVE_BUDGET;
+		io->sieve = SIEVE_BUDGET;
+		io->until_ms = until == INT64_MAX ? 0 : until;
+		return;
 	}
-	if (was_tried(ask, a))
-		return SIEVE_TRIED;
+	if (was_tried(ask, a)) {
+		io->sieve = SIEVE_TRIED;
+		return;
+	}
 	until = gate_until(&a->gates, ask->now_ms, &which);
+	io->is_shut = until != 0;
 	if (until && !may_probe(a, ask->now_ms)) {
-		note_soonest(out, until);
-		return SIEVE_GATED;
+		io->sieve = SIEVE_GATED;
+		io->until_ms = until;
+		return;
 	}
 	until = busy_until(a, ask->now_ms);
 	if (until) {
-		note_soonest(out, until);
-		return SIEVE_BUSY;
+		io->sieve = SIEVE_BUSY;
+		io->until_ms = until;
 	}
-	return SIEVE_COUNT;
 }
+
+/* --- which of them --------------------------------------------------------- */
 
 bool
 sched_is_slow(const struct account *a, int64_t slow_ms)
@@ -134,61 +247,112 @@ is_much_faster(const struct account *a, const struct account *than)
 	    3 * a->ttft_ms < than->ttft_ms;
 }
 
-static bool
-better(const struct account *a, const struct account *than, int64_t now_ms)
+int
+sched_compare(const struct sched_candidate *a, const struct sched_candidate *b)
 {
-	enum gate which;
-	bool shut, than_shut;
-
-	if (!than)
-		return true;
-	shut = gate_until(&a->gates, now_ms, &which) != 0;
-	than_shut = gate_until(&than->gates, now_ms, &which) != 0;
-	if (shut != than_shut)
-		return than_shut;
-	if (a->rec.priority != than->rec.priority)
-		return a->rec.priority < than->rec.priority;
-	return a->used_us < than->used_us;
+	if (a->is_shut != b->is_shut)
+		return a->is_shut ? 1 : -1;
+	if (a->priority != b->priority)
+		return a->priority < b->priority ? -1 : 1;
+	if (strategy_is_before(&a->rank, &b->rank))
+		return -1;
+	return strategy_is_before(&b->rank, &a->rank);
 }
 
-/* In a large pool most lose against the best one so far by two numbers, and no
- * sieve has to be asked.  One whose gate is shut is worse than any other. */
-static bool
-cannot_win(const struct account *a, const struct account *found)
+/* Put it where it belongs among the best; the last one may have to go. */
+static void
+keep(struct sched_choice *out, const struct sched_candidate *c)
 {
-	if (a->rec.priority != found->rec.priority)
-		return a->rec.priority > found->rec.priority;
-	return a->used_us >= found->used_us;
+	unsigned i = out->best_count;
+
+	if (out->best_count < SCHED_BEST_MAX)
+		out->best_count++;
+	else
+		i--;
+	for (; i > 0 && sched_compare(c, &out->best[i - 1]) < 0; i--)
+		out->best[i] = out->best[i - 1];
+	out->best[i] = *c;
 }
 
-/* The best of those that no sieve holds back; with `than` only of those that
- * are much faster.  Whom each sieve held back is counted whole when there is
- * nobody. */
-static struct account *
-best(const struct pool *p, const struct sched_ask *ask,
+/* In a large pool most lose against the best ones so far by their numbers, and
+ * no sieve has to be asked. */
+static bool
+cannot_win(const struct sched_choice *out, const struct sched_candidate *c)
+{
+	return out->best_count == SCHED_BEST_MAX &&
+	    sched_compare(c, &out->best[SCHED_BEST_MAX - 1]) >= 0;
+}
+
+/* By its priority alone? */
+static bool
+is_behind(const struct sched_choice *out, const struct sched_candidate *c)
+{
+	const struct sched_candidate *last = &out->best[SCHED_BEST_MAX - 1];
+
+	return out->best_count == SCHED_BEST_MAX && !last->is_shut &&
+	    c->priority > last->priority;
+}
+
+static void
+note_soonest(int64_t *io_soonest_ms, int64_t at_ms)
+{
+	if (at_ms && (!*io_soonest_ms || at_ms < *io_soonest_ms))
+		*io_soonest_ms = at_ms;
+}
+
+/* The best of a tier; with `than` only of those that are much faster.  Whom
+ * each sieve held back is counted whole when there is nobody. */
+static void
+look_at_tier(const struct pool *p, const struct sched_ask *ask, unsigned tier,
     const struct account *than, struct sched_choice *out)
 {
-	struct account *a, *found = NULL;
-	bool is_open = false;
-	enum gate which;
+	struct sched_candidate c = { .tier = tier };
+	struct walk w = walk_begin(p, ask, tier);
+	int64_t soonest_ms = 0;
 
-	TAILQ_FOREACH (a, &p->accounts, link) {
-		enum sieve s;
-
-		if (is_open && cannot_win(a, found))
+	out->tier = tier;
+	while (walk_next(&w, &c)) {
+		if (than && !is_much_faster(c.account, than))
 			continue;
-		if (than && !is_much_faster(a, than))
+		if (is_behind(out, &c))
 			continue;
-		s = sift(a, ask, out);
-		if (s != SIEVE_COUNT) {
-			out->fell[s]++;
-		} else if (better(a, found, ask->now_ms)) {
-			found = a;
-			is_open = !gate_until(&a->gates, ask->now_ms, &which);
+		rank(&w, &c);
+		c.is_shut = false;
+		if (cannot_win(out, &c))
+			continue;
+		sift(ask, &c);
+		if (c.sieve == SIEVE_COUNT) {
+			keep(out, &c);
+			continue;
 		}
+		out->fell[c.sieve]++;
+		note_soonest(&soonest_ms, c.until_ms);
 	}
-	return found;
+	note_soonest(&out->soonest_ms, soonest_ms);
+	out->is_worth_waiting = !out->best_count && ask->may_wait &&
+	    soonest_ms && soonest_ms - ask->now_ms <= ask->tier_wait_ms;
 }
+
+static void
+look_at_all(const struct pool *p, const struct sched_ask *ask,
+    const struct account *than, struct sched_choice *out)
+{
+	unsigned count = sched_tiers(ask);
+
+	out->best_count = 0;
+	for (unsigned i = 0;
+	     i < count && !out->best_count && !out->is_worth_waiting; i++)
+		look_at_tier(p, ask, i, than, out);
+}
+
+static void
+choose_best(struct sched_choice *out)
+{
+	out->account = out->best_count ? out->best[0].account : NULL;
+	out->member = out->best_count ? out->best[0].member : NULL;
+}
+
+/* --- sessions -------------------------------------------------------------- */
 
 /* Is that a fault of the account, which ends what binds a session to it?  Not
  * that it cannot serve this one request, is busy, is on the far side of a
@@ -200,7 +364,9 @@ unbinds(const struct account *a, enum sieve s, int64_t now_ms)
 	enum gate which;
 
 	switch (s) {
+	case SIEVE_SHARE:
 	case SIEVE_HELD:
+	case SIEVE_EXPIRED:
 	case SIEVE_BUDGET:
 		return true;
 	case SIEVE_TRIED:
@@ -222,32 +388,59 @@ unbinds(const struct account *a, enum sieve s, int64_t now_ms)
 	return false;
 }
 
+/* The bound account where it stands among the key's. */
+static struct sched_candidate
+find_bound(const struct sched_ask *ask)
+{
+	struct sched_candidate c = { .account = ask->bound };
+	const struct group *g;
+
+	if (!binding_has(ask->binding, c.account, &c.tier)) {
+		c.sieve = SIEVE_SHARE;
+		return c;
+	}
+	g = tier_at(ask, c.tier)->group;
+	c.member = g ? group_member_of(g, c.account) : NULL;
+	sift(ask, &c);
+	return c;
+}
+
 /* Stays the session where it is?  Else out->left says why not. */
 static bool
 stays(const struct pool *p, const struct sched_ask *ask,
     struct sched_choice *out)
 {
-	struct account *a = ask->bound, *faster = NULL;
-	enum gate which;
+	struct sched_candidate c = find_bound(ask);
 
-	out->left = sift(a, ask, out);
-	if (ask->must_stay && out->left > SIEVE_MODEL) {
-		if (out->left == SIEVE_COUNT)
-			out->account = a;
+	out->left = c.sieve;
+	out->tier = c.tier;
+	if (ask->must_stay && c.sieve > SIEVE_MODEL) {
+		note_soonest(&out->soonest_ms, c.until_ms);
+		if (c.sieve != SIEVE_COUNT)
+			out->fell[c.sieve]++;
 		else
-			out->fell[out->left]++;
+			out->account = c.account;
+		out->member = c.member;
 		out->bond = BOND_KEPT;
 		return true;
 	}
-	if (out->left != SIEVE_COUNT ||
-	    gate_until(&a->gates, ask->now_ms, &which))
+	if (c.sieve != SIEVE_COUNT || c.is_shut)
 		return false;
-	if (ask->may_escape && sched_is_slow(a, ask->slow_ms))
-		faster = best(p, ask, a, out);
-	out->account = faster ? faster : a;
-	out->bond = faster ? BOND_MOVED : BOND_KEPT;
+	if (ask->may_escape && sched_is_slow(c.account, ask->slow_ms))
+		look_at_all(p, ask, c.account, out);
+	choose_best(out);
+	if (out->account) {
+		out->bond = BOND_MOVED;
+		return true;
+	}
+	out->account = c.account;
+	out->member = c.member;
+	out->tier = c.tier;
+	out->bond = BOND_KEPT;
 	return true;
 }
+
+/* --- choosing -------------------------------------------------------------- */
 
 void
 sched_choose(const struct pool *p, const struct sched_ask *ask,
@@ -256,9 +449,8 @@ sched_choose(const struct pool *p, const struct sched_ask *ask,
 	*out = (struct sched_choice){ .account = NULL };
 	if (ask->bound && stays(p, ask, out))
 		return;
-	/* Those that the bound one told are told again with the others. */
-	out->soonest_ms = 0;
-	out->account = best(p, ask, NULL, out);
+	look_at_all(p, ask, NULL, out);
+	choose_best(out);
 	if (!ask->bound)
 		out->bond = BOND_NEW;
 	else if (out->account == ask->bound)
@@ -267,4 +459,35 @@ sched_choose(const struct pool *p, const struct sched_ask *ask,
 		out->bond = unbinds(ask->bound, out->left, ask->now_ms)
 		    ? BOND_MOVED
 		    : BOND_VISIT;
+}
+
+void
+sched_took(struct pool *p, const struct sched_ask *ask,
+    const struct sched_choice *choice)
+{
+	struct sched_candidate c = { .account = choice->account,
+		.member = choice->member };
+	struct group *g = tier_at(ask, choice->tier)->group;
+
+	if (g && c.member)
+		strategy_took(weight_of(&c), &c.member->had, &g->level);
+	else
+		strategy_took(weight_of(&c), &c.account->had, &p->level);
+}
+
+void
+sched_explain(const struct pool *p, const struct sched_ask *ask, sched_see *see,
+    void *arg, struct sched_choice *out)
+{
+	for (unsigned i = 0; i < sched_tiers(ask); i++) {
+		struct walk w = walk_begin(p, ask, i);
+		struct sched_candidate c = { .tier = i };
+
+		while (walk_next(&w, &c)) {
+			rank(&w, &c);
+			sift(ask, &c);
+			see(arg, &c);
+		}
+	}
+	sched_choose(p, ask, out);
 }

@@ -78,17 +78,40 @@ member_put_text(struct settings *s, enum setting nr, struct str text)
 	memcpy(at, text.at, text.len);
 }
 
+/* The words of a choice: two, or those that `unit` lists. */
+static struct str
+choice_word(enum setting nr, uint64_t at)
+{
+	struct str rest = str_of(rows[nr].unit), word = STR("");
+
+	if (!rest.len)
+		return str_of(at == 0 ? rows[nr].least
+			: at == 1     ? rows[nr].most
+				      : "");
+	do
+		word = rest.at ? str_cut(&rest, '|') : STR("");
+	while (at-- > 0);
+	return word;
+}
+
 static enum err
 read_choice(enum setting nr, struct str text, uint64_t *out,
     struct why *out_why)
 {
+	struct str word;
+
 	text = str_trim(text);
-	if (!str_eq(text, str_of(rows[nr].least)) &&
-	    !str_eq(text, str_of(rows[nr].most)))
-		return why_set(out_why, ERR_VALUE, NULL, "is %s or %s",
-		    rows[nr].least, rows[nr].most);
-	*out = str_eq(text, str_of(rows[nr].most));
-	return OK;
+	for (uint64_t i = 0; (word = choice_word(nr, i)).len; i++) {
+		if (!str_eq(text, word))
+			continue;
+		*out = i;
+		return OK;
+	}
+	if (rows[nr].unit[0])
+		return why_set(out_why, ERR_VALUE, NULL, "is one of %s",
+		    rows[nr].unit);
+	return why_set(out_why, ERR_VALUE, NULL, "is %s or %s", rows[nr].least,
+	    rows[nr].most);
 }
 
 static enum err
@@ -266,8 +289,8 @@ settings_text(const struct settings *s, enum setting nr,
 		snprintf(out, SETTING_VALUE, "%.*s", SETTING_VALUE - 1, text);
 		break;
 	case CHOICE:
-		snprintf(out, SETTING_VALUE, "%s",
-		    v ? rows[nr].most : rows[nr].least);
+		snprintf(out, SETTING_VALUE, "%.*s",
+		    STR_ARG(choice_word(nr, v)));
 		break;
 	case TEXT:
 		snprintf(out, SETTING_VALUE, "%s", member_text(s, nr));

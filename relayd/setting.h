@@ -16,7 +16,7 @@
 #define SETTING_COUNT(name) uint64_t name
 /* Millionths. */
 #define SETTING_RATE(name) uint64_t name##_ppm
-/* 0 is the word in `least`, 1 the one in `most`. */
+/* The number of the word. */
 #define SETTING_CHOICE(name) uint64_t name
 /* A line of as many bytes as `least` to `most` say. */
 #define SETTING_TEXT(name) char name[SETTING_VALUE]

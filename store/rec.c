@@ -79,6 +79,11 @@ static const struct rec_field notice_fields[] = {
 #include "store/rec/notice.def"
 };
 #undef X
+#define X(type, name, since) FIELD(group_rec, type, name, since)
+static const struct rec_field group_fields[] = {
+#include "store/rec/group.def"
+};
+#undef X
 #define X(type, name, since) FIELD(proxy_rec, type, name, since)
 static const struct rec_field proxy_fields[] = {
 #include "store/rec/proxy.def"
@@ -137,6 +142,9 @@ union channel_newest {
 union notice_newest {
 #include "store/rec/notice.def"
 };
+union group_newest {
+#include "store/rec/group.def"
+};
 union proxy_newest {
 #include "store/rec/proxy.def"
 };
@@ -166,6 +174,7 @@ KIND(channel);
 KIND(notice);
 KIND(budget);
 KIND(voucher);
+KIND(group);
 KIND(proxy);
 KIND(trace);
 KIND(part);
@@ -439,6 +448,7 @@ TYPED(channel)
 TYPED(notice)
 TYPED(budget)
 TYPED(voucher)
+TYPED(group)
 TYPED(proxy)
 TYPED(trace)
 TYPED(part)
