@@ -263,6 +263,31 @@ put_missing(const struct account *a, const struct ask *ask,
 	return e;
 }
 
+/* A list of models has its own place beside what is asked otherwise; people
+ * paste bases with and without what stands in front of it. */
+static enum err
+put_target(const struct account *a, const struct ask *ask, struct buf *out,
+    struct why *out_why)
+{
+	struct str base = str_of(a->base);
+	enum err e;
+
+	if (ask->op == OP_LIST_MODELS && a->provider->list) {
+		struct str path = str_of(a->provider->list->path);
+
+		if (str_starts(path, STR("/v1/"))) {
+			if (str_ends(base, STR("/messages")))
+				base.len -= 9;
+			if (str_ends(base, STR("/v1")))
+				base.len -= 3;
+		}
+		e = buf_add(out, base);
+		return e ? e : buf_add(out, path);
+	}
+	e = buf_add(out, base);
+	return e ? e : a->provider->target(a, ask, out, out_why);
+}
+
 /* A kind that writes its fields itself: to be signed, say. */
 static enum err
 put_own_head(const struct account *a, const struct ask *ask, struct buf *out,
@@ -272,9 +297,7 @@ put_own_head(const struct account *a, const struct ask *ask, struct buf *out,
 	enum err e;
 
 	buf_init(&target, HTTP1_HEAD_MAX);
-	e = buf_add(&target, str_of(a->base));
-	if (!e)
-		e = a->provider->target(a, ask, &target, out_why);
+	e = put_target(a, ask, &target, out_why);
 	if (!e)
 		e = buf_addf(out, "%.*s ", STR_ARG(ask->head->method));
 	if (!e)
@@ -309,9 +332,7 @@ outbound_request(const struct account *a, const struct ask *ask,
 	if (!e)
 		e = buf_addc(out, ' ');
 	if (!e)
-		e = buf_add(out, str_of(a->base));
-	if (!e)
-		e = a->provider->target(a, ask, out, out_why);
+		e = put_target(a, ask, out, out_why);
 	if (!e)
 		e = buf_add(out, STR(" HTTP/1.1\r\n"));
 	for (size_t i = 0; !e && i < h->count; i++) {

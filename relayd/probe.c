@@ -4,6 +4,9 @@
 
 #include <sodium.h>
 
+#include "proto/json.h"
+
+#include "relayd/assist.h"
 #include "relayd/loop.h"
 #include "relayd/outbound.h"
 #include "relayd/reshape.h"
@@ -13,7 +16,7 @@
 
 /* Who asks: relayd, and it says so. */
 static void
-introduce(struct probe *p, const struct dialect *dialect)
+introduce(struct probe *p, const struct dialect *dialect, const char *method)
 {
 	static const struct header fields[] = {
 		{ .name = { .at = "Content-Type", .len = 12 },
@@ -27,7 +30,7 @@ introduce(struct probe *p, const struct dialect *dialect)
 	};
 	size_t count = sizeof(fields) / sizeof(fields[0]);
 
-	p->head = (struct http1_head){ .method = STR("POST"), .minor = 1 };
+	p->head = (struct http1_head){ .method = str_of(method), .minor = 1 };
 	if (dialect != &dialect_anthropic)
 		count--;
 	for (size_t i = 0; i < count; i++)
@@ -100,7 +103,7 @@ probe_init(struct probe *p, const struct account *a,
 	enum err e;
 
 	*p = (struct probe){ .fields = { NULL } };
-	introduce(p, dialect);
+	introduce(p, dialect, "POST");
 	p->ask = (struct ask){ .dialect = dialect,
 		.op = op,
 		.head = &p->head,
@@ -121,6 +124,46 @@ probe_init(struct probe *p, const struct account *a,
 	p->ask.length = made.len;
 	e = outbound_request(a, &p->ask, &p->text, out_why);
 	p->ask.sha256 = NULL;
+	return e ? e : take_head(p, a);
+}
+
+static enum err
+write_project(const struct account *a, struct buf *out)
+{
+	struct json_out j;
+
+	json_begin(&j, out);
+	json_open(&j, '{');
+	json_say(&j, "project", assist_project(&a->rec));
+	json_close(&j, '}');
+	return json_end(&j);
+}
+
+enum err
+probe_list(struct probe *p, const struct account *a, struct why *out_why)
+{
+	const struct model_list *list = a->provider->list;
+	bool is_anthropic =
+	    a->provider->serves(&dialect_anthropic, OP_GENERATE);
+	enum err e = OK;
+
+	*p = (struct probe){ .fields = { NULL } };
+	introduce(p, is_anthropic ? &dialect_anthropic : &dialect_openai_chat,
+	    list->of_project ? "POST" : "GET");
+	p->ask = (struct ask){ .dialect = &dialect_openai_chat,
+		.op = OP_LIST_MODELS,
+		.head = &p->head,
+		.wall_ms = clock_wall_ms(),
+		.credential = account_secret(a, clock_us() / 1000),
+		.has_body = list->of_project };
+	buf_init(&p->url, HTTP1_HEAD_MAX);
+	buf_init(&p->text, HEAD_MAX);
+	buf_init(&p->body, BODY_MAX);
+	if (list->of_project)
+		e = write_project(a, &p->body);
+	p->ask.length = buf_len(&p->body);
+	if (!e)
+		e = outbound_request(a, &p->ask, &p->text, out_why);
 	return e ? e : take_head(p, a);
 }
 

@@ -23,6 +23,9 @@ struct probe {
 enum err probe_init(struct probe *p, const struct account *a,
     const struct dialect *dialect, enum op op, struct str model,
     struct str body, int64_t wall_ms, struct why *out_why) CHECKED;
+/* The question for the provider's list of models; its kind has one. */
+enum err probe_list(struct probe *p, const struct account *a,
+    struct why *out_why) CHECKED;
 void probe_fini(struct probe *p);
 
 /* The answer (2xx) in the dialect's own form. */

@@ -14,6 +14,18 @@ static const char *const op_names[] = {
 #undef X
 };
 
+const struct model_list anthropic_list = {
+	.path = "/v1/models?limit=1000",
+	.in = "data",
+	.name = "id",
+};
+
+const struct model_list openai_list = {
+	.path = "/v1/models",
+	.in = "data",
+	.name = "id",
+};
+
 const char *
 op_name(enum op op)
 {

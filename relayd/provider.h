@@ -46,6 +46,18 @@ struct ask {
 	int64_t wall_ms;
 };
 
+/* Where a provider tells which models it has for an account: a GET, or a POST
+ * of {"project":...} where that is wanted. */
+struct model_list {
+	const char *path;  /* and query, behind the account's base */
+	const char *in;	   /* the member that holds them */
+	const char *name;  /* of each, this member; NULL: its key */
+	const char *start; /* of names, taken off; or NULL */
+	bool of_project;
+};
+
+extern const struct model_list anthropic_list, openai_list;
+
 struct provider {
 	const char *name;  /* "claude-api" */
 	const char *label; /* "Anthropic API key" */
@@ -54,6 +66,7 @@ struct provider {
 	const struct field *fields; /* ends with name NULL */
 	/* Known model names, for lists when the account names none; NULL-ended. */
 	const char *const *models;
+	const struct model_list *list; /* NULL: nobody can be asked */
 	/* Does it serve this, in this dialect? */
 	bool (*serves)(const struct dialect *dialect, enum op op);
 	/* Does it take bodies with this Content-Encoding?  NULL: none. */

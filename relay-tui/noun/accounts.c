@@ -102,7 +102,10 @@ const struct column oauth_client_columns[] = {
 const struct column account_model_columns[] = {
 	{ N_("MODEL"), "model", CELL_TEXT, true },
 	{ N_("THERE"), "there", CELL_TEXT, true },
-	{ N_("PRICED"), "priced", CELL_FLAG, false },
+	{ N_("SERVED"), "served", CELL_FLAG, FIT_WHOLE },
+	{ N_("KNOWN"), "known", CELL_FLAG, FIT_WHOLE },
+	{ N_("TOLD"), "told", CELL_FLAG, FIT_WHOLE },
+	{ N_("PRICED"), "priced", CELL_FLAG, FIT_WHOLE },
 	{ .title = NULL },
 };
 

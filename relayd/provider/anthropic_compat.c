@@ -38,6 +38,7 @@ const struct provider provider_anthropic_compat = {
 	.auth = "x-api-key",
 	.fields = fields,
 	.models = models,
+	.list = &anthropic_list,
 	.serves = serves,
 	.target = target,
 };

@@ -179,6 +179,12 @@ static const struct oauth oauth = {
 	.limits_read = limits_read,
 };
 
+static const struct model_list list = {
+	.path = "/v1internal:fetchAvailableModels",
+	.in = "models",
+	.of_project = true,
+};
+
 const struct provider provider_antigravity = {
 	.name = "antigravity",
 	.label = "Google Antigravity",
@@ -186,6 +192,7 @@ const struct provider provider_antigravity = {
 	.auth = "bearer",
 	.fields = fields,
 	.models = models,
+	.list = &list,
 	.serves = serves,
 	.target = target,
 	.is_native = is_native,

@@ -41,6 +41,7 @@ const struct provider provider_ccr = {
 	.auth = "x-api-key",
 	.fields = fields,
 	.models = models,
+	.list = &anthropic_list,
 	.serves = serves,
 	.target = target,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* claude_api.c - accounts of Anthropic's own API, by API key. */
 #include "relayd/account.h"
-#include "relayd/provider.h"
+#include "relayd/provider/common.h"
 
 static const struct field fields[] = {
 	{ .name = "credential",
@@ -50,6 +50,7 @@ const struct provider provider_claude_api = {
 	.auth = "x-api-key",
 	.fields = fields,
 	.models = models,
+	.list = &anthropic_list,
 	.serves = serves,
 	.target = target,
 };

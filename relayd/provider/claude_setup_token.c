@@ -50,6 +50,7 @@ const struct provider provider_claude_setup_token = {
 	.auth = "bearer",
 	.fields = fields,
 	.models = claude_models,
+	.list = &anthropic_list,
 	.serves = claude_serves,
 	.target = claude_target,
 	.list_name = "anthropic-beta",

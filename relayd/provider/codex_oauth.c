@@ -521,6 +521,13 @@ static const struct oauth oauth = {
 	.limits_read = limits_read,
 };
 
+/* It wants to know which Codex the list is for (protocols/codex.md 2.5). */
+static const struct model_list list = {
+	.path = "/backend-api/codex/models?client_version=0.142.0",
+	.in = "models",
+	.name = "slug",
+};
+
 const struct provider provider_codex_oauth = {
 	.name = "codex-oauth",
 	.label = "ChatGPT plan (Codex)",
@@ -528,6 +535,7 @@ const struct provider provider_codex_oauth = {
 	.auth = "bearer",
 	.fields = fields,
 	.models = models,
+	.list = &list,
 	.serves = serves,
 	.takes = takes,
 	.target = target,

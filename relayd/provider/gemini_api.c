@@ -48,6 +48,13 @@ target(const struct account *a, const struct ask *ask, struct buf *out,
 	    STR_ARG(ask->model), STR_ARG(ask->action));
 }
 
+static const struct model_list list = {
+	.path = "/v1beta/models?pageSize=1000",
+	.in = "models",
+	.name = "name",
+	.start = "models/",
+};
+
 const struct provider provider_gemini_api = {
 	.name = "gemini-api",
 	.label = "Gemini API key",
@@ -55,6 +62,7 @@ const struct provider provider_gemini_api = {
 	.auth = "x-goog-api-key",
 	.fields = fields,
 	.models = models,
+	.list = &list,
 	.serves = serves,
 	.target = target,
 	.retry_ms = assist_retry_ms,

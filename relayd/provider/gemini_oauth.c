@@ -168,6 +168,14 @@ static const struct oauth oauth = {
 	.limits_read = limits_read,
 };
 
+/* Of what there is a quota. */
+static const struct model_list list = {
+	.path = "/v1internal:retrieveUserQuota",
+	.in = "buckets",
+	.name = "modelId",
+	.of_project = true,
+};
+
 const struct provider provider_gemini_oauth = {
 	.name = "gemini-oauth",
 	.label = "Google Code Assist (Gemini CLI)",
@@ -175,6 +183,7 @@ const struct provider provider_gemini_oauth = {
 	.auth = "bearer",
 	.fields = fields,
 	.models = models,
+	.list = &list,
 	.serves = serves,
 	.target = target,
 	.is_native = is_native,

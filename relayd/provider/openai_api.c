@@ -47,6 +47,7 @@ const struct provider provider_openai_api = {
 	.auth = "bearer",
 	.fields = fields,
 	.models = models,
+	.list = &openai_list,
 	.serves = serves,
 	.target = target,
 };

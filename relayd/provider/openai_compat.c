@@ -40,6 +40,7 @@ const struct provider provider_openai_compat = {
 	.auth = "bearer",
 	.fields = fields,
 	.models = models,
+	.list = &openai_list,
 	.serves = serves,
 	.target = target,
 };

@@ -3,10 +3,11 @@
 requests are."""
 import json
 import os
+from urllib.parse import quote
 
 from case_bedrock import SECRET, signature
 from case_codex import PlanHouse
-from house import Case
+from house import Case, Refused
 
 # kind, base, further fields, what the upstream calls the model.
 KINDS = (
@@ -64,6 +65,110 @@ class Probe(Case):
                            models="gpt-*,!gpt-4,alias=real")
         said = self.relay.call("account.test", name="list")
         self.assertEqual((said["ok"], said["model"]), (True, "alias"))
+
+
+# kind, base, what is asked for, what the upstream says.
+LISTS = (
+    ("claude-api", "", "/v1/models?limit=1000",
+     {"data": [{"id": "claude-opus-4-8"}, {"id": "brand-new"}]}),
+    ("anthropic-compat", "/v1/messages", "/v1/models?limit=1000",
+     {"data": [{"id": "brand-new"}]}),
+    ("ccr", "/api/v1", "/api/v1/models?limit=1000",
+     {"data": [{"id": "brand-new"}]}),
+    ("openai-api", "/v1", "/v1/models", {"data": [{"id": "brand-new"}]}),
+    ("openai-compat", "", "/v1/models", {"data": [{"id": "brand-new"}]}),
+    ("gemini-api", "", "/v1beta/models?pageSize=1000",
+     {"models": [{"name": "models/brand-new"}]}),
+)
+
+
+class Lists(Case):
+    """account.models that asks the provider."""
+    accounts = 0
+
+    def asks(self, kind, base, said, **fields):
+        self.fresh()
+        name = f"{kind}-{len(self.relay.call('account.list'))}"
+        self.relay.account(
+            kind, name, f"http://127.0.0.1:{self.up.ports[0]}{base}",
+            "sk-" + name, **fields)
+        self.up.script([{"do": "body=" + quote(json.dumps(said))}])
+        return name
+
+    def test_every_kind_that_has_one_is_asked(self):
+        for kind, base, target, said in LISTS:
+            with self.subTest(kind):
+                name = self.asks(kind, base, said)
+                rows = {r["model"]: r for r in self.relay.call(
+                    "account.models", name=name, ask=True)}
+                request = self.requests()[-1]
+                self.assertEqual((request["method"], request["target"]),
+                                 ("GET", target))
+                self.assertIn("sk-" + name, str(request["headers"]))
+                row = rows["brand-new"]
+                self.assertEqual((row["served"], row["known"], row["told"],
+                                  row["priced"]), (True, False, True, False))
+                for known in self.relay.call("account.models", name=name):
+                    self.assertNotIn("told", known)
+                    again = rows[known["model"]]
+                    self.assertTrue(again["known"])
+                    self.assertEqual(again["told"],
+                                     any(known["model"] in str(v)
+                                         for v in said.values()))
+
+    def test_what_rules_make_of_it(self):
+        name = self.asks("openai-api", "", {"data": [
+            {"id": "real"}, {"id": "never"}, {"id": "real"}, {"no": 1}, 7]},
+            models="mine=real,!never,lost")
+        rows = {r["model"]: (r["there"], r["served"], r["told"])
+                for r in self.relay.call("account.models", name=name,
+                                         ask=True)}
+        self.assertEqual(rows, {"mine": ("real", True, True),
+                                "lost": ("lost", True, False),
+                                "never": ("never", False, True)})
+
+    def test_a_long_list_is_told_in_part(self):
+        name = self.asks("openai-compat", "", {"data": [
+            {"id": f"model-{i}"} for i in range(1200)]})
+        self.assertEqual(len(self.relay.call("account.models", name=name,
+                                             ask=True)), 1000)
+
+    def test_what_is_no_list_is_refused(self):
+        name = self.asks("openai-compat", "", {"data": []})
+        for do, code in (("status=404", "value"), ("status=503", "again"),
+                         ("body=%7B%22other%22:1%7D", "syntax"),
+                         ("body=%3Chtml%3E", "syntax")):
+            with self.subTest(do):
+                self.up.script([{"do": do}])
+                with self.assertRaises(Refused) as said:
+                    self.relay.call("account.models", name=name, ask=True)
+                self.assertEqual(said.exception.code, code)
+        self.relay.account("bedrock", "aws", "http://127.0.0.1:1", "AKID:s",
+                           region="eu-west-1")
+        with self.assertRaises(Refused) as said:
+            self.relay.call("account.models", name="aws", ask=True)
+        self.assertEqual(said.exception.code, "unsupported")
+
+
+class ListPlan(PlanHouse):
+    def test_a_plan_is_asked_with_a_token_that_is_good(self):
+        self.enter()
+        self.up.script([
+            {"path": "*/codex/models*", "times": 1, "do": "status=401"},
+            {"path": "*/codex/models*", "do": "body=" + quote(json.dumps(
+                {"models": [{"slug": "gpt-5.5"}, {"slug": "new"}]}))}])
+        rows = {r["model"]: r for r in self.relay.call(
+            "account.models", name="c", ask=True)}
+        self.assertTrue(rows["gpt-5.5"]["told"] and rows["gpt-5.5"]["known"])
+        self.assertFalse(rows["new"]["known"])
+        asked = self.asked("MODELS")
+        self.assertEqual([l["status"] for l in asked], [401, 200])
+        tokens = [dict(map(tuple, l["headers"]))["Authorization"]
+                  for l in asked]
+        self.assertNotEqual(*tokens)
+        self.assertIn("client_version=", asked[-1]["target"])
+        self.assertIn(["chatgpt-account-id", "acct-practice"],
+                      [list(h) for h in asked[-1]["headers"]])
 
 
 class ProbePlan(PlanHouse):

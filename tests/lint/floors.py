@@ -33,7 +33,7 @@ STOREYS = [
     'renew sched sieve retry route headers outbound probe openai_target',
     'relay admit attempt capture shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
     'charge tally histogram figures holder session',
-    'control follow topic peer ctl signin notify lookout expose metric metrics scrape',
+    'control follow topic peer ctl signin question notify lookout expose metric metrics scrape',
     'main',
 ]
 
