@@ -240,7 +240,7 @@ step_key(struct relay *r)
 	k->in_flight++;
 	k->requests++;
 	k->used_wall_ms = wall_ms;
-	if (!strcmp(state, "active"))
+	if (apikey_state_serves(state))
 		return FAULT_NONE;
 	if (!strcmp(state, "owner-disabled"))
 		return refuse(r, FAULT_KEY,
@@ -319,6 +319,7 @@ static step *const head_steps[] = {
 	step_drain,
 	step_upgrade,
 	step_key,
+	relay_policy_head,
 	step_offered,
 	step_room,
 	step_encoding,
@@ -538,12 +539,16 @@ answer_locally(struct relay *r)
 		buf_must(&body, STR("{\"success\":true}"));
 		break;
 	case OP_LIST_MODELS:
-		models_list(r->d->pool, r->routed.kind, r->dialect, r->c->head,
-		    &body);
+		models_list(r->d->pool, r->key->policy, r->routed.kind,
+		    r->dialect, r->c->head, &body);
 		break;
 	case OP_SHOW_MODEL:
-		if (!models_show(r->d->pool, r->routed.kind, r->dialect,
-			r->c->head, r->routed.model, &body)) {
+		if (relay_policy_model(r)) {
+			buf_fini(&body);
+			return do_refuse(r);
+		}
+		if (!models_show(r->d->pool, r->key->policy, r->routed.kind,
+			r->dialect, r->c->head, r->routed.model, &body)) {
 			buf_fini(&body);
 			relay_fault(r, FAULT_MODEL,
 			    "no account has a model %.*s",
@@ -670,13 +675,24 @@ step_query(struct relay *r)
 	return FAULT_NONE;
 }
 
+/* A request that was refused is no use of its key. */
+static enum fault
+step_activate(struct relay *r)
+{
+	if (apikey_is_unused(&r->key->rec))
+		apikey_activate(r->d->keys, r->key, clock_wall_ms());
+	return FAULT_NONE;
+}
+
 static step *const whole_steps[] = {
 	step_decoded,
 	step_read,
 	step_model,
+	relay_policy_model,
 	step_price,
 	step_query,
 	relay_reserve,
+	step_activate,
 };
 
 enum relay_state

@@ -381,7 +381,7 @@ choose_reshaping(struct relay *r)
 	r->reshape = reshape_new(ops);
 	r->shown_type = ops->content_type;
 	if (buf_len(&r->up_model))
-		r->reshape->model = buf_str(&r->model);
+		r->reshape->model = relay_said_model(r);
 }
 
 enum relay_state

@@ -14,6 +14,7 @@
 #include "relayd/audit.h"
 #include "relayd/budget.h"
 #include "relayd/loop.h"
+#include "relayd/policy.h"
 
 #define RECORD_MAX (8 * 1024)
 
@@ -41,6 +42,7 @@ apikey_free(void *it)
 
 	budget_set_free(k->budgets);
 	free(k->binding);
+	policy_free(k->policy);
 	free(k->blob);
 	free(k);
 }
@@ -197,7 +199,21 @@ apikey_state(const struct apikey *k, int64_t wall_ms)
 		return "disabled";
 	if (k->rec.expires_at && (int64_t)k->rec.expires_at <= wall_ms)
 		return "expired";
-	return k->owner_disabled ? "owner-disabled" : "active";
+	if (k->owner_disabled)
+		return "owner-disabled";
+	return apikey_is_unused(&k->rec) ? "unused" : "active";
+}
+
+bool
+apikey_state_serves(const char *state)
+{
+	return !strcmp(state, "active") || !strcmp(state, "unused");
+}
+
+bool
+apikey_is_unused(const struct apikey_rec *r)
+{
+	return r->expires_after && !r->activated_at;
 }
 
 bool
@@ -271,9 +287,11 @@ apikey_adopt(struct apikey *key, char *take_blob, size_t len)
 		free(take_blob);
 		return e;
 	}
+	policy_free(key->policy);
 	free(key->blob);
 	key->blob = take_blob;
 	key->rec = rec;
+	key->policy = policy_new(&rec);
 	return OK;
 }
 

@@ -24,19 +24,22 @@ struct budget_set;
 struct store;
 struct txn;
 struct loop;
+struct policy;
 
 struct apikey {
 	TAILQ_ENTRY(apikey) link; /* oldest first; of one moment by id */
 	struct apikey_rec rec;	  /* its strs point into blob */
 	char *blob;
-	bool owner_disabled; /* as their record says */
-	unsigned in_flight;  /* requests whose client is still there */
+	struct policy *policy; /* NULL: everything is allowed */
+	bool owner_disabled;   /* as their record says */
+	unsigned in_flight;    /* requests whose client is still there */
 	int64_t used_wall_ms;
 	uint64_t requests; /* since start */
 	/* Requests hold on to the key they came with; a key that was deleted
 	 * meanwhile is freed with the last of them. */
 	unsigned users;
 	bool deleted;
+	bool activating; /* its first use is on its way to the store */
 	struct budget_set *budgets; /* (budget.h); NULL: not looked up */
 	struct binding *binding;    /* (binding.h); NULL: not looked up */
 };
@@ -81,8 +84,15 @@ bool keyring_has_name(const struct keyring *k, const struct apikey_rec *r);
 void keyring_obey(struct keyring *k, struct str owner);
 /* Is it well-formed and is its checksum right? */
 bool apikey_well_formed(struct str value);
-/* "active", "disabled", "expired", "owner-disabled". */
+/* "active", "unused" (its time begins with its first use), "disabled",
+ * "expired", "owner-disabled". */
 const char *apikey_state(const struct apikey *k, int64_t wall_ms);
+/* Is that one of those in which it can be used? */
+bool apikey_state_serves(const char *state);
+/* Does its time begin with the next use? */
+bool apikey_is_unused(const struct apikey_rec *r);
+/* It is used: begin its time, if that has not begun. */
+void apikey_activate(struct keyring *ring, struct apikey *k, int64_t wall_ms);
 /* Does the value before the last rotation still work? */
 bool apikey_in_grace(const struct apikey_rec *r, int64_t wall_ms);
 

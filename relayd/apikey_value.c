@@ -81,7 +81,8 @@ apikey_well_formed(struct str value)
 /* What a key has alone.  A template is often kept disabled itself. */
 static const char *const own_fields[] = { "id", "name", "hash", "value_end",
 	"disabled", "rev", "created_at", "changed_at", "old_hash",
-	"old_value_end", "old_until", "self_made", "self_disabled" };
+	"old_value_end", "old_until", "self_made", "self_disabled",
+	"activated_at" };
 
 static bool
 is_own_field(const struct rec_field *f)
@@ -112,6 +113,9 @@ apikey_like(struct apikey_rec *io, const struct apikey_rec *model)
 			memcpy((char *)io + f->offset,
 			    (const char *)model + f->offset, sizes[f->type]);
 	}
+	/* What the model's first use has set. */
+	if (io->expires_after)
+		io->expires_at = 0;
 }
 
 void

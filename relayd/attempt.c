@@ -163,7 +163,7 @@ note_up_model(struct relay *r)
 	struct str name = modelrule_upstream(r->account->rec.models, model);
 
 	buf_clear(&r->up_model);
-	if (!str_eq(name, model))
+	if (!str_eq(name, relay_said_model(r)))
 		buf_must(&r->up_model, str_first(name, 256));
 }
 

@@ -18,6 +18,7 @@
 
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
+#include "relayd/listen.h"
 
 /* One receive, and the most taken from one connection in a turn. */
 #define READ_SIZE (64 * 1024)
@@ -185,7 +186,7 @@ on_stall(void *arg)
 }
 
 void
-conn_new(struct daemon *d, int take_fd, const char *peer,
+conn_new(struct daemon *d, int take_fd, const struct sockaddr_storage *peer,
     const struct conn_user *user)
 {
 	struct conn *c = xcalloc(1, sizeof(*c));
@@ -193,7 +194,8 @@ conn_new(struct daemon *d, int take_fd, const char *peer,
 	c->d = d;
 	c->fd = take_fd;
 	c->user = user;
-	snprintf(c->peer, sizeof(c->peer), "%s", peer);
+	address_text(peer, c->peer);
+	c->from = addr_of((const struct sockaddr *)peer);
 	buf_init(&c->in, HTTP1_HEAD_MAX + READ_SIZE);
 	buf_init(&c->head_bytes, HTTP1_HEAD_MAX + READ_SIZE);
 	buf_init(&c->body, 0);

@@ -12,6 +12,7 @@
 
 #include <sys/queue.h>
 
+#include "proto/addr.h"
 #include "proto/fault.h"
 #include "proto/http1.h"
 
@@ -20,6 +21,7 @@
 struct conn;
 struct daemon;
 struct event;
+struct sockaddr_storage;
 
 /* Marks of the output buffer, in bytes: above the first the source is held
  * back, below the second it goes on. */
@@ -83,11 +85,12 @@ struct conn {
 	int64_t body_began_ms;
 	struct buf out;
 	char peer[64];
+	struct addr from; /* the client, as far as the peer may say */
 };
 
 /* Takes the descriptor. */
-void conn_new(struct daemon *d, int take_fd, const char *peer,
-    const struct conn_user *user);
+void conn_new(struct daemon *d, int take_fd,
+    const struct sockaddr_storage *peer, const struct conn_user *user);
 /* Close what is idle, let the others finish. */
 void conn_drain(struct conn *c);
 /* End it now, whatever is under way; the user is told gone(). */

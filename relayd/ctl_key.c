@@ -91,30 +91,6 @@ take_text(const struct ctl_call *c, const char *name, size_t max,
 	return ctl_check_text(*io, max, name, out_why);
 }
 
-static enum err
-take_expiry(const struct ctl_call *c, uint64_t *io_expires_at,
-    struct why *out_why)
-{
-	struct str when = ctl_text(c, "expires");
-	int64_t now = clock_wall_ms(), at;
-	enum err e;
-
-	if (!ctl_has(c, "expires"))
-		return OK;
-	if (str_eq(when, STR("never"))) {
-		*io_expires_at = 0;
-		return OK;
-	}
-	e = ctl_read_when(when, now, true, "expires", &at, out_why);
-	if (e)
-		return e;
-	if (at <= now)
-		return why_set(out_why, ERR_VALUE, "expires",
-		    "that is in the past; `key disable` ends a key now");
-	*io_expires_at = (uint64_t)at;
-	return OK;
-}
-
 /* Names are how people tell keys apart. */
 static enum err
 check_name(const struct ctl_call *c, const struct apikey_rec *r,
@@ -150,6 +126,6 @@ ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
 		    "a rate is a factor above 0 and at most 1000, for example "
 		    "1.25");
 	if (!e)
-		e = take_expiry(c, &io->expires_at, out_why);
-	return e;
+		e = ctl_take_expiry(c, io, out_why);
+	return e ? e : ctl_take_policy(c, io, out_why);
 }

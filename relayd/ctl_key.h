@@ -20,9 +20,15 @@ struct apikey *ctl_find_key(const struct ctl_call *c, struct str said);
  * the same words for one that is not there and for one that is not theirs. */
 struct apikey *ctl_want_key(struct ctl_call *c);
 
-/* The parameters name, owner, note, tags, rate and expires, of those that are
- * given. */
+/* The parameters name, owner, note, tags and rate, of those that are given, and
+ * those of the two below. */
 enum err ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
+    struct why *out_why) CHECKED;
+
+/* expires and expires_after; the lists of policy.h. */
+enum err ctl_take_expiry(const struct ctl_call *c, struct apikey_rec *io,
+    struct why *out_why) CHECKED;
+enum err ctl_take_policy(const struct ctl_call *c, struct apikey_rec *io,
     struct why *out_why) CHECKED;
 
 /* Answer what would change. */

@@ -46,7 +46,7 @@ add_key(struct gathering *g, const struct apikey *k, int64_t now)
 	struct ctl_user *u = user_at(g, k->rec.owner);
 
 	u->keys++;
-	u->active += !strcmp(apikey_state(k, now), "active");
+	u->active += apikey_state_serves(apikey_state(k, now));
 	if (k->used_wall_ms > u->used_wall_ms)
 		u->used_wall_ms = k->used_wall_ms;
 }

@@ -6,6 +6,7 @@
  * empty: their readers do not look whether they exist. */
 #include <time.h>
 
+#include "relayd/apikey.h"
 #include "relayd/holder.h"
 #include "relayd/unit.h"
 
@@ -38,7 +39,7 @@ say_sum(struct json_out *j, const char *key, const struct rollup_rec *sum)
 static bool
 is_active(const struct holder_view *v)
 {
-	return !strcmp(v->state, "active");
+	return apikey_state_serves(v->state);
 }
 
 void

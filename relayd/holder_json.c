@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "relayd/apikey.h"
 #include "relayd/decimal.h"
 #include "relayd/holder.h"
 
@@ -155,7 +156,7 @@ put_key(struct json_out *j, const struct holder_view *v)
 	json_say(j, "owner",
 	    str_starts(k->owner, STR("uid:")) ? STR("") : k->owner);
 	json_say(j, "status", str_of(v->state));
-	json_say_bool(j, "isActive", !strcmp(v->state, "active"));
+	json_say_bool(j, "isActive", apikey_state_serves(v->state));
 	holder_say_time(j, "createdAt", (int64_t)k->created_at);
 	holder_say_time(j, "expiresAt", (int64_t)k->expires_at);
 	json_put_key(j, "rate");
@@ -296,7 +297,7 @@ put_standing(struct json_out *j, const struct holder_view *v)
 {
 	const struct holder_limit *l = tightest(v);
 
-	json_say_bool(j, "isValid", !strcmp(v->state, "active"));
+	json_say_bool(j, "isValid", apikey_state_serves(v->state));
 	json_say(j, "status", str_of(v->state));
 	json_say(j, "planName", v->key->name);
 	json_say(j, "unit", STR("USD"));

@@ -145,7 +145,6 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < ACCEPTS_MAX; i++) {
 		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 		socklen_t len = sizeof(from);
-		char peer[64];
 		int client;
 
 		if (open_now(l) >= l->most) {
@@ -165,8 +164,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 		}
 		setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-		address_text(&from, peer);
-		conn_new(l->d, client, peer, l->user);
+		conn_new(l->d, client, &from, l->user);
 	}
 }
 

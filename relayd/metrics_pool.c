@@ -162,15 +162,15 @@ put_accounts(const struct daemon *d, struct exposition *x)
 void
 put_keys(const struct daemon *d, struct exposition *x)
 {
-	struct state_count all[] = { { .name = "active" },
+	struct state_count all[] = { { .name = "active" }, { .name = "unused" },
 		{ .name = "disabled" }, { .name = "expired" },
 		{ .name = "owner-disabled" } };
 	int64_t wall_ms = clock_wall_ms();
 	const struct apikey *k;
 
 	TAILQ_FOREACH (k, &d->keys->keys, link)
-		count_state(all, 4, apikey_state(k, wall_ms));
-	put_states(x, all, 4);
+		count_state(all, 5, apikey_state(k, wall_ms));
+	put_states(x, all, 5);
 }
 
 void

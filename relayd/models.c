@@ -10,6 +10,7 @@
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
+#include "relayd/policy.h"
 
 /* Lists name a moment of creation that nobody knows. */
 #define CREATED	     1735689600
@@ -23,6 +24,7 @@ enum shape {
 };
 
 struct names {
+	const struct policy *policy; /* NULL: all are shown */
 	struct str at[MODELS_MAX];
 	size_t count;
 };
@@ -41,6 +43,13 @@ shape_of(const struct dialect *dialect, const struct http1_head *head)
 	    (agent && str_starts(agent->value, STR("claude-"))))
 		return SHAPE_ANTHROPIC;
 	return SHAPE_OPENAI;
+}
+
+const struct dialect *
+models_dialect(const struct dialect *dialect, const struct http1_head *head)
+{
+	return shape_of(dialect, head) == SHAPE_ANTHROPIC ? &dialect_anthropic
+							  : dialect;
 }
 
 static bool
@@ -70,15 +79,21 @@ fits(const struct account *a, const char *kind, enum shape shape,
 }
 
 static void
-add(struct names *n, const struct account *a, struct str name)
+add_name(struct names *n, struct str name)
 {
-	if (!account_has_model(a, name))
-		return;
 	for (size_t i = 0; i < n->count; i++)
 		if (str_eq(n->at[i], name))
 			return;
 	if (n->count < MODELS_MAX)
 		n->at[n->count++] = name;
+}
+
+static void
+add(struct names *n, const struct account *a, struct str name)
+{
+	if (account_has_model(a, name) &&
+	    (!n->policy || policy_allows_model(n->policy, name)))
+		add_name(n, name);
 }
 
 /* What a rule names: one model, or those known of the account's kind. */
@@ -113,16 +128,34 @@ add_account(struct names *n, const struct account *a)
 		add_named(n, a, STR("*"));
 }
 
+/* What the key calls models that the account has; a glob is no name. */
+static void
+add_aliases(struct names *n, const struct account *a)
+{
+	const struct policy *p = n->policy;
+
+	for (size_t i = 0; p && i < p->aliases.n; i++) {
+		struct str alias = p->aliases.at[i];
+
+		if (str_chr(alias, '*') < 0 && str_chr(alias, '?') < 0 &&
+		    policy_allows_model(p, alias) &&
+		    account_has_model(a, p->names.at[i]))
+			add_name(n, alias);
+	}
+}
+
 static void
 collect(const struct pool *p, const char *kind, enum shape shape,
-    const struct http1_head *head, struct names *out)
+    const struct http1_head *head, struct names *io)
 {
 	const struct account *a;
 
-	out->count = 0;
-	TAILQ_FOREACH (a, &p->accounts, link)
-		if (fits(a, kind, shape, head))
-			add_account(out, a);
+	TAILQ_FOREACH (a, &p->accounts, link) {
+		if (!fits(a, kind, shape, head))
+			continue;
+		add_account(io, a);
+		add_aliases(io, a);
+	}
 }
 
 size_t
@@ -164,13 +197,13 @@ put_model(struct json_out *j, enum shape shape, struct str name)
 }
 
 void
-models_list(const struct pool *p, const char *kind,
+models_list(const struct pool *p, const struct policy *policy, const char *kind,
     const struct dialect *dialect, const struct http1_head *head,
     struct buf *out)
 {
+	struct names n = { .policy = policy, .count = 0 };
 	enum shape shape = shape_of(dialect, head);
 	struct json_out j;
-	struct names n;
 
 	/* Codex wants a catalogue with much more in it; an empty one makes it
 	 * use its own (protocols/clients.md 2). */
@@ -201,10 +234,11 @@ models_list(const struct pool *p, const char *kind,
 }
 
 bool
-models_show(const struct pool *p, const char *kind,
+models_show(const struct pool *p, const struct policy *policy, const char *kind,
     const struct dialect *dialect, const struct http1_head *head,
     struct str model, struct buf *out)
 {
+	struct str name = policy ? policy_model(policy, model) : model;
 	enum shape shape = shape_of(dialect, head);
 	const struct account *a;
 	bool found = false;
@@ -212,7 +246,7 @@ models_show(const struct pool *p, const char *kind,
 
 	TAILQ_FOREACH (a, &p->accounts, link)
 		found = found ||
-		    (fits(a, kind, shape, head) && account_has_model(a, model));
+		    (fits(a, kind, shape, head) && account_has_model(a, name));
 	if (!found)
 		return false;
 	json_begin(&j, out);

@@ -7,6 +7,7 @@
 #include "relayd/account.h"
 
 struct daemon;
+struct policy;
 
 /* A list longer than this serves nobody. */
 #define MODELS_MAX 256
@@ -18,14 +19,18 @@ size_t models_of(const struct account *a, struct str out[MODELS_MAX]);
 /* What the accounts serve to this client: the names they list, and those known
  * of their kind that fit a glob or, where none are listed, all that no rule
  * excludes.  The dialect is the route's; at the root the client's headers
- * decide.  `kind`: of accounts of that kind alone; NULL: of all. */
-void models_list(const struct pool *p, const char *kind,
-    const struct dialect *dialect, const struct http1_head *head,
-    struct buf *out);
+ * decide.  `kind`: of accounts of that kind alone; NULL: of all.  `policy`
+ * (NULL: none) is the key's: only what that allows, and its aliases. */
+void models_list(const struct pool *p, const struct policy *policy,
+    const char *kind, const struct dialect *dialect,
+    const struct http1_head *head, struct buf *out);
 /* One of them; false when no account has it. */
-bool models_show(const struct pool *p, const char *kind,
-    const struct dialect *dialect, const struct http1_head *head,
-    struct str model, struct buf *out);
+bool models_show(const struct pool *p, const struct policy *policy,
+    const char *kind, const struct dialect *dialect,
+    const struct http1_head *head, struct str model, struct buf *out);
+/* In whose words such a list is asked for. */
+const struct dialect *
+models_dialect(const struct dialect *dialect, const struct http1_head *head);
 
 /* {"status":"healthy",...}: nothing that a stranger should not know. */
 void health_write(const struct daemon *d, struct buf *out);

@@ -118,6 +118,7 @@ relay_free(void *it)
 	buf_fini(&r->query);
 	buf_fini(&r->decoded);
 	buf_fini(&r->model);
+	buf_fini(&r->alias);
 	buf_fini(&r->up_model);
 	buf_fini(&r->own_body);
 	buf_fini(&r->shaped);
@@ -234,6 +235,7 @@ relay_new(struct relays *all, struct conn *c)
 	buf_init(&r->query, HTTP1_HEAD_MAX);
 	buf_init(&r->decoded, d->conf->max_body);
 	buf_init(&r->model, 512);
+	buf_init(&r->alias, 512);
 	buf_init(&r->up_model, 512);
 	buf_init(&r->own_body, d->conf->max_body);
 	buf_init(&r->shaped, d->conf->max_body + SHAPE_GROWTH);
@@ -291,15 +293,19 @@ relay_receipt(struct relay *r, struct receipt_rec *out)
 		.attempts = buf_str(&r->attempts),
 		.session = r->session.id,
 	};
+	if (buf_len(&r->alias))
+		out->asked = buf_str(&r->alias);
 	out->route =
 	    r->routed.route ? str_of(r->routed.route->pattern) : STR("");
 	if (r->fault)
 		out->fault = str_of(fault_row(r->fault)->name);
 	else if (r->watch.error)
 		out->fault = str_of(r->watch.error_type);
-	if (buf_len(&r->up_model))
+	if (buf_len(&r->up_model) &&
+	    !str_eq(buf_str(&r->up_model), buf_str(&r->model)))
 		out->upstream_model = buf_str(&r->up_model);
 	else if (r->watch.model[0] &&
+	    !str_eq(str_of(r->watch.model), relay_said_model(r)) &&
 	    !str_eq(str_of(r->watch.model), buf_str(&r->model)))
 		out->upstream_model = str_of(r->watch.model);
 }

@@ -81,6 +81,7 @@ struct relay {
 	struct buf decoded;
 	struct buf model;
 	bool says_vendor;    /* the body names a kind beside the model */
+	struct buf alias;    /* what the client says for it; empty: the same */
 	struct buf up_model; /* as the account calls it; empty: the same */
 	struct str body;     /* decoded */
 	struct buf own_body; /* the connection's body, once it is taken over */
@@ -216,6 +217,13 @@ enum relay_state do_refuse(struct relay *r);
 /* An answer of our own; `more` are whole header lines. */
 void relay_answer(struct relay *r, unsigned status, const char *type,
     const char *more, struct str body);
+
+/* admit_policy.c: may its key do this?  They say why not. */
+enum fault relay_policy_head(struct relay *r);
+/* May it have the model that it says?  Makes the model of its alias. */
+enum fault relay_policy_model(struct relay *r);
+/* What the client calls the model. */
+struct str relay_said_model(const struct relay *r);
 
 /* holder.c */
 enum relay_state holder_begin(struct relay *r);

@@ -237,6 +237,9 @@ give_time(struct exchange *x, struct txn *t, struct why *out_why)
 	int64_t from = (int64_t)to.expires_at, until;
 	char max[UNIT_TEXT];
 
+	/* What it has begins with its first use. */
+	if (apikey_is_unused(&to) && !from)
+		from = x->now_ms + (int64_t)to.expires_after;
 	if (!from && !x->may_begin)
 		return why_set(out_why, ERR_VALUE, "key",
 		    "this key never expires, and a voucher of time would only "
@@ -250,7 +253,10 @@ give_time(struct exchange *x, struct txn *t, struct why *out_why)
 		    "vouchers may give; come again later",
 		    max);
 	}
-	to.expires_at = v->key_expires_at = (uint64_t)until;
+	if (apikey_is_unused(&to))
+		to.expires_after = (uint64_t)(until - x->now_ms);
+	else
+		to.expires_at = v->key_expires_at = (uint64_t)until;
 	return apikey_put(t, &x->key, &to, &x->who, &x->key_out, out_why);
 }
 
@@ -321,11 +327,18 @@ take_time(struct exchange *x, struct txn *t, struct why *out_why)
 	if (e)
 		return e == ERR_UNKNOWN ? OK : e;
 	to = x->key;
-	left = (int64_t)to.expires_at - x->now_ms;
+	left = apikey_is_unused(&to) ? (int64_t)to.expires_after
+				     : (int64_t)to.expires_at - x->now_ms;
 	v->time_back_ms = left > 0 ? lesser(v->time_ms, left) : 0;
 	if (!v->time_back_ms)
 		return OK;
-	to.expires_at -= (uint64_t)v->time_back_ms;
+	if (!apikey_is_unused(&to))
+		to.expires_at -= (uint64_t)v->time_back_ms;
+	else if (v->time_back_ms < (int64_t)to.expires_after)
+		to.expires_after -= (uint64_t)v->time_back_ms;
+	else
+		/* Nothing is left, which is not the same as no end. */
+		to.expires_at = (uint64_t)x->now_ms;
 	return apikey_put(t, &x->key, &to, &x->who, &x->key_out, out_why);
 }
 

@@ -280,8 +280,13 @@ take_template(const struct ctl_call *c, struct apikey_rec *io,
 static enum err
 take_own(const struct ctl_call *c, struct apikey_rec *io, struct why *out_why)
 {
-	uint64_t most = io->expires_at;
+	uint64_t most = io->expires_after
+	    ? (uint64_t)clock_wall_ms() + io->expires_after
+	    : io->expires_at;
 	enum err e = ctl_take_key(c, io, out_why);
+
+	if (io->expires_after)
+		return e;
 
 	if (!e && most && (!io->expires_at || io->expires_at > most))
 		return why_set(out_why, ERR_DENIED, "expires",

@@ -78,13 +78,14 @@ put_accounts(struct json_out *j, const struct daemon *d)
 static void
 put_keys(struct json_out *j, const struct daemon *d)
 {
-	unsigned active = 0, disabled = 0, expired = 0, owner = 0;
+	unsigned active = 0, unused = 0, disabled = 0, expired = 0, owner = 0;
 	const struct apikey *k;
 
 	TAILQ_FOREACH (k, &d->keys->keys, link) {
 		const char *state = apikey_state(k, clock_wall_ms());
 
 		active += !strcmp(state, "active");
+		unused += !strcmp(state, "unused");
 		disabled += !strcmp(state, "disabled");
 		expired += !strcmp(state, "expired");
 		owner += !strcmp(state, "owner-disabled");
@@ -93,6 +94,7 @@ put_keys(struct json_out *j, const struct daemon *d)
 	json_open(j, '{');
 	json_say_i64(j, "total", d->keys->count);
 	json_say_i64(j, "active", active);
+	json_say_i64(j, "unused", unused);
 	json_say_i64(j, "disabled", disabled);
 	json_say_i64(j, "expired", expired);
 	json_say_i64(j, "owner_disabled", owner);

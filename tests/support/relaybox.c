@@ -368,6 +368,7 @@ relaybox_hurry(struct relaybox *b, enum relay_state s)
 void
 boxclient_init(struct boxclient *c, struct relaybox *b)
 {
+	const struct sockaddr_storage nowhere = { .ss_family = AF_UNIX };
 	int fds[2];
 
 	must(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds),
@@ -375,7 +376,7 @@ boxclient_init(struct boxclient *c, struct relaybox *b)
 	*c = (struct boxclient){ .b = b, .fd = fds[1] };
 	buf_init(&c->in, 64 * 1024 * 1024);
 	buf_init(&c->body, 64 * 1024 * 1024);
-	conn_new(&b->d, fds[0], "box", &relay_conn_user);
+	conn_new(&b->d, fds[0], &nowhere, &relay_conn_user);
 }
 
 void

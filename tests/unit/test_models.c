@@ -70,7 +70,7 @@ listed(struct world *w, const struct dialect *dialect)
 	struct why why;
 
 	buf_clear(&w->out);
-	models_list(&w->pool, NULL, dialect, &w->head, &w->out);
+	models_list(&w->pool, NULL, NULL, dialect, &w->head, &w->out);
 	assert_int_equal(json_parse(buf_str(&w->out), 64 * 1024, &root, &why),
 	    OK);
 	return root;
@@ -187,8 +187,9 @@ a_subscription_for_its_own_client_is_not_told_to_others(void **state)
 		    cases[i].told);
 		json_free(root);
 		buf_clear(&w.out);
-		assert_int_equal(models_show(&w.pool, NULL, &dialect_anthropic,
-				     &w.head, STR("claude-one"), &w.out),
+		assert_int_equal(models_show(&w.pool, NULL, NULL,
+				     &dialect_anthropic, &w.head,
+				     STR("claude-one"), &w.out),
 		    cases[i].told);
 		buf_fini(&w.out);
 	}
@@ -291,8 +292,9 @@ one_model_is_shown_when_an_account_has_it(void **state)
 		struct world w;
 
 		world_init(&w);
-		assert_int_equal(models_show(&w.pool, NULL, cases[i].dialect,
-				     &w.head, cases[i].model, &w.out),
+		assert_int_equal(models_show(&w.pool, NULL, NULL,
+				     cases[i].dialect, &w.head, cases[i].model,
+				     &w.out),
 		    cases[i].there);
 		assert_int_equal(buf_len(&w.out) > 0, cases[i].there);
 		buf_fini(&w.out);
