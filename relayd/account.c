@@ -19,6 +19,7 @@
 #include "relayd/headrule.h"
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
+#include "relayd/plan.h"
 #include "relayd/price.h"
 
 #define ORIGIN_MAX 4096
@@ -266,7 +267,12 @@ account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms)
 bool
 account_has_model(const struct account *a, struct str model)
 {
-	return modelrule_allows(a->rec.models, model);
+	struct str rules = a->rec.models;
+
+	/* The operator's word is worth more than what plans are known for. */
+	return modelrule_allows(rules, model) &&
+	    (plan_allows(a->provider, a->rec.plan, model) ||
+		modelrule_names(rules, model));
 }
 
 enum account_share

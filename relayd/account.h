@@ -127,7 +127,8 @@ account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms);
 void account_note_hold(struct account *a, int64_t took_ms);
 void account_note_ttft(struct account *a, int64_t took_ms);
 
-/* Does the account's list of globs (all when empty) name the model? */
+/* Does the account serve the model: by its rules (all when empty), and by its
+ * plan where they do not name it? */
 bool account_has_model(const struct account *a, struct str model);
 
 /* Who may use it: "pool" everybody, "group" through groups, "bound" keys that

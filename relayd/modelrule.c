@@ -80,6 +80,17 @@ modelrule_allows(struct str rules, struct str model)
 	return fits || !any;
 }
 
+bool
+modelrule_names(struct str rules, struct str model)
+{
+	struct modelrule r;
+
+	while (modelrule_next(&rules, &r))
+		if (r.type != MODELRULE_NOT && str_glob(model, r.glob))
+			return true;
+	return false;
+}
+
 struct str
 modelrule_upstream(struct str rules, struct str model)
 {

@@ -31,6 +31,8 @@ enum err modelrule_check(struct str rules, struct why *out_why) CHECKED;
 
 /* Do the rules let the model through?  An empty name fits all. */
 bool modelrule_allows(struct str rules, struct str model);
+/* Does a rule name it, not only let it pass? */
+bool modelrule_names(struct str rules, struct str model);
 /* What the model is called upstream; itself when no alias names it. */
 struct str modelrule_upstream(struct str rules, struct str model);
 

@@ -103,6 +103,7 @@ const struct column account_model_columns[] = {
 	{ N_("MODEL"), "model", CELL_TEXT, true },
 	{ N_("THERE"), "there", CELL_TEXT, true },
 	{ N_("SERVED"), "served", CELL_FLAG, FIT_WHOLE },
+	{ N_("NOT OF PLAN"), "not_of", CELL_TEXT, FIT_WHOLE },
 	{ N_("KNOWN"), "known", CELL_FLAG, FIT_WHOLE },
 	{ N_("TOLD"), "told", CELL_FLAG, FIT_WHOLE },
 	{ N_("PRICED"), "priced", CELL_FLAG, FIT_WHOLE },

@@ -9,6 +9,7 @@
 #include "relayd/daemon.h"
 #include "relayd/modelrule.h"
 #include "relayd/models.h"
+#include "relayd/plan.h"
 #include "relayd/price_table.h"
 #include "relayd/probe.h"
 #include "relayd/question.h"
@@ -46,6 +47,8 @@ put_row(struct ctl_call *c, const struct account *a, struct str name,
 	json_say(&c->out, "model", name);
 	json_say(&c->out, "there", there);
 	json_say_bool(&c->out, "served", account_has_model(a, name));
+	if (!plan_allows(a->provider, a->rec.plan, there))
+		json_say(&c->out, "not_of", a->rec.plan);
 	json_say_bool(&c->out, "known", known);
 	if (told)
 		json_say_bool(&c->out, "told", has(told, there));
@@ -65,6 +68,30 @@ is_listed(const struct account *a, const struct str *names, size_t count,
 	return false;
 }
 
+/* Known of the kind, and only the plan stands against it. */
+static bool
+is_withheld(const struct account *a, struct str model)
+{
+	const char *const *known = a->provider->models;
+
+	for (; *known; known++)
+		if (str_eq(str_of(*known), model))
+			return !account_has_model(a, model) &&
+			    modelrule_allows(a->rec.models, model);
+	return false;
+}
+
+static void
+put_withheld(struct ctl_call *c, const struct account *a,
+    const struct told *told)
+{
+	const char *const *known = a->provider->models;
+
+	for (; *known; known++)
+		if (is_withheld(a, str_of(*known)))
+			put_row(c, a, str_of(*known), true, told);
+}
+
 static void
 answer(struct ctl_call *c, const struct account *a, const struct told *told)
 {
@@ -74,8 +101,10 @@ answer(struct ctl_call *c, const struct account *a, const struct told *told)
 	json_open(&c->out, '[');
 	for (size_t i = 0; i < count; i++)
 		put_row(c, a, names[i], true, told);
+	put_withheld(c, a, told);
 	for (size_t i = 0; told && i < told->count; i++)
-		if (!is_listed(a, names, count, told->at[i]))
+		if (!is_listed(a, names, count, told->at[i]) &&
+		    !is_withheld(a, told->at[i]))
 			put_row(c, a, told->at[i], false, told);
 	json_close(&c->out, ']');
 	ctl_answer(c, 0, STR(""));

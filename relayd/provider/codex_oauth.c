@@ -32,6 +32,7 @@ static const struct field fields[] = {
 static const char *const models[] = {
 	"gpt-5.5",
 	"gpt-5.3-codex",
+	"gpt-5.3-codex-spark",
 	"gpt-5.2-codex",
 	"gpt-5-codex",
 	"gpt-5-codex-mini",

@@ -710,23 +710,47 @@ class Terminal(House):
         self.hear()
         self.status()
 
-    def test_a_file_of_claude_code_is_taken_over(self):
-        page = self.say_yes(self.begin("other")["url"])
-        self.assertTrue(page["code"])
+    def take_over(self, name="c", until=4102444800000, refresh="refresh",
+                  plan="max"):
+        """Import a file as Claude Code keeps it."""
         path = os.path.join(self.relay.dir, "credentials.json")
         with open(path, "w") as f:
             json.dump({"claudeAiOauth": {
-                "accessToken": "of-somebody", "refreshToken": "refresh",
-                "expiresAt": 4102444800000, "scopes": ["user:inference"],
-                "subscriptionType": "max"}}, f)
-        words = ["account", "import", "c", "--from", path, "--url",
-                 self.origin, "--auth-url", self.origin, "--allow-private"]
-        r = subprocess.run([program("relayctl"), "--socket",
-                            self.relay.socket, *words], text=True,
-                           capture_output=True, stdin=subprocess.DEVNULL)
+                "accessToken": "of-somebody", "refreshToken": refresh,
+                "expiresAt": until, "scopes": ["user:inference"],
+                "subscriptionType": plan}}, f)
+        return self.run_it("account", "import", name, "--from", path, "--url",
+                           self.origin, "--auth-url", self.origin,
+                           "--allow-private")
+
+    def test_a_file_of_claude_code_is_taken_over(self):
+        r = self.take_over()
         self.assertEqual(r.returncode, 0, r.stderr)
         self.assertIn("user:inference", r.stdout)
         self.works()
+
+    def test_a_plan_is_asked_for_what_it_holds(self):
+        self.assertEqual(self.take_over(plan="pro").returncode, 0)
+        self.works()
+        body = json.loads(ANTHROPIC.body(False))
+        body["model"] = "claude-opus-4-1-20250805"
+        asks = lambda: self.message(body=json.dumps(body).encode()).status
+        self.assertEqual(asks(), 404)
+        # The operator knows better.
+        self.relay.call("account.set", name="c",
+                        fields={"models": "claude-*"})
+        self.assertEqual(asks(), 200)
+        # What is known of the kind, and not of the plan, is told as such.
+        self.relay.call("account.set", name="c", fields={"models": ""})
+        self.assertEqual(self.take_over("f", plan="free").returncode, 0)
+        rows = {r["model"]: r
+                for r in self.relay.call("account.models", name="f")}
+        opus = rows["claude-opus-4-8"]
+        self.assertEqual((opus["served"], opus["not_of"]), (False, "free"))
+        self.assertTrue(rows["claude-sonnet-5"]["served"])
+        self.assertNotIn("not_of", rows["claude-sonnet-5"])
+        self.assertIn("NOT OF PLAN",
+                      self.run_it("account", "models", "f").stdout)
 
 
 class Gate:

@@ -29,7 +29,7 @@ PROMISES = {
     'proto/ctl.def': (r'^ctl_{}\(', 'relayd/ctl/*.c'),
 }
 # Tables whose first column is not a name that may stand only once.
-REPEATING = {'route.def', 'verdict.def', 'headers.def'}
+REPEATING = {'plan.def', 'route.def', 'verdict.def', 'headers.def'}
 
 failures = []
 notes = []
