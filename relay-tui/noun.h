@@ -13,6 +13,7 @@ extern const struct column account_model_columns[];
 extern const struct column signin_columns[], oauth_client_columns[];
 extern const struct column kind_columns[];
 extern const struct column key_columns[], my_key_columns[], key_details[];
+extern const struct column trash_columns[], made_columns[];
 extern const struct column user_columns[];
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column cost_columns[], price_columns[];
@@ -40,6 +41,8 @@ void print_account_test(struct output *o, const struct json *data);
 void print_user(struct output *o, const struct json *data);
 void print_my(struct output *o, const struct json *data);
 void print_new_key(struct output *o, const struct json *data);
+void print_trashed(struct output *o, const struct json *data);
+void print_purged(struct output *o, const struct json *data);
 void print_new_vouchers(struct output *o, const struct json *data);
 void print_changes(struct output *o, const struct json *data);
 /* One family, as Prometheus reads it. */

@@ -213,6 +213,8 @@ find_key(struct relay *r, bool *out_any)
 	return NULL;
 }
 
+static const char was_deleted[] = "this API key was deleted";
+
 static enum fault
 step_key(struct relay *r)
 {
@@ -234,9 +236,10 @@ step_key(struct relay *r)
 	state = apikey_state(k, wall_ms);
 	r->key = k;
 	apikey_ref(k);
-	/* Its holder may look whatever its state, and that is no use of it. */
+	/* Its holder may look while it is there, and that is no use of it. */
 	if (holder_serves(r->op))
-		return FAULT_NONE;
+		return k->rec.deleted_at ? refuse(r, FAULT_KEY, was_deleted)
+					 : FAULT_NONE;
 	k->in_flight++;
 	k->requests++;
 	k->used_wall_ms = wall_ms;
@@ -246,6 +249,8 @@ step_key(struct relay *r)
 		return refuse(r, FAULT_KEY,
 		    "the owner of this API key is disabled here; ask whoever "
 		    "runs this relay");
+	if (!strcmp(state, "deleted"))
+		return refuse(r, FAULT_KEY, was_deleted);
 	relay_fault(r, FAULT_KEY, "this API key is %s", state);
 	return FAULT_KEY;
 }

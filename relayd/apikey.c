@@ -9,16 +9,9 @@
 
 #include "proto/mem.h"
 
-#include "store/store.h"
-
-#include "relayd/audit.h"
 #include "relayd/budget.h"
 #include "relayd/loop.h"
 #include "relayd/policy.h"
-
-#define RECORD_MAX (8 * 1024)
-
-/* --- the ring ------------------------------------------------------------------- */
 
 enum err
 keyring_init(struct keyring *k, struct loop *l, struct store *s)
@@ -27,6 +20,8 @@ keyring_init(struct keyring *k, struct loop *l, struct store *s)
 
 	*k = (struct keyring){ .loop = l, .store = s };
 	TAILQ_INIT(&k->keys);
+	TAILQ_INIT(&k->trash);
+	TAILQ_INIT(&k->templates);
 	TAILQ_INIT(&k->making);
 	randombytes_buf(seed, sizeof(seed));
 	map_init(&k->by_hash, seed);
@@ -47,15 +42,23 @@ apikey_free(void *it)
 	free(k);
 }
 
-void
-keyring_fini(struct keyring *k)
+static void
+free_all(struct apikey_list *list)
 {
 	struct apikey *key;
 
-	while ((key = TAILQ_FIRST(&k->keys))) {
-		TAILQ_REMOVE(&k->keys, key, link);
+	while ((key = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, key, link);
 		apikey_free(key);
 	}
+}
+
+void
+keyring_fini(struct keyring *k)
+{
+	free_all(&k->keys);
+	free_all(&k->trash);
+	free_all(&k->templates);
 	map_fini(&k->by_hash);
 	map_fini(&k->by_id);
 	users_fini(&k->users);
@@ -99,6 +102,13 @@ keyring_id(const struct keyring *k, struct str id)
 	return map_get(&k->by_id, id);
 }
 
+/* Neither in the trash nor a template. */
+static bool
+is_in_use(const struct apikey_rec *r)
+{
+	return !r->deleted_at && !r->template;
+}
+
 struct apikey *
 keyring_find(const struct keyring *k, struct str id_or_name)
 {
@@ -106,7 +116,7 @@ keyring_find(const struct keyring *k, struct str id_or_name)
 	struct apikey *found[2] = { NULL, NULL };
 	unsigned count[2] = { 0, 0 };
 
-	if (key)
+	if (key && is_in_use(&key->rec))
 		return key;
 	TAILQ_FOREACH (key, &k->keys, link) {
 		if (!str_eq(key->rec.name, id_or_name))
@@ -125,7 +135,7 @@ keyring_find_own(const struct keyring *k, struct str owner,
 {
 	struct apikey *key = keyring_id(k, id_or_name), *found = NULL;
 
-	if (key && str_eq(key->rec.owner, owner))
+	if (key && is_in_use(&key->rec) && str_eq(key->rec.owner, owner))
 		return key;
 	TAILQ_FOREACH (key, &k->keys, link) {
 		if (!str_eq(key->rec.owner, owner) ||
@@ -138,12 +148,39 @@ keyring_find_own(const struct keyring *k, struct str owner,
 	return found;
 }
 
-/* What must be known of a key before the store has it. */
-struct apikey_making {
-	TAILQ_ENTRY(apikey_making) link;
-	struct apikey_rec rec; /* its strs point into blob */
-	char *blob;
-};
+/* The only one of a list by that id or name; NULL also when there are more. */
+static struct apikey *
+find_in(const struct apikey_list *list, struct str id_or_name)
+{
+	struct apikey *key, *found = NULL;
+
+	TAILQ_FOREACH (key, list, link) {
+		if (str_eq(key->rec.id, id_or_name))
+			return key;
+		if (!str_eq(key->rec.name, id_or_name))
+			continue;
+		if (found)
+			return NULL;
+		found = key;
+	}
+	return found;
+}
+
+struct apikey *
+keyring_find_deleted(const struct keyring *k, struct str id_or_name)
+{
+	struct apikey *key = keyring_id(k, id_or_name);
+
+	if (key && key->rec.deleted_at)
+		return key;
+	return find_in(&k->trash, id_or_name);
+}
+
+struct apikey *
+keyring_find_template(const struct keyring *k, struct str id_or_name)
+{
+	return find_in(&k->templates, id_or_name);
+}
 
 unsigned
 keyring_owned(const struct keyring *k, struct str owner)
@@ -155,7 +192,18 @@ keyring_owned(const struct keyring *k, struct str owner)
 	TAILQ_FOREACH (key, &k->keys, link)
 		n += str_eq(key->rec.owner, owner);
 	TAILQ_FOREACH (m, &k->making, link)
-		n += str_eq(m->rec.owner, owner);
+		n += str_eq(m->rec.owner, owner) ? m->count : 0;
+	return n;
+}
+
+unsigned
+keyring_discarded(const struct keyring *k, struct str owner)
+{
+	const struct apikey *key;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (key, &k->trash, link)
+		n += str_eq(key->rec.owner, owner);
 	return n;
 }
 
@@ -164,6 +212,16 @@ is_same_name(const struct apikey_rec *a, const struct apikey_rec *b)
 {
 	return str_eq(a->name, b->name) && !str_eq(a->id, b->id) &&
 	    (str_eq(a->owner, b->owner) || (!a->self_made && !b->self_made));
+}
+
+/* One of those that a batch has on its way? */
+static bool
+is_name_of_batch(const struct apikey_making *m, const struct apikey_rec *r)
+{
+	if (m->count == 1)
+		return is_same_name(&m->rec, r);
+	return apikey_is_numbered(m->rec.name, m->count, r->name) &&
+	    (str_eq(m->rec.owner, r->owner) || !r->self_made);
 }
 
 bool
@@ -175,10 +233,34 @@ keyring_has_name(const struct keyring *k, const struct apikey_rec *r)
 	TAILQ_FOREACH (key, &k->keys, link)
 		if (is_same_name(&key->rec, r))
 			return true;
+	TAILQ_FOREACH (key, &k->templates, link)
+		if (is_same_name(&key->rec, r))
+			return true;
 	TAILQ_FOREACH (m, &k->making, link)
-		if (is_same_name(&m->rec, r))
+		if (is_name_of_batch(m, r))
 			return true;
 	return false;
+}
+
+struct str
+keyring_has_numbered(const struct keyring *k, const struct apikey_rec *r,
+    unsigned count)
+{
+	const struct apikey_making like = { .rec = *r, .count = count };
+	const struct apikey_making *m;
+	const struct apikey *key;
+
+	TAILQ_FOREACH (key, &k->keys, link)
+		if (is_name_of_batch(&like, &key->rec))
+			return key->rec.name;
+	TAILQ_FOREACH (key, &k->templates, link)
+		if (is_name_of_batch(&like, &key->rec))
+			return key->rec.name;
+	TAILQ_FOREACH (m, &k->making, link)
+		if (m->count > 1 ? str_eq(m->rec.name, r->name)
+				 : is_name_of_batch(&like, &m->rec))
+			return m->rec.name;
+	return STR("");
 }
 
 void
@@ -195,6 +277,10 @@ keyring_obey(struct keyring *k, struct str owner)
 const char *
 apikey_state(const struct apikey *k, int64_t wall_ms)
 {
+	if (k->rec.deleted_at)
+		return "deleted";
+	if (k->rec.template)
+		return "template";
 	if (k->rec.disabled)
 		return "disabled";
 	if (k->rec.expires_at && (int64_t)k->rec.expires_at <= wall_ms)
@@ -245,38 +331,84 @@ is_before(const struct apikey_rec *a, const struct apikey_rec *b)
 	return str_cmp(a->id, b->id) < 0;
 }
 
-static void
-ring_insert(struct keyring *k, struct apikey *key)
+static struct apikey_list *
+list_of(struct keyring *k, const struct apikey_rec *r)
 {
-	struct apikey *next;
+	if (r->template)
+		return &k->templates;
+	return r->deleted_at ? &k->trash : &k->keys;
+}
 
-	key->owner_disabled = user_is_disabled(&k->users, key->rec.owner);
-	TAILQ_FOREACH (next, &k->keys, link)
-		if (is_before(&key->rec, &next->rec))
-			break;
-	if (next)
-		TAILQ_INSERT_BEFORE(next, key, link);
+/* Most come in their order, so from behind. */
+static void
+list_insert(struct apikey_list *list, struct apikey *key)
+{
+	struct apikey *before;
+
+	TAILQ_FOREACH_REVERSE(before, list, apikey_list, link)
+	if (!is_before(&key->rec, &before->rec))
+		break;
+	if (before)
+		TAILQ_INSERT_AFTER(list, before, key, link);
 	else
-		TAILQ_INSERT_TAIL(&k->keys, key, link);
-	k->count++;
+		TAILQ_INSERT_HEAD(list, key, link);
+}
+
+/* What a key is found by.  That of a deleted one stays, so that whoever still
+ * sends it is told; a template has none. */
+static void
+index_add(struct keyring *k, struct apikey *key)
+{
+	key->owner_disabled = user_is_disabled(&k->users, key->rec.owner);
+	map_set(&k->by_id, key->rec.id, key);
+	if (key->rec.template)
+		return;
 	map_set(&k->by_hash, hash_str(key), key);
 	if (apikey_in_grace(&key->rec, clock_wall_ms()))
 		map_set(&k->by_hash, old_hash_str(key), key);
-	map_set(&k->by_id, key->rec.id, key);
+}
+
+static void
+index_remove(struct keyring *k, struct apikey *key)
+{
+	map_del(&k->by_id, key->rec.id);
+	if (key->rec.template)
+		return;
+	map_del(&k->by_hash, hash_str(key));
+	if (key->rec.old_until)
+		map_del(&k->by_hash, old_hash_str(key));
+}
+
+void
+keyring_insert(struct keyring *k, struct apikey *take_key)
+{
+	struct apikey_list *list = list_of(k, &take_key->rec);
+
+	list_insert(list, take_key);
+	k->count += list == &k->keys;
+	index_add(k, take_key);
 }
 
 static void
 ring_remove(struct keyring *k, struct apikey *key)
 {
-	map_del(&k->by_hash, hash_str(key));
-	if (key->rec.old_until)
-		map_del(&k->by_hash, old_hash_str(key));
-	map_del(&k->by_id, key->rec.id);
-	TAILQ_REMOVE(&k->keys, key, link);
-	k->count--;
+	struct apikey_list *list = list_of(k, &key->rec);
+
+	index_remove(k, key);
+	TAILQ_REMOVE(list, key, link);
+	k->count -= list == &k->keys;
 }
 
-static enum err
+void
+keyring_drop(struct keyring *k, struct apikey *take_key)
+{
+	ring_remove(k, take_key);
+	take_key->deleted = true;
+	if (!take_key->users)
+		loop_bury(k->loop, apikey_free, take_key);
+}
+
+enum err
 apikey_adopt(struct apikey *key, char *take_blob, size_t len)
 {
 	struct apikey_rec rec;
@@ -295,317 +427,43 @@ apikey_adopt(struct apikey *key, char *take_blob, size_t len)
 	return OK;
 }
 
-/* --- jobs of the store ------------------------------------------------------------- */
-
-struct load {
-	struct job job;
-	struct keyring *ring;
-	struct why *why;
-};
-
-static bool
-load_one(void *arg, struct str key, struct str value)
-{
-	struct load *l = arg;
-	struct apikey *k = xcalloc(1, sizeof(*k));
-	enum err e;
-
-	e = apikey_adopt(k, xmemdup(value.at, value.len), value.len);
-	if (e) {
-		free(k);
-		l->job.result =
-		    why_set(l->why, e, "key", "the key %.*s cannot be read: %s",
-			STR_ARG(key), err_text(e));
-		return false;
-	}
-	ring_insert(l->ring, k);
-	return true;
-}
-
-static enum err
-load_work(struct job *j, struct txn *t, struct why *out_why)
-{
-	struct load *l = (struct load *)j;
-	enum err e;
-
-	l->why = out_why;
-	seal_key_index(txn_seal(t), &l->ring->index);
-	/* First the people, whom the keys ask as they come. */
-	e = users_load(&l->ring->users, t, out_why);
-	if (e)
-		return e;
-	e = txn_scan(t, TABLE_apikey, STR(""), false, load_one, l);
-	return e ? e : l->job.result;
-}
-
-enum err
-keyring_load(struct keyring *k, struct why *out_why)
-{
-	struct load l = { .job = { .work = load_work }, .ring = k };
-	enum err e;
-
-	e = store_now(k->store, LANE_WRITE, &l.job);
-	if (e && out_why)
-		*out_why = l.job.why;
-	return e;
-}
-
-struct save {
-	struct job job;
-	struct keyring *ring;
-	char *blob;
-	size_t blob_len;
-	char *id;
-	bool must_exist, remove;
-	uint64_t if_rev;
-	struct audit_who who; /* method NULL: nobody */
-	apikey_saved *done;
-	void *arg;
-	/* Of a new one.  The blob above is the writer's to replace. */
-	struct apikey_making making;
-};
-
+/* Where it stands in its list depends on what never changes, but for a key
+ * that changes lists. */
 static void
-making_begin(struct save *s)
+take_up_again(struct keyring *ring, struct apikey *k, char *take_blob,
+    size_t len)
 {
-	struct apikey_making *m = &s->making;
+	const struct apikey_list *list = list_of(ring, &k->rec);
 	enum err e;
 
-	m->blob = xmemdup(s->blob, s->blob_len);
-	e = apikey_rec_read(str_at(m->blob, s->blob_len), &m->rec);
-	/* It has just been encoded. */
+	index_remove(ring, k);
+	e = apikey_adopt(k, take_blob, len);
+	/* The writer has just encoded it. */
 	assert(e == OK);
-	TAILQ_INSERT_TAIL(&s->ring->making, m, link);
-}
-
-static void
-making_end(struct save *s)
-{
-	if (!s->making.blob)
+	index_add(ring, k);
+	if (list_of(ring, &k->rec) == list)
 		return;
-	TAILQ_REMOVE(&s->ring->making, &s->making, link);
-	free(s->making.blob);
-	s->making.blob = NULL;
-}
-
-static void
-save_free(struct save *s)
-{
-	free(s->blob);
-	free(s->id);
-	free(s);
-}
-
-static enum err
-check_stored(struct save *s, struct txn *t, struct apikey_rec *out_old,
-    struct why *out_why)
-{
-	struct str stored;
-	enum err e;
-
-	*out_old = (struct apikey_rec){ .rev = 0 };
-	e = txn_get(t, TABLE_apikey, str_of(s->id), &stored);
-	if (e == ERR_UNKNOWN && !s->must_exist)
-		return OK;
-	if (e == ERR_UNKNOWN)
-		return why_set(out_why, e, "id", "no key %s", s->id);
-	if (e)
-		return e;
-	if (!s->must_exist)
-		return why_set(out_why, ERR_EXISTS, "id",
-		    "there is a key %s already", s->id);
-	e = apikey_rec_read(stored, out_old);
-	if (!e && s->if_rev && out_old->rev != s->if_rev)
-		return why_set(out_why, ERR_STALE, "if_rev",
-		    "%s is at revision %llu by now", s->id,
-		    (unsigned long long)out_old->rev);
-	return e;
-}
-
-/* A home of its own for a record that lies in the store. */
-static enum err
-copy_record(struct apikey_rec *io, char **out_blob)
-{
-	struct buf copy;
-	size_t len;
-	enum err e;
-
-	buf_init(&copy, RECORD_MAX);
-	e = apikey_rec_write(io, &copy);
-	if (!e) {
-		*out_blob = buf_take(&copy, &len);
-		e = apikey_rec_read(str_at(*out_blob, len), io);
-	}
-	buf_fini(&copy);
-	return e;
-}
-
-static enum err
-remove_record(struct save *s, struct txn *t, const struct apikey_rec *old,
-    struct why *out_why)
-{
-	enum err e;
-
-	e = audit_write(t, s->who.method ? &s->who : NULL, "key", str_of(s->id),
-	    &apikey_kind, old, NULL, out_why);
-	return e ? e : txn_del(t, TABLE_apikey, str_of(s->id));
-}
-
-enum err
-apikey_put(struct txn *t, const struct apikey_rec *old, struct apikey_rec *io,
-    const struct audit_who *who, struct buf *out, struct why *out_why)
-{
-	enum err e;
-
-	io->rev = old->rev + 1;
-	io->changed_at = (uint64_t)clock_wall_ms();
-	io->created_at = old->rev ? old->created_at : io->changed_at;
-	e = audit_write(t, who, "key", io->id, &apikey_kind,
-	    old->rev ? old : NULL, io, out_why);
-	if (!e)
-		e = apikey_rec_write(io, out);
-	return e ? e : txn_put(t, TABLE_apikey, io->id, buf_str(out));
-}
-
-static enum err
-save_work(struct job *j, struct txn *t, struct why *out_why)
-{
-	struct save *s = (struct save *)j;
-	struct apikey_rec old, r;
-	char *old_blob = NULL;
-	struct buf out;
-	enum err e;
-
-	e = check_stored(s, t, &old, out_why);
-	if (e)
-		return e;
-	if (s->remove)
-		return remove_record(s, t, &old, out_why);
-	e = apikey_rec_read(str_at(s->blob, s->blob_len), &r);
-	if (e)
-		return e;
-	buf_init(&out, RECORD_MAX);
-	/* Of what stood there: writing the audit moves it. */
-	if (old.rev)
-		e = copy_record(&old, &old_blob);
-	if (!e)
-		e = apikey_put(t, &old, &r, s->who.method ? &s->who : NULL,
-		    &out, out_why);
-	free(old_blob);
-	if (!e) {
-		free(s->blob);
-		s->blob = buf_take(&out, &s->blob_len);
-	}
-	buf_fini(&out);
-	return e;
+	ring->count += k->rec.deleted_at ? -1U : 1;
+	TAILQ_REMOVE(k->rec.deleted_at ? &ring->keys : &ring->trash, k, link);
+	list_insert(list_of(ring, &k->rec), k);
 }
 
 struct apikey *
 keyring_take_up(struct keyring *ring, char *take_blob, size_t len)
 {
 	struct apikey_rec r;
-	struct apikey *k = NULL;
+	struct apikey *k;
 	enum err e = apikey_rec_read(str_at(take_blob, len), &r);
 
-	if (!e)
-		k = keyring_id(ring, r.id);
-	if (k)
-		ring_remove(ring, k);
-	else
-		k = xcalloc(1, sizeof(*k));
-	e = apikey_adopt(k, take_blob, len);
-	/* The writer has just encoded it. */
 	assert(e == OK);
-	ring_insert(ring, k);
+	k = keyring_id(ring, r.id);
+	if (k) {
+		take_up_again(ring, k, take_blob, len);
+		return k;
+	}
+	k = xcalloc(1, sizeof(*k));
+	e = apikey_adopt(k, take_blob, len);
+	assert(e == OK);
+	keyring_insert(ring, k);
 	return k;
-}
-
-static void
-save_done(struct job *j)
-{
-	struct save *s = (struct save *)j;
-	struct keyring *ring = s->ring;
-	struct apikey *k = keyring_id(ring, str_of(s->id));
-	enum err e = j->result;
-
-	making_end(s);
-	if (e) {
-		s->done(s->arg, e, &j->why, NULL);
-		save_free(s);
-		return;
-	}
-	if (s->remove) {
-		assert(k);
-		ring_remove(ring, k);
-		s->done(s->arg, OK, &j->why, NULL);
-		k->deleted = true;
-		if (!k->users)
-			loop_bury(ring->loop, apikey_free, k);
-		save_free(s);
-		return;
-	}
-	k = keyring_take_up(ring, s->blob, s->blob_len);
-	s->blob = NULL;
-	s->done(s->arg, OK, &j->why, k);
-	save_free(s);
-}
-
-static struct save *
-save_new(struct keyring *k, struct str id, uint64_t if_rev,
-    const struct audit_who *who, apikey_saved *done, void *arg)
-{
-	struct save *s = xcalloc(1, sizeof(*s));
-
-	s->job = (struct job){ .work = save_work, .done = save_done };
-	s->ring = k;
-	s->id = xmemdup(id.at, id.len);
-	s->if_rev = if_rev;
-	if (who)
-		s->who = *who;
-	s->done = done;
-	s->arg = arg;
-	return s;
-}
-
-void
-apikey_save(struct keyring *k, const struct apikey_rec *r, struct str value,
-    bool must_exist, uint64_t if_rev, const struct audit_who *who,
-    apikey_saved *done, void *arg)
-{
-	struct save *s = save_new(k, r->id, if_rev, who, done, arg);
-	struct apikey_rec rec = *r;
-	struct buf blob;
-	enum err e;
-
-	s->must_exist = must_exist;
-	if (value.len) {
-		key_index_of(&k->index, value, rec.hash);
-		rec.value_end = str_skip(value, value.len - 4);
-	}
-	buf_init(&blob, RECORD_MAX);
-	e = apikey_rec_write(&rec, &blob);
-	if (e) {
-		struct why why;
-
-		why_set(&why, e, "", "the record is too large");
-		buf_fini(&blob);
-		done(arg, e, &why, NULL);
-		save_free(s);
-		return;
-	}
-	s->blob = buf_take(&blob, &s->blob_len);
-	if (!must_exist)
-		making_begin(s);
-	store_post(k->store, LANE_WRITE, &s->job);
-}
-
-void
-apikey_delete(struct keyring *k, struct str id, uint64_t if_rev,
-    const struct audit_who *who, apikey_saved *done, void *arg)
-{
-	struct save *s = save_new(k, id, if_rev, who, done, arg);
-
-	s->must_exist = true;
-	s->remove = true;
-	store_post(k->store, LANE_WRITE, &s->job);
 }

@@ -45,13 +45,24 @@ struct apikey {
 };
 
 TAILQ_HEAD(apikey_list, apikey);
+
+/* What must be known of keys before the store has them. */
+struct apikey_making {
+	TAILQ_ENTRY(apikey_making) link;
+	struct apikey_rec rec; /* its strs point into blob */
+	char *blob;
+	unsigned count; /* more than 1: of a batch, and the name is its base */
+};
 TAILQ_HEAD(apikey_making_list, apikey_making);
 
 struct keyring {
 	struct apikey_list keys;
-	unsigned count;
+	unsigned count;		  /* of those in use */
+	struct apikey_list trash; /* deleted, and not purged yet */
+	struct apikey_list
+	    templates;	    /* of no value: other keys are like them */
 	struct map by_hash; /* 32 bytes -> struct apikey; old ones too */
-	struct map by_id;
+	struct map by_id;   /* of all three lists */
 	struct users users;
 	struct apikey_making_list making; /* on their way to the store */
 	struct key_index index;
@@ -65,27 +76,39 @@ void keyring_fini(struct keyring *k);
 enum err keyring_load(struct keyring *k, struct why *out_why) CHECKED;
 
 /* By the value a client sent, or the one before it while its grace lasts; NULL
- * when it is none of ours. */
+ * when it is none of ours.  It may be in the trash: ask apikey_state(). */
 struct apikey *keyring_match(const struct keyring *k, struct str value);
-/* By id; by id or unique name (NULL also when two have that name).  The name
- * of a key that an operator made is never hidden by what people call theirs. */
+/* By id, whichever list it is in.  By id or unique name (NULL also when two
+ * have that name), of those in use.  The name of a key that an operator made
+ * is never hidden by what people call theirs. */
 struct apikey *keyring_id(const struct keyring *k, struct str id);
 struct apikey *keyring_find(const struct keyring *k, struct str id_or_name);
 /* The same among the keys of one owner: the others are not there. */
 struct apikey *keyring_find_own(const struct keyring *k, struct str owner,
     struct str id_or_name);
-/* Of these two also those count that are on their way to the store. */
+/* By id or unique name, in the trash; among the templates. */
+struct apikey *
+keyring_find_deleted(const struct keyring *k, struct str id_or_name);
+struct apikey *
+keyring_find_template(const struct keyring *k, struct str id_or_name);
+/* How many of an owner's lie in the trash. */
+unsigned keyring_discarded(const struct keyring *k, struct str owner);
+/* Of these three also those count that are on their way to the store. */
 unsigned keyring_owned(const struct keyring *k, struct str owner);
 /* Is there another key of that name?  An owner's names differ, and so do those
  * that operators give; what other people call their keys is nobody's
  * business. */
 bool keyring_has_name(const struct keyring *k, const struct apikey_rec *r);
+/* A name that so many keys called like this one would take twice; empty: none.
+ */
+struct str keyring_has_numbered(const struct keyring *k,
+    const struct apikey_rec *r, unsigned count);
 /* Something was said of that owner. */
 void keyring_obey(struct keyring *k, struct str owner);
 /* Is it well-formed and is its checksum right? */
 bool apikey_well_formed(struct str value);
 /* "active", "unused" (its time begins with its first use), "disabled",
- * "expired", "owner-disabled". */
+ * "expired", "owner-disabled"; "deleted", "template". */
 const char *apikey_state(const struct apikey *k, int64_t wall_ms);
 /* Is that one of those in which it can be used? */
 bool apikey_state_serves(const char *state);
@@ -108,6 +131,12 @@ void apikey_unref(struct keyring *ring, struct apikey *k);
 /* A fresh value (NUL-terminated; wipe it after use) and a fresh id. */
 void apikey_make_value(char out[APIKEY_VALUE_LEN + 1]);
 void apikey_make_id(char out[10]);
+/* The name of one of so many keys made at once, n from 1: NAME-01, or, of 100
+ * and more, NAME-001.  Is a text such a name? */
+#define APIKEY_NUMBER 4 /* bytes that it adds at most */
+void apikey_number(struct str name, unsigned count, unsigned n, char *out,
+    size_t size);
+bool apikey_is_numbered(struct str base, unsigned count, struct str name);
 
 typedef void
 apikey_saved(void *arg, enum err e, const struct why *why, struct apikey *k);
@@ -116,8 +145,6 @@ apikey_saved(void *arg, enum err e, const struct why *why, struct apikey *k);
  * an existing one an empty value keeps the old. */
 void apikey_save(struct keyring *k, const struct apikey_rec *r,
     struct str value, bool must_exist, uint64_t if_rev,
-    const struct audit_who *who, apikey_saved *done, void *arg);
-void apikey_delete(struct keyring *k, struct str id, uint64_t if_rev,
     const struct audit_who *who, apikey_saved *done, void *arg);
 
 /* As part of another job of the writer: `io` in place of `old` (rev 0: of
@@ -128,5 +155,12 @@ apikey_put(struct txn *t, const struct apikey_rec *old, struct apikey_rec *io,
     const struct audit_who *who, struct buf *out, struct why *out_why) CHECKED;
 struct apikey *
 keyring_take_up(struct keyring *ring, char *take_blob, size_t len);
+
+/* --- between the files about keys ------------------------------------------ */
+
+enum err apikey_adopt(struct apikey *k, char *take_blob, size_t len) CHECKED;
+void keyring_insert(struct keyring *k, struct apikey *take_key);
+/* It is gone from the store too; freed with the last request that holds it. */
+void keyring_drop(struct keyring *k, struct apikey *take_key);
 
 #endif

@@ -2,6 +2,7 @@
 /* apikey_value.c - what a key is made of: its value, its id, what it takes over
  * from another, and how one value follows the other. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -65,6 +66,32 @@ apikey_make_id(char out[10])
 	out[9] = '\0';
 }
 
+static int
+number_width(unsigned count)
+{
+	return count > 99 ? 3 : 2;
+}
+
+void
+apikey_number(struct str name, unsigned count, unsigned n, char *out,
+    size_t size)
+{
+	snprintf(out, size, "%.*s-%0*u", STR_ARG(name), number_width(count), n);
+}
+
+bool
+apikey_is_numbered(struct str base, unsigned count, struct str name)
+{
+	size_t width = (size_t)number_width(count);
+	uint64_t n;
+
+	if (name.len != base.len + 1 + width || !str_starts(name, base) ||
+	    name.at[base.len] != '-')
+		return false;
+	return !str_u64(str_skip(name, base.len + 1), &n) && n > 0 &&
+	    n <= count;
+}
+
 bool
 apikey_well_formed(struct str value)
 {
@@ -82,7 +109,7 @@ apikey_well_formed(struct str value)
 static const char *const own_fields[] = { "id", "name", "hash", "value_end",
 	"disabled", "rev", "created_at", "changed_at", "old_hash",
 	"old_value_end", "old_until", "self_made", "self_disabled",
-	"activated_at" };
+	"activated_at", "deleted_at", "deleted_by", "template" };
 
 static bool
 is_own_field(const struct rec_field *f)

@@ -233,13 +233,6 @@ void budget_save(struct budgets *all, const struct budget_rec *r, int64_t add,
 void budget_delete(struct budgets *all, struct str id, uint64_t if_rev,
     const struct audit_who *who, budget_saved *done, void *arg);
 
-/* Give a key the limits that another has as a key; those of tags and owners are
- * found by themselves.  Answers when all are kept, or with the first failure,
- * and perhaps at once. */
-typedef void budgets_copied(void *arg, enum err e, const struct why *why);
-void budgets_copy(struct budgets *all, struct str from_key, struct str to_key,
-    const struct audit_who *who, budgets_copied *done, void *arg);
-
 /* As part of another job of the writer: `io` in place of `old` (rev 0: of
  * none), which must not lie in the store; `out` gets its bytes, for
  * budgets_take_up() on the loop when all of the job is kept. */
@@ -248,6 +241,10 @@ budget_put(struct txn *t, const struct budget_rec *old, struct budget_rec *io,
     const struct audit_who *who, struct buf *out, struct why *out_why) CHECKED;
 struct budget *
 budgets_take_up(struct budgets *all, char *take_blob, size_t len);
+/* The same for removing one, for budgets_remove(); one that is not there is
+ * fine. */
+enum err budget_del(struct txn *t, struct str id, const struct audit_who *who,
+    struct why *out_why) CHECKED;
 
 /* --- between budget.c and budget_save.c ------------------------------------ */
 

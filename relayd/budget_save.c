@@ -180,15 +180,34 @@ check_stored(struct save *s, struct txn *t, struct budget_rec *out_old,
 }
 
 static enum err
-remove_record(struct save *s, struct txn *t, const struct budget_rec *old,
-    struct why *out_why)
+remove_record(struct txn *t, const struct budget_rec *old,
+    const struct audit_who *who, struct why *out_why)
 {
-	enum err e = audit_write(t, s->who.method ? &s->who : NULL, "budget",
-	    str_of(s->id), &budget_kind, old, NULL, out_why);
+	enum err e = audit_write(t, who, "budget", old->id, &budget_kind, old,
+	    NULL, out_why);
 
 	if (!e)
-		e = txn_del(t, TABLE_budget, str_of(s->id));
-	return e ? e : spent_drop(t, str_of(s->id));
+		e = txn_del(t, TABLE_budget, old->id);
+	return e ? e : spent_drop(t, old->id);
+}
+
+enum err
+budget_del(struct txn *t, struct str id, const struct audit_who *who,
+    struct why *out_why)
+{
+	struct budget_rec old;
+	struct str stored;
+	char *blob;
+	enum err e = txn_get(t, TABLE_budget, id, &stored);
+
+	if (e)
+		return e == ERR_UNKNOWN ? OK : e;
+	blob = xmemdup(stored.at, stored.len);
+	e = budget_rec_read(str_at(blob, stored.len), &old);
+	if (!e)
+		e = remove_record(t, &old, who, out_why);
+	free(blob);
+	return e;
 }
 
 enum err
@@ -241,7 +260,8 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	enum err e = check_stored(s, t, &old, &old_blob, out_why);
 
 	if (!e && s->remove)
-		e = remove_record(s, t, &old, out_why);
+		e = remove_record(t, &old, s->who.method ? &s->who : NULL,
+		    out_why);
 	else if (!e)
 		e = put_record(s, t, &old, out_why);
 	free(old_blob);

@@ -2,16 +2,16 @@
 /* ctl_key.c - what the handlers of the control socket share about keys. */
 #include "relayd/ctl_key.h"
 
+#include <stdio.h>
+
 #include "relayd/apikey.h"
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
 #include "relayd/price.h"
 
-#define NAME_MAX_BYTES	64
 #define OWNER_MAX_BYTES 64
 #define NOTE_MAX_BYTES	500
-#define TAGS_MAX_BYTES	200
 #define RATE_MAX_BYTES	24
 
 /* --- telling --------------------------------------------------------------- */
@@ -29,6 +29,9 @@ ctl_put_key(struct ctl_call *c, const struct apikey *k)
 	json_open(j, '{');
 	ctl_put_rec(j, &apikey_kind, &r);
 	json_say(j, "state", str_of(apikey_state(k, now)));
+	if (r.deleted_at && c->daemon->settings.trash_keep_ms)
+		json_say_i64(j, "purge_at",
+		    (int64_t)r.deleted_at + c->daemon->settings.trash_keep_ms);
 	json_say_i64(j, "in_flight", k->in_flight);
 	json_say_i64(j, "requests", (int64_t)k->requests);
 	json_say_i64(j, "used_at", k->used_wall_ms);
@@ -91,6 +94,86 @@ take_text(const struct ctl_call *c, const char *name, size_t max,
 	return ctl_check_text(*io, max, name, out_why);
 }
 
+/* --- tags ------------------------------------------------------------------ */
+
+bool
+ctl_has_tag(struct str tags, struct str tag)
+{
+	struct str member;
+
+	while (str_list_next(&tags, &member))
+		if (str_eq(member, tag))
+			return true;
+	return false;
+}
+
+static enum err
+add_tag(struct buf *out, struct str tag, struct why *out_why)
+{
+	if (buf_len(out) + tag.len + 1 > CTL_TAGS_MAX)
+		return why_set(out_why, ERR_LIMIT, "tags",
+		    "a key has room for %d bytes of tags", CTL_TAGS_MAX);
+	buf_mustf(out, "%s%.*s", buf_len(out) ? "," : "", STR_ARG(tag));
+	return OK;
+}
+
+/* "+a,-b": those of `had` without b, and a behind them. */
+static enum err
+amend_tags(struct str had, struct str said, struct buf *out,
+    struct why *out_why)
+{
+	struct str rest = said, tag;
+	bool takes;
+	enum err e = OK;
+
+	while (!e && str_list_next(&had, &tag)) {
+		char gone[CTL_TAGS_SIZE + 1];
+		int n = snprintf(gone, sizeof(gone), "-%.*s", STR_ARG(tag));
+
+		if (!ctl_has_tag(said, str_at(gone, (size_t)n)))
+			e = add_tag(out, tag, out_why);
+	}
+	while (!e && str_list_next(&rest, &tag)) {
+		takes = tag.at[0] == '-';
+		if (tag.len < 2 || (!takes && tag.at[0] != '+'))
+			return why_set(out_why, ERR_VALUE, "tags",
+			    "either all tags, or +TAG and -TAG for each that "
+			    "comes and goes");
+		if (!takes && !ctl_has_tag(buf_str(out), str_skip(tag, 1)))
+			e = add_tag(out, str_skip(tag, 1), out_why);
+	}
+	return e;
+}
+
+static enum err
+take_tags(const struct ctl_call *c, struct str *io, char tags[CTL_TAGS_SIZE],
+    struct why *out_why)
+{
+	struct str said = str_trim(ctl_text(c, "tags"));
+	struct buf out;
+	enum err e;
+
+	if (!ctl_has(c, "tags"))
+		return OK;
+	e = ctl_check_text(said, CTL_TAGS_MAX, "tags", out_why);
+	if (e)
+		return e;
+	if (!said.len || (said.at[0] != '+' && said.at[0] != '-')) {
+		*io = said;
+		return OK;
+	}
+	buf_init(&out, CTL_TAGS_SIZE);
+	e = amend_tags(*io, said, &out, out_why);
+	if (!e) {
+		snprintf(tags, CTL_TAGS_SIZE, "%.*s", STR_ARG(buf_str(&out)));
+		*io = str_of(tags);
+	}
+	buf_fini(&out);
+	return e;
+}
+
+/* --- all of them ----------------------------------------------------------- */
+
 /* Names are how people tell keys apart. */
 static enum err
 check_name(const struct ctl_call *c, const struct apikey_rec *r,
@@ -106,9 +189,9 @@ check_name(const struct ctl_call *c, const struct apikey_rec *r,
 
 enum err
 ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
-    struct why *out_why)
+    char tags[CTL_TAGS_SIZE], struct why *out_why)
 {
-	enum err e = take_text(c, "name", NAME_MAX_BYTES, &io->name, out_why);
+	enum err e = take_text(c, "name", CTL_KEY_NAME_MAX, &io->name, out_why);
 	int64_t rate;
 
 	if (!e)
@@ -118,7 +201,7 @@ ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
 	if (!e)
 		e = take_text(c, "note", NOTE_MAX_BYTES, &io->note, out_why);
 	if (!e)
-		e = take_text(c, "tags", TAGS_MAX_BYTES, &io->tags, out_why);
+		e = take_tags(c, &io->tags, tags, out_why);
 	if (!e)
 		e = take_text(c, "rate", RATE_MAX_BYTES, &io->rate, out_why);
 	if (!e && price_rate_read(io->rate, &rate))

@@ -20,10 +20,18 @@ struct apikey *ctl_find_key(const struct ctl_call *c, struct str said);
  * the same words for one that is not there and for one that is not theirs. */
 struct apikey *ctl_want_key(struct ctl_call *c);
 
-/* The parameters name, owner, note, tags and rate, of those that are given, and
- * those of the two below. */
+/* Is it a member of a list of tags? */
+bool ctl_has_tag(struct str tags, struct str tag);
+
+#define CTL_KEY_NAME_MAX 64
+#define CTL_TAGS_MAX	 200
+#define CTL_TAGS_SIZE	 (CTL_TAGS_MAX + 1)
+
+/* The parameters name, owner, note, tags, rate, of those that are given,
+ * and those of the two below.  `tags` is where tags are put together: "+a,-b" is said of those that
+ * are there, all else takes their place. */
 enum err ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
-    struct why *out_why) CHECKED;
+    char tags[CTL_TAGS_SIZE], struct why *out_why) CHECKED;
 
 /* expires and expires_after; the lists of policy.h. */
 enum err ctl_take_expiry(const struct ctl_call *c, struct apikey_rec *io,

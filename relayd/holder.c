@@ -98,6 +98,10 @@ find_key(struct relay *r)
 			return false;
 		}
 		apikey_ref(k);
+		if (k->rec.deleted_at) {
+			relay_fault(r, FAULT_KEY, "this API key was deleted");
+			return false;
+		}
 	}
 	if (!r->key) {
 		relay_fault(r, FAULT_KEY,

@@ -33,6 +33,28 @@ const struct column my_key_columns[] = {
 	{ .title = NULL },
 };
 
+/* In the trash. */
+const struct column trash_columns[] = {
+	{ N_("ID"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("NAME"), "name", CELL_TEXT, FIT_CUT },
+	{ N_("OWNER"), "owner", CELL_OWNER, FIT_CUT },
+	{ N_("VALUE"), "value_end", CELL_END, FIT_WHOLE },
+	{ N_("REMOVED"), "deleted_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("BY"), "deleted_by", CELL_OWNER, FIT_CUT },
+	{ N_("PURGED"), "purge_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("USED"), "used_at", CELL_AGO, FIT_DROP },
+	{ N_("NOTE"), "note", CELL_TEXT, FIT_CUT },
+	{ .title = NULL },
+};
+
+/* Made at once; for programs. */
+const struct column made_columns[] = {
+	{ N_("ID"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("NAME"), "name", CELL_TEXT, FIT_WHOLE },
+	{ N_("VALUE"), "value", CELL_TEXT, FIT_WHOLE },
+	{ .title = NULL },
+};
+
 const struct column key_details[] = {
 	{ N_("id"), "id", CELL_TEXT, false },
 	{ N_("name"), "name", CELL_TEXT, false },
@@ -54,6 +76,9 @@ const struct column key_details[] = {
 	{ N_("clients"), "clients", CELL_TEXT, false },
 	{ N_("from"), "from", CELL_TEXT, false },
 	{ N_("self-made"), "self_made", CELL_FLAG, false },
+	{ N_("removed"), "deleted_at", CELL_MOMENT, false },
+	{ N_("removed by"), "deleted_by", CELL_OWNER, false },
+	{ N_("purged"), "purge_at", CELL_MOMENT, false },
 	{ N_("in flight"), "in_flight", CELL_NUMBER, false },
 	{ N_("requests"), "requests", CELL_NUMBER, false },
 	{ N_("used"), "used_at", CELL_AGO, false },
@@ -63,6 +88,58 @@ const struct column key_details[] = {
 	{ .title = NULL },
 };
 
+/* Names and values, so that whoever hands them out knows which is whose. */
+static void
+print_batch(struct output *o, const struct json *made)
+{
+	struct str name, value;
+
+	for (const struct json *r = json_first(made); r; r = json_next(r)) {
+		if (json_want_str(r, "name", &name, NULL) ||
+		    json_want_str(r, "value", &value, NULL))
+			continue;
+		out_foreign(o, name);
+		fputc('\t', o->to);
+		out_foreign(o, value);
+		fputc('\n', o->to);
+	}
+	fflush(o->to);
+	fprintf(stderr, "%s\n",
+	    _("These values are shown this once and kept nowhere."));
+}
+
+/* What would be made. */
+static void
+print_limits(struct output *o, const struct json *data)
+{
+	struct str text, window, class, first, last;
+
+	if (!json_want_str(data, "first", &first, NULL) &&
+	    !json_want_str(data, "last", &last, NULL)) {
+		fprintf(o->to, "%s ", _("keys:"));
+		out_foreign(o, first);
+		fprintf(o->to, " %s ", _("to"));
+		out_foreign(o, last);
+		fputc('\n', o->to);
+	}
+	for (const struct json *l = json_first(json_at(data, "limits")); l;
+	     l = json_next(l)) {
+		if (json_want_str(l, "limit", &text, NULL) ||
+		    json_want_str(l, "window", &window, NULL) ||
+		    json_want_str(l, "class", &class, NULL))
+			continue;
+		fprintf(o->to, "%s ", _("limit:"));
+		out_foreign(o, text);
+		fprintf(o->to, " %s ", _("per"));
+		out_foreign(o, window);
+		if (class.len) {
+			fprintf(o->to, " %s ", _("of"));
+			out_foreign(o, class);
+		}
+		fputc('\n', o->to);
+	}
+}
+
 /* The value alone goes to the standard output, so that it can be piped; what
  * is to be said about it goes beside. */
 void
@@ -71,6 +148,15 @@ print_new_key(struct output *o, const struct json *data)
 	const struct json *key = json_at(data, "key");
 	struct str value = STR(""), id = STR(""), name = STR("");
 
+	if (json_at(data, "made")) {
+		print_batch(o, json_at(data, "made"));
+		return;
+	}
+	if (json_at(data, "changes")) {
+		print_changes(o, data);
+		print_limits(o, data);
+		return;
+	}
 	if (json_may_str(data, "value", &value, NULL) ||
 	    json_may_str(key, "id", &id, NULL) ||
 	    json_may_str(key, "name", &name, NULL))
@@ -82,4 +168,30 @@ print_new_key(struct output *o, const struct json *data)
 	    _("This is key %.*s (%.*s). Its value is shown this once and "
 	      "kept nowhere.\n"),
 	    STR_ARG(id), STR_ARG(name));
+}
+
+/* What was removed can be had back, which is good to know at that moment. */
+void
+print_trashed(struct output *o, const struct json *data)
+{
+	struct str id;
+
+	if (json_want_str(data, "id", &id, NULL))
+		return;
+	fprintf(o->to,
+	    _("In the trash: `relayctl key restore %.*s` brings it "
+	      "back.\n"),
+	    STR_ARG(id));
+}
+
+void
+print_purged(struct output *o, const struct json *data)
+{
+	int64_t n = 0;
+
+	(void)!json_may_i64(data, "purged", 0, INT64_C(1) << 53, &n, NULL);
+	fprintf(o->to,
+	    n == 1 ? _("%lld key is gone for good.\n")
+		   : _("%lld keys are gone for good.\n"),
+	    (long long)n);
 }

@@ -9,19 +9,9 @@
 #include "relayd/ctl_key.h"
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
+#include "relayd/trash.h"
 
 /* --- rows ------------------------------------------------------------------ */
-
-static bool
-has_tag(struct str tags, struct str tag)
-{
-	struct str member;
-
-	while (str_list_next(&tags, &member))
-		if (str_eq(member, tag))
-			return true;
-	return false;
-}
 
 static bool
 is_wanted(struct ctl_call *c, const struct apikey *k)
@@ -33,7 +23,7 @@ is_wanted(struct ctl_call *c, const struct apikey *k)
 		return false;
 	if (owner.len && !str_eq(owner, k->rec.owner))
 		return false;
-	if (tag.len && !has_tag(k->rec.tags, tag))
+	if (tag.len && !ctl_has_tag(k->rec.tags, tag))
 		return false;
 	return !state.len ||
 	    str_eq(state, str_of(apikey_state(k, clock_wall_ms())));
@@ -68,8 +58,8 @@ is_behind(const struct apikey *k, const struct place *p)
 	return str_cmp(k->rec.id, p->id) > 0;
 }
 
-void
-ctl_key_list(struct ctl_call *c)
+static void
+list_keys(struct ctl_call *c, const struct apikey_list *list)
 {
 	char next[PLACE_TEXT] = "";
 	const struct apikey *k, *last = NULL;
@@ -82,7 +72,7 @@ ctl_key_list(struct ctl_call *c)
 		return;
 	}
 	json_open(&c->out, '[');
-	TAILQ_FOREACH (k, &c->daemon->keys->keys, link) {
+	TAILQ_FOREACH (k, list, link) {
 		if (!is_behind(k, &from) || !is_wanted(c, k))
 			continue;
 		if (last && !ctl_has_room(c, n)) {
@@ -97,6 +87,18 @@ ctl_key_list(struct ctl_call *c)
 	}
 	json_close(&c->out, ']');
 	ctl_answer(c, 0, str_of(next));
+}
+
+void
+ctl_key_list(struct ctl_call *c)
+{
+	list_keys(c, &c->daemon->keys->keys);
+}
+
+void
+ctl_key_trash(struct ctl_call *c)
+{
+	list_keys(c, &c->daemon->keys->trash);
 }
 
 void
@@ -168,6 +170,7 @@ void
 ctl_key_set(struct ctl_call *c)
 {
 	struct apikey *k = ctl_want_key(c);
+	char tags[CTL_TAGS_SIZE];
 	struct apikey_rec r;
 	struct why why;
 	enum err e;
@@ -175,7 +178,7 @@ ctl_key_set(struct ctl_call *c)
 	if (!k)
 		return;
 	r = k->rec;
-	e = ctl_take_key(c, &r, &why);
+	e = ctl_take_key(c, &r, tags, &why);
 	finish(c, k, &r, e, &why);
 }
 
@@ -213,21 +216,29 @@ ctl_key_enable(struct ctl_call *c)
 	set_disabled(c, false);
 }
 
+/* --- the trash ------------------------------------------------------------- */
+
 static void
-on_removed(void *arg, enum err e, const struct why *why, struct apikey *k)
+on_deleted(void *arg, enum err e, const struct why *why, struct apikey *k)
 {
+	int64_t keep_ms;
 	struct ctl_call *c = arg;
 
-	(void)k;
 	if (e) {
 		ctl_refuse(c, e, why);
 		return;
 	}
+	keep_ms = c->daemon->settings.trash_keep_ms;
 	json_open(&c->out, '{');
 	json_say(&c->out, "key", ctl_text(c, "key"));
+	json_say(&c->out, "id", k->rec.id);
+	json_say(&c->out, "name", k->rec.name);
 	json_say_bool(&c->out, "removed", true);
+	if (keep_ms)
+		json_say_i64(&c->out, "purge_at",
+		    (int64_t)k->rec.deleted_at + keep_ms);
 	json_close(&c->out, '}');
-	ctl_answer(c, 0, STR(""));
+	ctl_answer(c, k->rec.rev, STR(""));
 }
 
 void
@@ -235,6 +246,8 @@ ctl_key_rm(struct ctl_call *c)
 {
 	const struct audit_who who = ctl_who(c);
 	struct apikey *k = ctl_want_key(c);
+	char by[PEER_OWNER];
+	struct apikey_rec r;
 	struct why why;
 	enum err e;
 
@@ -246,8 +259,11 @@ ctl_key_rm(struct ctl_call *c)
 		return;
 	}
 	if (!c->dry_run) {
-		apikey_delete(c->daemon->keys, k->rec.id, c->if_rev, &who,
-		    on_removed, c);
+		r = k->rec;
+		r.deleted_at = (uint64_t)clock_wall_ms();
+		r.deleted_by = peer_owner(&c->peer, by);
+		apikey_save(c->daemon->keys, &r, STR(""), true, k->rec.rev,
+		    &who, on_deleted, c);
 		return;
 	}
 	json_open(&c->out, '{');
@@ -257,4 +273,104 @@ ctl_key_rm(struct ctl_call *c)
 	json_say_bool(&c->out, "dry_run", true);
 	json_close(&c->out, '}');
 	ctl_answer(c, k->rec.rev, STR(""));
+}
+
+static struct apikey *
+want_deleted(struct ctl_call *c)
+{
+	struct str said = ctl_text(c, "key");
+	struct apikey *k = keyring_find_deleted(c->daemon->keys, said);
+
+	if (!k)
+		ctl_refusef(c, ERR_UNKNOWN, "key",
+		    "there is no key \"%.*s\" in the trash, or more than one "
+		    "of that name (say its id); `key trash` lists them",
+		    STR_ARG(str_first(said, 60)));
+	return k;
+}
+
+/* Its name may have gone to another meanwhile. */
+void
+ctl_key_restore(struct ctl_call *c)
+{
+	struct apikey *k = want_deleted(c);
+	char tags[CTL_TAGS_SIZE];
+	struct apikey_rec r;
+	struct why why;
+	enum err e = OK;
+
+	if (!k)
+		return;
+	r = k->rec;
+	r.deleted_at = 0;
+	r.deleted_by = STR("");
+	if (ctl_has(c, "name"))
+		e = ctl_take_key(c, &r, tags, &why);
+	else if (keyring_has_name(c->daemon->keys, &r))
+		e = why_set(&why, ERR_EXISTS, "name",
+		    "there is another key \"%.*s\" by now; give this one a "
+		    "new name: --name NAME",
+		    STR_ARG(r.name));
+	finish(c, k, &r, e, &why);
+}
+
+static void
+on_purged(void *arg, enum err e, const struct why *why, unsigned count)
+{
+	struct ctl_call *c = arg;
+
+	if (e) {
+		ctl_refuse(c, e, why);
+		return;
+	}
+	json_open(&c->out, '{');
+	json_say_i64(&c->out, "purged", count);
+	json_close(&c->out, '}');
+	ctl_answer(c, 0, STR(""));
+}
+
+/* What would go, and what goes with it. */
+static void
+rehearse_purge(struct ctl_call *c, const struct apikey *only)
+{
+	const struct apikey *k;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (k, &c->daemon->keys->trash, link)
+		n += !only || k == only;
+	json_open(&c->out, '{');
+	json_say_i64(&c->out, "purged", n);
+	json_say_bool(&c->out, "dry_run", true);
+	json_close(&c->out, '}');
+	ctl_answer(c, only ? only->rec.rev : 0, STR(""));
+}
+
+void
+ctl_key_purge(struct ctl_call *c)
+{
+	const struct audit_who who = ctl_who(c);
+	struct daemon *d = c->daemon;
+	const struct apikey *k = NULL;
+	struct why why;
+	enum err e = OK;
+
+	if (ctl_has(c, "key") == ctl_flag(c, "all")) {
+		ctl_refusef(c, ERR_VALUE, "key",
+		    "which one? say a key of `key trash`, or --all");
+		return;
+	}
+	if (ctl_has(c, "key") && !(k = want_deleted(c)))
+		return;
+	if (k)
+		e = ctl_check_rev(c, k->rec.rev, &why);
+	if (e)
+		ctl_refuse(c, e, &why);
+	else if (c->dry_run)
+		rehearse_purge(c, k);
+	else if (k)
+		trash_purge(d->keys, d->budgets, &k->rec.id, 1, &who, on_purged,
+		    c);
+	else
+		trash_purge_before(d->keys, d->budgets, INT64_MAX, &who,
+		    on_purged, c);
 }

@@ -11,161 +11,227 @@
 #include "relayd/budget.h"
 #include "relayd/control.h"
 #include "relayd/ctl_key.h"
+#include "relayd/ctl_limit.h"
+#include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
+#include "relayd/keybatch.h"
 #include "relayd/loop.h"
 #include "relayd/unit.h"
 
-#define GRACE_MAX_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
+/* Of a person: they are not counted among those they have, and so bounded. */
+#define DISCARDED_MAX 100
+#define NAME_SIZE     80
+#define GRACE_MAX_MS  (INT64_C(30) * 24 * 60 * 60 * 1000)
 
-/* Waits for the store with the value that is to be shown. */
-struct creation {
-	struct ctl_call *call;
-	char value[APIKEY_VALUE_LEN + 1];
-	char id[16];	/* of the key */
-	char model[16]; /* of the one it is made like; or empty */
-	struct why why; /* what failed while it was furnished */
-	enum err failed;
+/* --- making ---------------------------------------------------------------- */
+
+/* A key that is to be made, as it is gathered. */
+struct wish {
+	struct apikey_rec rec;
+	struct ctl_limits limits;
+	unsigned count;
 };
 
 static void
-creation_free(struct creation *made)
+put_batch(struct ctl_call *c, const struct keybatch_made *made, unsigned count)
 {
-	explicit_bzero(made, sizeof(*made));
-	free(made);
-}
+	const struct apikey *k;
 
-static void
-on_undone(void *arg, enum err e, const struct why *why, struct apikey *k)
-{
-	struct creation *made = arg;
-
-	(void)e;
-	(void)why;
-	(void)k;
-	ctl_refuse(made->call, made->failed, &made->why);
-	creation_free(made);
-}
-
-/* Nobody knows the value before it has its limits too. */
-static void
-on_furnished(void *arg, enum err e, const struct why *why)
-{
-	struct creation *made = arg;
-	struct ctl_call *c = made->call;
-	const struct apikey *k = keyring_id(c->daemon->keys, str_of(made->id));
-	const struct audit_who who = ctl_who(c);
-
-	if (e) {
-		made->failed = e;
-		made->why = *why;
-		apikey_delete(c->daemon->keys, str_of(made->id), 0, &who,
-		    on_undone, made);
-		return;
-	}
-	if (k) {
+	json_put_key(&c->out, "made");
+	json_open(&c->out, '[');
+	for (unsigned i = 0; i < count; i++) {
+		k = keyring_id(c->daemon->keys, str_of(made[i].id));
 		json_open(&c->out, '{');
-		json_say(&c->out, "value", str_of(made->value));
-		json_put_key(&c->out, "key");
-		ctl_put_key(c, k);
+		json_say(&c->out, "id", str_of(made[i].id));
+		json_say(&c->out, "name", k ? k->rec.name : STR(""));
+		json_say(&c->out, "value", str_of(made[i].value));
 		json_close(&c->out, '}');
-		ctl_answer(c, k->rec.rev, STR(""));
-	} else {
-		ctl_refusef(c, ERR_UNKNOWN, "key", "it was removed meanwhile");
 	}
-	creation_free(made);
+	json_close(&c->out, ']');
 }
 
 static void
-on_created(void *arg, enum err e, const struct why *why, struct apikey *k)
+on_made(void *arg, enum err e, const struct why *why,
+    const struct keybatch_made *made, unsigned count)
 {
-	struct creation *made = arg;
-	struct ctl_call *c = made->call;
-	const struct audit_who who = ctl_who(c);
+	struct ctl_call *c = arg;
+	const struct apikey *k;
+	uint64_t rev = 0;
 
 	if (e) {
 		ctl_refuse(c, e, why);
-		creation_free(made);
 		return;
 	}
-	snprintf(made->id, sizeof(made->id), "%.*s", STR_ARG(k->rec.id));
-	if (made->model[0])
-		budgets_copy(c->daemon->budgets, str_of(made->model), k->rec.id,
-		    &who, on_furnished, made);
-	else
-		on_furnished(made, OK, NULL);
-}
-
-/* Save the record with a fresh value; if_rev 0: it is a new key. */
-static void
-save_value(struct ctl_call *c, const struct apikey_rec *r, uint64_t if_rev,
-    const struct apikey *model)
-{
-	const struct audit_who who = ctl_who(c);
-	struct creation *made = xcalloc(1, sizeof(*made));
-
-	made->call = c;
-	if (model)
-		snprintf(made->model, sizeof(made->model), "%.*s",
-		    STR_ARG(model->rec.id));
-	apikey_make_value(made->value);
-	apikey_save(c->daemon->keys, r, str_of(made->value), if_rev != 0,
-	    if_rev, &who, on_created, made);
+	k = keyring_id(c->daemon->keys, str_of(made[0].id));
+	json_open(&c->out, '{');
+	if (count > 1) {
+		put_batch(c, made, count);
+	} else {
+		json_say(&c->out, "value", str_of(made[0].value));
+		json_put_key(&c->out, "key");
+		ctl_put_key(c, k);
+		rev = k->rec.rev;
+	}
+	json_close(&c->out, '}');
+	ctl_answer(c, rev, STR(""));
 }
 
 static void
-create(struct ctl_call *c, struct apikey_rec *r, const struct apikey *model)
+rehearse(struct ctl_call *c, const struct wish *w)
 {
 	static const struct apikey_rec nothing;
-	char id[10];
+	struct json_out *j = &c->out;
+	char name[NAME_SIZE];
 
-	if (c->dry_run) {
-		ctl_rehearse_key(c, &nothing, r);
-		return;
+	json_open(j, '{');
+	json_say(j, "id", STR(""));
+	json_say(j, "name", w->rec.name);
+	if (w->count > 1) {
+		json_say_i64(j, "count", w->count);
+		apikey_number(w->rec.name, w->count, 1, name, sizeof(name));
+		json_say(j, "first", str_of(name));
+		apikey_number(w->rec.name, w->count, w->count, name,
+		    sizeof(name));
+		json_say(j, "last", str_of(name));
 	}
-	apikey_make_id(id);
-	r->id = str_of(id);
-	save_value(c, r, 0, model);
+	json_put_key(j, "changes");
+	json_open(j, '[');
+	ctl_put_changes(j, &apikey_kind, &nothing, &w->rec);
+	json_close(j, ']');
+	json_put_key(j, "limits");
+	ctl_put_limits(j, &w->limits);
+	json_say_bool(j, "dry_run", true);
+	json_close(j, '}');
+	ctl_answer(c, 0, STR(""));
+}
+
+static void
+create(struct ctl_call *c, const struct wish *w)
+{
+	const struct audit_who who = ctl_who(c);
+	const struct keybatch_ask ask = { .like = w->rec,
+		.count = w->count,
+		.limits = w->limits.at,
+		.limits_count = w->limits.count };
+
+	if (c->dry_run)
+		rehearse(c, w);
+	else
+		keybatch_make(c->daemon->keys, c->daemon->budgets, &ask, &who,
+		    on_made, c);
 }
 
 /* --- an operator's --------------------------------------------------------- */
 
 static enum err
-take_model(const struct ctl_call *c, struct apikey_rec *io,
-    const struct apikey **out_model, struct why *out_why)
+take_model(const struct ctl_call *c, struct wish *io, struct why *out_why)
 {
 	struct str like = ctl_text(c, "like");
 	const struct apikey *model;
 
 	if (!like.len)
 		return OK;
-	model = ctl_find_key(c, like);
+	model = keyring_find_template(c->daemon->keys, like);
+	if (!model)
+		model = ctl_find_key(c, like);
 	if (!model)
 		return why_set(out_why, ERR_UNKNOWN, "like",
-		    "there is no key \"%.*s\", or more than one of that name "
-		    "(say its id)",
+		    "there is no key and no template \"%.*s\", or more than "
+		    "one of that name (say its id)",
 		    STR_ARG(str_first(like, 60)));
-	apikey_like(io, &model->rec);
-	*out_model = model;
+	apikey_like(&io->rec, &model->rec);
+	return ctl_copy_limits(c, model->rec.id, &io->limits, out_why);
+}
+
+static enum err
+take_count(const struct ctl_call *c, struct wish *io, struct why *out_why)
+{
+	int64_t count = ctl_number(c, "count");
+	struct str taken;
+
+	if (!ctl_has(c, "count"))
+		return OK;
+	if (count < 2 || count > KEYBATCH_MAX)
+		return why_set(out_why, ERR_VALUE, "count",
+		    "from 2 to %d at once", KEYBATCH_MAX);
+	io->count = (unsigned)count;
+	if (io->rec.name.len + APIKEY_NUMBER > CTL_KEY_NAME_MAX)
+		return why_set(out_why, ERR_VALUE, "name",
+		    "a number is added to it, so it has at most %d bytes",
+		    CTL_KEY_NAME_MAX - APIKEY_NUMBER);
+	taken = keyring_has_numbered(c->daemon->keys, &io->rec, io->count);
+	if (taken.len)
+		return why_set(out_why, ERR_EXISTS, "name",
+		    "there is a key \"%.*s\" already", STR_ARG(taken));
 	return OK;
+}
+
+static void
+make(struct ctl_call *c, bool template)
+{
+	struct wish w = { .count = 1 };
+	char tags[CTL_TAGS_SIZE];
+	struct why why;
+	enum err e = take_model(c, &w, &why);
+
+	w.rec.template = template;
+	if (!e)
+		e = ctl_take_key(c, &w.rec, tags, &why);
+	if (!e)
+		e = take_count(c, &w, &why);
+	if (!e)
+		e = ctl_take_limits(c, &w.limits, &why);
+	if (e)
+		ctl_refuse(c, e, &why);
+	else
+		create(c, &w);
 }
 
 void
 ctl_key_create(struct ctl_call *c)
 {
-	struct apikey_rec r = { .rev = 0 };
-	const struct apikey *model = NULL;
-	struct why why;
-	enum err e = take_model(c, &r, &model, &why);
-
-	if (!e)
-		e = ctl_take_key(c, &r, &why);
-	if (e)
-		ctl_refuse(c, e, &why);
-	else
-		create(c, &r, model);
+	make(c, false);
 }
 
 /* --- a new value ----------------------------------------------------------- */
+
+/* Waits for the store with the value that is to be shown. */
+struct rotation {
+	struct ctl_call *call;
+	char value[APIKEY_VALUE_LEN + 1];
+};
+
+static void
+on_rotated(void *arg, enum err e, const struct why *why, struct apikey *k)
+{
+	struct rotation *made = arg;
+	struct ctl_call *c = made->call;
+
+	if (e) {
+		ctl_refuse(c, e, why);
+	} else {
+		json_open(&c->out, '{');
+		json_say(&c->out, "value", str_of(made->value));
+		json_put_key(&c->out, "key");
+		ctl_put_key(c, k);
+		json_close(&c->out, '}');
+		ctl_answer(c, k->rec.rev, STR(""));
+	}
+	explicit_bzero(made, sizeof(*made));
+	free(made);
+}
+
+static void
+save_value(struct ctl_call *c, const struct apikey_rec *r, uint64_t if_rev)
+{
+	const struct audit_who who = ctl_who(c);
+	struct rotation *made = xcalloc(1, sizeof(*made));
+
+	made->call = c;
+	apikey_make_value(made->value);
+	apikey_save(c->daemon->keys, r, str_of(made->value), true, if_rev, &who,
+	    on_rotated, made);
+}
 
 static enum err
 read_grace(const struct ctl_call *c, int64_t *out_until, struct why *out_why)
@@ -209,7 +275,7 @@ ctl_key_rotate(struct ctl_call *c)
 	if (c->dry_run)
 		ctl_rehearse_key(c, &k->rec, &r);
 	else
-		save_value(c, &r, k->rec.rev, NULL);
+		save_value(c, &r, k->rec.rev);
 }
 
 /* --- a person's ------------------------------------------------------------ */
@@ -228,6 +294,11 @@ check_person(const struct ctl_call *c, struct str owner, struct why *out_why)
 		return why_set(out_why, ERR_DENIED, "",
 		    "an operator has disabled you here: your keys are "
 		    "refused, and you can make none");
+	if (keyring_discarded(c->daemon->keys, owner) >= DISCARDED_MAX)
+		return why_set(out_why, ERR_LIMIT, "",
+		    "%d keys that you removed are still kept; ask whoever runs "
+		    "this relay to purge them, or wait until they are",
+		    DISCARDED_MAX);
 	if (owned >= s->self_keys_max)
 		return why_set(out_why, ERR_LIMIT, "",
 		    "you have %u keys, and %llu is as many as a person may "
@@ -253,26 +324,27 @@ check_name_length(const struct ctl_call *c, struct why *out_why)
 /* A template that was named and is not there is no licence for keys without
  * any limit. */
 static enum err
-take_template(const struct ctl_call *c, struct apikey_rec *io,
-    const struct apikey **out_model, struct why *out_why)
+take_template(const struct ctl_call *c, struct wish *w, struct why *out_why)
 {
+	struct apikey_rec *io = &w->rec;
 	struct str name = str_of(c->daemon->settings.self_keys_template);
 	const struct apikey *model;
 
 	if (!name.len)
 		return OK;
-	model = keyring_find(c->daemon->keys, name);
+	model = keyring_find_template(c->daemon->keys, name);
+	if (!model)
+		model = keyring_find(c->daemon->keys, name);
 	if (!model || model->rec.self_made)
 		return why_set(out_why, ERR_DENIED, "",
 		    "the template for new keys is not there; ask whoever runs "
 		    "this relay (setting self_keys_template)");
 	apikey_like(io, &model->rec);
-	*out_model = model;
 	if (io->expires_at && (int64_t)io->expires_at <= clock_wall_ms())
 		return why_set(out_why, ERR_DENIED, "",
 		    "the template for new keys has expired; ask whoever runs "
 		    "this relay (setting self_keys_template)");
-	return OK;
+	return ctl_copy_limits(c, model->rec.id, &w->limits, out_why);
 }
 
 /* What a person may say: a name, a note, and an end that is not after the
@@ -283,7 +355,8 @@ take_own(const struct ctl_call *c, struct apikey_rec *io, struct why *out_why)
 	uint64_t most = io->expires_after
 	    ? (uint64_t)clock_wall_ms() + io->expires_after
 	    : io->expires_at;
-	enum err e = ctl_take_key(c, io, out_why);
+	char tags[CTL_TAGS_SIZE];
+	enum err e = ctl_take_key(c, io, tags, out_why);
 
 	if (io->expires_after)
 		return e;
@@ -298,8 +371,7 @@ take_own(const struct ctl_call *c, struct apikey_rec *io, struct why *out_why)
 void
 ctl_my_key_create(struct ctl_call *c)
 {
-	struct apikey_rec r = { .rev = 0 };
-	const struct apikey *model = NULL;
+	struct wish w = { .count = 1 };
 	char own[PEER_OWNER];
 	struct why why;
 	enum err e;
@@ -309,13 +381,13 @@ ctl_my_key_create(struct ctl_call *c)
 	if (!e)
 		e = check_name_length(c, &why);
 	if (!e)
-		e = take_template(c, &r, &model, &why);
-	r.owner = str_of(own);
-	r.self_made = true;
+		e = take_template(c, &w, &why);
+	w.rec.owner = str_of(own);
+	w.rec.self_made = true;
 	if (!e)
-		e = take_own(c, &r, &why);
+		e = take_own(c, &w.rec, &why);
 	if (e)
 		ctl_refuse(c, e, &why);
 	else
-		create(c, &r, model);
+		create(c, &w);
 }

@@ -137,7 +137,10 @@ check_template(const struct ctl_call *c, const struct settings *s,
 {
 	struct str name = str_of(s->self_keys_template);
 	const struct apikey *model =
-	    name.len ? keyring_find(c->daemon->keys, name) : NULL;
+	    name.len ? keyring_find_template(c->daemon->keys, name) : NULL;
+
+	if (name.len && !model)
+		model = keyring_find(c->daemon->keys, name);
 
 	if (!name.len || (model && !model->rec.self_made))
 		return OK;

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "relayd/audit.h"
 #include "relayd/loop.h"
+#include "relayd/trash.h"
 #include "tests/support/relaybox.h"
 
 struct saved {
@@ -65,12 +67,42 @@ save(struct relaybox *b, const struct apikey_rec *r, const char *value,
 }
 
 static struct saved
-drop(struct relaybox *b, const char *id, uint64_t if_rev)
+discard(struct relaybox *b, const char *id, uint64_t if_rev)
 {
-	struct saved s = { .done = false };
+	struct apikey_rec r = keyring_id(&b->keys, str_of(id))->rec;
 
-	apikey_delete(&b->keys, str_of(id), if_rev, NULL, on_saved, &s);
-	return wait_saved(b, &s);
+	r.deleted_at = 1;
+	return save(b, &r, "", true, if_rev);
+}
+
+struct purged {
+	bool done;
+	enum err e;
+	unsigned count;
+};
+
+static void
+on_purged(void *arg, enum err e, const struct why *why, unsigned count)
+{
+	struct purged *p = arg;
+
+	(void)why;
+	*p = (struct purged){ .done = true, .e = e, .count = count };
+}
+
+/* How many went. */
+static unsigned
+purge(struct relaybox *b, struct str id)
+{
+	const struct audit_who who = { .method = "key_purge" };
+	struct purged p = { .done = false };
+
+	trash_purge(&b->keys, &b->budgets, &id, 1, &who, on_purged, &p);
+	for (int i = 0; i < RELAYBOX_PATIENCE && !p.done; i++)
+		relaybox_turn(b);
+	assert_true(p.done);
+	assert_int_equal(p.e, OK);
+	return p.count;
 }
 
 static void
@@ -185,11 +217,53 @@ a_key_is_saved_against_its_revision(void **state)
 	assert_non_null(keyring_match(&b->keys, STR("another-value")));
 	r.id = STR("knobody01");
 	assert_int_equal(save(b, &r, "", true, 0).e, ERR_UNKNOWN);
-	assert_int_equal(drop(b, "knobody01", 0).e, ERR_UNKNOWN);
-	assert_int_equal(drop(b, "kbox00001", 1).e, ERR_STALE);
-	assert_int_equal(drop(b, "kbox00001", 3).e, OK);
+}
+
+static void
+a_deleted_key_is_found_by_its_value_until_it_is_purged(void **state)
+{
+	struct relaybox *b = *state;
+	struct apikey *k = keyring_id(&b->keys, STR("kbox00001"));
+	struct apikey_rec r;
+
+	/* What is in use is not purged. */
+	assert_int_equal(purge(b, STR("kbox00001")), 0);
+	assert_int_equal(purge(b, STR("knobody01")), 0);
+	assert_int_equal(discard(b, "kbox00001", 9).e, ERR_STALE);
+	assert_int_equal(b->keys.count, 1);
+	assert_int_equal(discard(b, "kbox00001", 1).e, OK);
 	assert_int_equal(b->keys.count, 0);
-	assert_null(keyring_match(&b->keys, STR("another-value")));
+	assert_true(TAILQ_EMPTY(&b->keys.keys));
+	assert_ptr_equal(keyring_match(&b->keys, str_of(b->key)), k);
+	assert_string_equal(apikey_state(k, 999), "deleted");
+	assert_null(keyring_find(&b->keys, STR("box")));
+	assert_null(keyring_find(&b->keys, STR("kbox00001")));
+	assert_ptr_equal(keyring_find_deleted(&b->keys, STR("box")), k);
+	r = k->rec;
+	r.deleted_at = 0;
+	assert_int_equal(save(b, &r, "", true, 2).e, OK);
+	assert_ptr_equal(keyring_find(&b->keys, STR("box")), k);
+	assert_null(keyring_find_deleted(&b->keys, STR("kbox00001")));
+	assert_int_equal(b->keys.count, 1);
+	assert_int_equal(discard(b, "kbox00001", 0).e, OK);
+	assert_int_equal(purge(b, STR("kbox00001")), 1);
+	assert_null(keyring_match(&b->keys, str_of(b->key)));
+	assert_null(keyring_id(&b->keys, STR("kbox00001")));
+}
+
+static void
+a_deleted_key_is_refused_and_told_so(void **state)
+{
+	struct relaybox *b = *state;
+	struct boxclient c;
+
+	assert_int_equal(discard(b, "kbox00001", 0).e, OK);
+	boxclient_init(&c, b);
+	boxclient_ask(&c, false);
+	boxclient_wait(&c);
+	assert_int_equal(c.status, 401);
+	assert_non_null(strstr(buf_cstr(&c.body), "was deleted"));
+	boxclient_fini(&c);
 }
 
 static void
@@ -242,7 +316,8 @@ a_key_that_is_deleted_lasts_as_long_as_its_request(void **state)
 	ask_and_hang(b, &c);
 	assert_int_equal(k->in_flight, 1);
 	assert_int_equal(k->users, 1);
-	assert_int_equal(drop(b, "kbox00001", 0).e, OK);
+	assert_int_equal(discard(b, "kbox00001", 0).e, OK);
+	assert_int_equal(purge(b, STR("kbox00001")), 1);
 	assert_true(k->deleted);
 	assert_int_equal(k->in_flight, 1);
 	let_go(b, &c);
@@ -286,6 +361,8 @@ main(void)
 		TEST(a_key_is_found_by_its_value_its_id_and_its_name),
 		TEST(a_name_that_two_have_finds_neither),
 		TEST(a_key_is_saved_against_its_revision),
+		TEST(a_deleted_key_is_found_by_its_value_until_it_is_purged),
+		TEST(a_deleted_key_is_refused_and_told_so),
 		cmocka_unit_test(a_key_is_active_until_it_is_not),
 		TEST(a_key_that_is_deleted_lasts_as_long_as_its_request),
 		TEST(

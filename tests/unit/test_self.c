@@ -83,6 +83,16 @@ key_of(const struct village *v, const char *id)
 	return k;
 }
 
+/* Still known by its value, and of no use. */
+static void
+assert_deleted(const struct village *v, const char *value)
+{
+	const struct apikey *k = keyring_match(v->h->d.keys, str_of(value));
+
+	assert_non_null(k);
+	assert_string_equal(apikey_state(k, 1), "deleted");
+}
+
 static unsigned
 rows_of(struct client *c, const char *method, const char *params)
 {
@@ -141,7 +151,8 @@ a_person_makes_uses_and_ends_a_key_of_theirs(void **state)
 	asked_badly(&v.me, "my.key.rm", "{\"key\":\"lap\"}", ERR_DENIED);
 	set(&v.admin, "self_keys_rm", "yes");
 	asked_well(&v.me, "my.key.rm", "{\"key\":\"lap\"}");
-	assert_null(keyring_match(v.h->d.keys, str_of(value)));
+	assert_deleted(&v, value);
+	asked_badly(&v.me, "my.key.show", "{\"key\":\"lap\"}", ERR_UNKNOWN);
 	village_end(&v);
 }
 
@@ -632,6 +643,9 @@ the_old_value_works_until_its_grace_ends(void **state)
 	/* A key that goes takes both with it. */
 	rotate(&v.admin, "{\"key\":\"lap\",\"grace\":\"1d\"}", value[0]);
 	asked_well(&v.admin, "key.rm", "{\"key\":\"lap\"}");
+	assert_deleted(&v, value[3]);
+	assert_deleted(&v, value[0]);
+	asked_well(&v.admin, "key.purge", "{\"all\":true}");
 	assert_null(keyring_match(keys, str_of(value[3])));
 	assert_null(keyring_match(keys, str_of(value[0])));
 	village_end(&v);
@@ -656,7 +670,8 @@ a_grace_that_is_over_is_over(void **state)
 	ctl_frame_fini(&f);
 	assert_non_null(keyring_match(v.h->d.keys, str_of(next)));
 	asked_well(&v.admin, "key.rm", "{\"key\":\"lap\"}");
-	assert_null(keyring_match(v.h->d.keys, str_of(next)));
+	assert_deleted(&v, next);
+	assert_null(keyring_match(v.h->d.keys, str_of(old)));
 	village_end(&v);
 }
 
@@ -693,7 +708,8 @@ a_change_that_meets_a_rotation_is_stale(void **state)
  * is therefore tried here without a word. */
 static const char *const own[] = { "id", "name", "hash", "value_end",
 	"disabled", "rev", "created_at", "changed_at", "old_hash",
-	"old_value_end", "old_until", "self_made", "self_disabled" };
+	"old_value_end", "old_until", "self_made", "self_disabled",
+	"deleted_at", "deleted_by", "template" };
 
 static bool
 is_own(const char *name)
