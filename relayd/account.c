@@ -462,13 +462,23 @@ find_way(const struct pool *p, struct account *a)
 }
 
 void
+pool_moved(const struct pool *p, const struct account *a)
+{
+	if (p->on_moved)
+		p->on_moved(p->on_moved_arg, a);
+}
+
+void
 pool_find_ways(struct pool *p)
 {
 	struct account *a;
 
-	TAILQ_FOREACH (a, &p->accounts, link)
-		if (find_way(p, a))
-			a->generation = ++p->generation;
+	TAILQ_FOREACH (a, &p->accounts, link) {
+		if (!find_way(p, a))
+			continue;
+		a->generation = ++p->generation;
+		pool_moved(p, a);
+	}
 }
 
 /* Where the account's requests go. */

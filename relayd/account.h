@@ -29,7 +29,7 @@ struct account {
 	int64_t used_us; /* when it was last chosen; monotonic */
 	int64_t had;	 /* of turns in the pool (strategy.h) */
 	unsigned in_flight;
-	struct account_rec rec;	   /* its strs point into blob */
+	struct account_rec rec; /* its strs point into blob */
 	char *blob;
 	const struct provider *provider;
 	/* From rec.url, or the provider's. */
@@ -83,12 +83,18 @@ struct pool {
 	/* An account is about to go for good; NULL: nobody minds. */
 	void (*on_gone)(void *arg, struct account *a);
 	void *on_gone_arg;
+	/* Connections that an account has had are of no more use to it: it has
+	 * changed, or goes.  NULL: nobody minds. */
+	void (*on_moved)(void *arg, const struct account *a);
+	void *on_moved_arg;
 };
 
 void pool_init(struct pool *p, struct loop *l, struct store *s);
 void pool_fini(struct pool *p);
 /* Before the store's threads run: read all accounts. */
 enum err pool_load(struct pool *p, struct why *out_why) CHECKED;
+/* Of an account whose generation has just become another. */
+void pool_moved(const struct pool *p, const struct account *a);
 /* A request that counted itself in a->in_flight is done with it. */
 void pool_release(struct pool *p, struct account *a);
 /* Find the way out of every account anew: those whose way is another one get

@@ -380,6 +380,7 @@ save_done(struct job *j)
 		p->count--;
 		if (p->on_gone)
 			p->on_gone(p->on_gone_arg, a);
+		pool_moved(p, a);
 		p->generation++;
 		if (p->groups)
 			groups_forget(p->groups, a);
@@ -399,6 +400,7 @@ save_done(struct job *j)
 	} else {
 		e = account_adopt(p, a, s->blob, s->blob_len, s->new_secrets[0],
 		    s->new_secrets[1]);
+		pool_moved(p, a);
 	}
 	s->blob = NULL;
 	/* account_check() has passed what was written. */

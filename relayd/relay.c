@@ -6,6 +6,7 @@
 #include "relayd/relay.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/mem.h"
@@ -528,6 +529,17 @@ on_account_gone(void *arg, struct account *a)
 		all->watcher.account_gone(all->watcher.arg, a);
 }
 
+/* Those under way end where they are, and are not kept. */
+static void
+on_account_moved(void *arg, const struct account *a)
+{
+	struct relays *all = arg;
+	char key[160];
+	int n = snprintf(key, sizeof(key), "%.*s/", STR_ARG(a->rec.name));
+
+	upstreams_forget(all->d->upstreams, str_at(key, (size_t)n));
+}
+
 void
 relays_new(struct daemon *d, struct relays **out)
 {
@@ -539,6 +551,8 @@ relays_new(struct daemon *d, struct relays **out)
 	make_secret(all);
 	d->pool->on_gone = on_account_gone;
 	d->pool->on_gone_arg = all;
+	d->pool->on_moved = on_account_moved;
+	d->pool->on_moved_arg = all;
 	*out = all;
 }
 
@@ -584,6 +598,7 @@ relays_free(struct relays *all)
 	}
 	sticky_fini(&all->sticky);
 	all->d->pool->on_gone = NULL;
+	all->d->pool->on_moved = NULL;
 	free(all);
 }
 

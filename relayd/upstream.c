@@ -43,6 +43,7 @@ struct shelf {
 	struct link_list idle; /* the last one used first */
 	unsigned count;	       /* of them */
 	unsigned users;	       /* links, and exchanges that begin */
+	bool is_over;	       /* nothing is put here any more */
 	char *key;
 };
 
@@ -107,6 +108,7 @@ close_shelf(struct shelf *s)
 {
 	struct link *l, *next;
 
+	s->is_over = true;
 	/* The shelf goes with its last link. */
 	for (l = TAILQ_FIRST(&s->idle); l; l = next) {
 		next = TAILQ_NEXT(l, idle);
@@ -214,7 +216,8 @@ link_rest(struct link *l)
 {
 	struct daemon *d = l->all->d;
 
-	if (d->draining || l->shelf->count >= d->settings.upstream_idle_max ||
+	if (d->draining || l->shelf->is_over ||
+	    l->shelf->count >= d->settings.upstream_idle_max ||
 	    !d->settings.upstream_idle_ms) {
 		link_close(l);
 		return;

@@ -21,7 +21,8 @@ struct shelf;
 
 void upstreams_new(struct daemon *d, struct upstreams **out);
 void upstreams_free(struct upstreams *u);
-/* Close idle connections whose key begins so (an account that changed). */
+/* Close idle connections whose key begins so (an account that changed), and
+ * keep none of those that are in use. */
 void upstreams_forget(struct upstreams *u, struct str key);
 
 enum upstream_phase {

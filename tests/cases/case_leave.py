@@ -10,7 +10,7 @@ import time
 
 from house import Case, until
 from practice import Answer
-from speech import ALL, ANTHROPIC, ask, ask_bytes
+from speech import ALL, ANTHROPIC, CHAT, ask, ask_bytes
 
 # From the client's close to the upstream's, in ms; tests share the machine, so
 # a phase is judged by the best of a few tries.
@@ -237,3 +237,45 @@ class Crowd(Leave):
         # Sums and receipts tell the same, and each request once.
         rows = self.relay.receipts()
         self.assertEqual(len({r["id"] for r in rows}), len(rows))
+
+
+class Kept(Case):
+    """Connections that are kept for an account go with what it was."""
+    accounts = 0
+
+    def kept(self):
+        c = self.relay.counters()
+        return c["upstream_now"], c["upstream_idle_now"]
+
+    def one(self, name):
+        self.fresh()
+        self.relay.account("openai-api", name,
+                           f"http://127.0.0.1:{self.up.ports[0]}", "sk-" + name)
+        self.assertEqual(ask(self.relay, CHAT, False).status, 200)
+        self.assertEqual(self.kept(), (1, 1))
+
+    def test_an_account_that_changes_or_goes_keeps_none(self):
+        for method, more in (("account.set", {"fields": {"note": "x"}}),
+                             ("account.hold", {}), ("account.rm", {})):
+            with self.subTest(method):
+                self.one("k")
+                self.relay.call(method, name="k", **more)
+                self.assertEqual(self.kept(), (0, 0))
+                if method != "account.rm":
+                    self.relay.call("account.rm", name="k")
+
+    def test_one_in_use_ends_where_it_is_and_is_not_kept(self):
+        self.one("u")
+        self.up.script([{"do": "delay=200"}])
+        with self.relay.connect() as s:
+            s.sendall(ask_bytes(self.relay.key, CHAT))
+            until("a request under way",
+                  lambda: self.relay.counters()["upstream_idle_now"] == 0)
+            self.relay.call("account.set", name="u", fields={"note": "y"})
+            a = Answer(s)
+            self.assertEqual(a.status, 200)
+            self.assertIn(b"[DONE]", a.body)
+        self.relay.at_rest()
+        self.assertEqual(self.kept(), (0, 0))
+        self.assertEqual(ask(self.relay, CHAT, False).status, 200)
+        self.assertEqual(self.kept(), (1, 1))
