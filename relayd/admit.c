@@ -24,6 +24,7 @@
 #include "relayd/price_table.h"
 #include "relayd/relay.h"
 #include "relayd/shape.h"
+#include "relayd/source.h"
 #include "relayd/trace.h"
 
 /* The longest wait that is named to a client. */
@@ -422,6 +423,7 @@ on_head(struct conn *c)
 	r->began_us = clock_us();
 	make_id(r);
 	note_client(r);
+	r->from = source_of(r->d->conf, &c->from, c->head);
 	if (str_eq(c->head->method, STR("OPTIONS"))) {
 		r->is_options = c->forgets = true;
 		conn_accept(c, LOCAL_BODY_MAX);

@@ -2,7 +2,6 @@
 /* admit_policy.c - steps of the way in that ask what the key is for, each
  * with words that say what it may do instead. */
 #include "relayd/apikey.h"
-#include "relayd/conn.h"
 #include "relayd/daemon.h"
 #include "relayd/holder.h"
 #include "relayd/models.h"
@@ -27,9 +26,9 @@ check_from(struct relay *r, const struct policy *p)
 {
 	char text[ADDR_TEXT];
 
-	if (policy_allows_from(p, &r->c->from))
+	if (policy_allows_from(p, &r->from))
 		return FAULT_NONE;
-	addr_text(&r->c->from, text);
+	addr_text(&r->from, text);
 	relay_fault(r, FAULT_POLICY,
 	    "this API key may not be used from %s; it may from: %.*s", text,
 	    STR_ARG(str_first(r->key->rec.from, TOLD_MAX)));

@@ -134,7 +134,8 @@ option_of(const char *name)
 static bool
 may_repeat(enum conf_type type)
 {
-	return type == CONF_LIST || type == CONF_LISTEN || type == CONF_SERVERS;
+	return type == CONF_LIST || type == CONF_LISTEN ||
+	    type == CONF_SERVERS || type == CONF_CIDRS;
 }
 
 /* Called by libinih for every "name = value", and again with the same name for
@@ -217,6 +218,10 @@ check_together(struct reading *r)
 			: c->said[CONF_NR_max_body].line,
 		    "body_budget",
 		    "is smaller than max_body, write for example 256M");
+	if (c->proxy_protocol && !c->trusted_proxies.n)
+		fail(r, c->said[CONF_NR_proxy_protocol].line, "proxy_protocol",
+		    "is on, but trusted_proxies names nobody who could speak "
+		    "it, write there for example 127.0.0.1");
 	if (!*c->state_dir)
 		fail(r, c->said[CONF_NR_state_dir].line, "state_dir",
 		    "is empty, write for example /var/lib/relayd");

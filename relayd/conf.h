@@ -12,6 +12,7 @@
 
 #include <sys/socket.h>
 
+#include "proto/addr.h"
 #include "proto/str.h"
 
 #include "relayd/place.h"
@@ -37,6 +38,11 @@ struct conf_addrs {
 	struct conf_addr *at;
 };
 
+struct conf_cidrs {
+	size_t n;
+	struct cidr *at;
+};
+
 enum durable {
 	DURABLE_KILL,
 	DURABLE_POWER
@@ -47,11 +53,13 @@ enum durable {
 #define CONF_MEMBER_LIST(name)	  struct conf_list name
 #define CONF_MEMBER_LISTEN(name)  struct conf_addrs name
 #define CONF_MEMBER_SERVERS(name) struct conf_addrs name
+#define CONF_MEMBER_CIDRS(name)	  struct conf_cidrs name
 #define CONF_MEMBER_ZONE(name)	  char *name
 #define CONF_MEMBER_BYTES(name)	  uint64_t name
 #define CONF_MEMBER_COUNT(name)	  unsigned name
 #define CONF_MEMBER_FLAG(name)	  bool name
-#define CONF_MEMBER_CHOICE(name)  int name /* enum log_level, enum durable */
+#define CONF_MEMBER_CHOICE(name)                                               \
+	int name /* enum log_level, enum durable, 0 or 1 */
 
 enum conf_option {
 #define X(type, name, preset, when, help) CONF_NR_##name,

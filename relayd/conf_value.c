@@ -38,12 +38,19 @@ static const struct word words_durable[] = {
 	{ NULL, 0 },
 };
 
+static const struct word words_proxy_protocol[] = {
+	{ "off", false },
+	{ "on", true },
+	{ NULL, 0 },
+};
+
 /* The words of each CHOICE; NULL for the other options. */
 #define WORDS_TEXT(name)    NULL
 #define WORDS_PATH(name)    NULL
 #define WORDS_LIST(name)    NULL
 #define WORDS_LISTEN(name)  NULL
 #define WORDS_SERVERS(name) NULL
+#define WORDS_CIDRS(name)   NULL
 #define WORDS_ZONE(name)    NULL
 #define WORDS_BYTES(name)   NULL
 #define WORDS_COUNT(name)   NULL
@@ -224,6 +231,28 @@ out_free:
 	return e;
 }
 
+static enum err
+read_cidrs(struct str s, struct conf_cidrs *out, struct why *out_why)
+{
+	struct conf_cidrs list = { .at = xcalloc(ITEMS_MAX,
+				       sizeof(struct cidr)) };
+	struct str item;
+	enum err e = OK;
+
+	while (!e && str_list_next(&s, &item)) {
+		if (list.n == ITEMS_MAX)
+			e = why_set(out_why, ERR_VALUE, NULL,
+			    "has more than %d members", ITEMS_MAX);
+		else
+			e = cidr_read(item, &list.at[list.n++], out_why);
+	}
+	if (e)
+		free(list.at);
+	else
+		*out = list;
+	return e;
+}
+
 /* --- the rest ------------------------------------------------------------------ */
 
 static enum err
@@ -310,6 +339,8 @@ conf_value_read(enum conf_option nr, enum conf_type type, struct str text,
 		    out_why);
 	case CONF_SERVERS:
 		return read_addrs(text, DNS_PORT, true, member, out_why);
+	case CONF_CIDRS:
+		return read_cidrs(text, member, out_why);
 	case CONF_ZONE:
 		return read_zone(text, member, out_why);
 	case CONF_BYTES:
@@ -344,6 +375,9 @@ conf_value_fini(enum conf_type type, void *member)
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 		free(((struct conf_addrs *)member)->at);
+		break;
+	case CONF_CIDRS:
+		free(((struct conf_cidrs *)member)->at);
 		break;
 	case CONF_BYTES:
 	case CONF_COUNT:

@@ -15,10 +15,13 @@
 #include <event2/event.h>
 
 #include "proto/mem.h"
+#include "proto/proxyproto.h"
 
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
 #include "relayd/listen.h"
+#include "relayd/log.h"
+#include "relayd/source.h"
 
 /* One receive, and the most taken from one connection in a turn. */
 #define READ_SIZE (64 * 1024)
@@ -196,6 +199,8 @@ conn_new(struct daemon *d, int take_fd, const struct sockaddr_storage *peer,
 	c->user = user;
 	address_text(peer, c->peer);
 	c->from = addr_of((const struct sockaddr *)peer);
+	c->awaits_proxy = d->conf->proxy_protocol && !user->apart &&
+	    source_is_trusted(d->conf, &c->from);
 	buf_init(&c->in, HTTP1_HEAD_MAX + READ_SIZE);
 	buf_init(&c->head_bytes, HTTP1_HEAD_MAX + READ_SIZE);
 	buf_init(&c->body, 0);
@@ -442,6 +447,48 @@ take_head(struct conn *c, size_t used)
 	c->seen = 0;
 }
 
+/* The first bytes of a head, or of what stands before it, are there. */
+static void
+head_begins(struct conn *c)
+{
+	if (c->phase != CONN_IDLE || !buf_len(&c->in))
+		return;
+	c->phase = CONN_HEAD;
+	set_timer(c, c->d->settings.request_head_wait_ms);
+}
+
+/* A trusted proxy says first whose connection this is; false: not yet. */
+static bool
+understand_proxy(struct conn *c)
+{
+	char text[ADDR_TEXT];
+	struct proxyproto p;
+	size_t used;
+	enum err e = proxyproto_read(buf_str(&c->in), &p, &used);
+
+	if (e == ERR_AGAIN) {
+		head_begins(c);
+		return false;
+	}
+	if (e) {
+		log_note(LOG_INFO, "proxy-protocol",
+		    "%s is a trusted proxy and did not begin with a PROXY "
+		    "header (proxy_protocol)",
+		    c->peer);
+		refuse_head(c, 400);
+		return false;
+	}
+	buf_eat(&c->in, used);
+	c->awaits_proxy = false;
+	if (!p.relays)
+		return true;
+	c->from = p.from;
+	addr_text(&p.from, text);
+	snprintf(c->peer, sizeof(c->peer),
+	    strchr(text, ':') ? "[%s]:%u" : "%s:%u", text, p.port);
+	return true;
+}
+
 /* Try to make a request of what has arrived. */
 static void
 understand_head(struct conn *c)
@@ -451,15 +498,14 @@ understand_head(struct conn *c)
 	size_t used;
 	enum err e;
 
+	if (c->awaits_proxy && !understand_proxy(c))
+		return;
 	if (!c->head)
 		c->head = xmalloc(sizeof(*c->head));
 	e = http1_request(buf_str(&c->in), &c->seen, c->head, &used, &status,
 	    &why);
 	if (e == ERR_AGAIN) {
-		if (c->phase == CONN_IDLE && buf_len(&c->in)) {
-			c->phase = CONN_HEAD;
-			set_timer(c, c->d->settings.request_head_wait_ms);
-		}
+		head_begins(c);
 		return;
 	}
 	timer_clear(c->d->loop, &c->timer);

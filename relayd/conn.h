@@ -85,7 +85,8 @@ struct conn {
 	int64_t body_began_ms;
 	struct buf out;
 	char peer[64];
-	struct addr from; /* the client, as far as the peer may say */
+	struct addr from;  /* whose it is: the peer's, or who that says */
+	bool awaits_proxy; /* it has yet to say so */
 };
 
 /* Takes the descriptor. */

@@ -30,7 +30,7 @@ void
 ctl_put_session(struct json_out *j, const struct relay *r, enum ctl_role role)
 {
 	int64_t age_us = clock_us() - r->began_us;
-	char session[SESSION_TEXT] = "";
+	char session[SESSION_TEXT] = "", peer[64];
 
 	if (r->session.id)
 		session_text(r->session.id, session);
@@ -51,6 +51,7 @@ ctl_put_session(struct json_out *j, const struct relay *r, enum ctl_role role)
 	json_say_i64(j, "speed", speed_of(r, age_us));
 	json_say_i64(j, "tries", r->tries);
 	json_say(j, "client", str_of(r->client));
-	json_say(j, "peer", str_of(r->c ? r->c->peer : ""));
+	relay_peer(r, peer);
+	json_say(j, "peer", str_of(peer));
 	json_close(j, '}');
 }

@@ -5,6 +5,7 @@
  * by the table relay_moves.def. */
 #include "relayd/relay.h"
 
+#include <stdio.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -356,15 +357,28 @@ relay_tally(struct relay *r, enum outcome outcome)
 	}
 }
 
+void
+relay_peer(const struct relay *r, char out[64])
+{
+	bool told = r->c && memcmp(&r->from, &r->c->from, sizeof(r->from));
+
+	if (told)
+		addr_text(&r->from, out);
+	else
+		snprintf(out, 64, "%s", r->c ? r->c->peer : "");
+}
+
 static void
 log_receipt(const struct relay *r, const struct receipt_rec *rec)
 {
 	struct log_line l;
+	char peer[64];
 
+	relay_peer(r, peer);
 	log_begin(&l, LOG_INFO, "request");
 	log_cstr(&l, "id", r->id_text);
 	log_str(&l, "key", rec->key_id);
-	log_cstr(&l, "peer", r->c ? r->c->peer : "");
+	log_cstr(&l, "peer", peer);
 	log_str(&l, "route", rec->route);
 	log_str(&l, "model", rec->model);
 	log_str(&l, "account", rec->account);

@@ -93,6 +93,7 @@ struct relay {
 	struct holder *holder;	      /* of a question about the key */
 	struct reservation *reserved; /* NULL: under no budget */
 	bool is_options;
+	struct addr from; /* whose it is (source.h) */
 	char client[48];  /* product of the User-Agent */
 	enum fault fault; /* why it is refused, when it is */
 	struct buf fault_text;
@@ -207,6 +208,8 @@ void relay_charge(struct relay *r);
 void relay_price(const struct relay *r, struct receipt_rec *io_rec);
 /* The state's one timer. */
 void relay_wait_until(struct relay *r, int64_t at_ms);
+/* Where it comes from, for people. */
+void relay_peer(const struct relay *r, char out[64]);
 /* Write down why it is refused; the text is for the client. */
 void relay_fault(struct relay *r, enum fault f, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -4,7 +4,7 @@ that begins with its first use."""
 import hashlib
 import signal
 
-from house import Case, Refused, Relay, until
+from house import Case, Refused, until
 from speech import ALL, ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
 
 PLATFORM = {"a": "claude", "o": "openai", "g": "gemini"}

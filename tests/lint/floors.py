@@ -25,7 +25,7 @@ FLOORS = {
 # The storeys of relayd/, lowest first.  A new noun is added here; a file
 # "noun_more.c" stands with its noun.
 STOREYS = [
-    'daemon log conf field inert mask place unit decimal price rates setting counters op vitals '
+    'daemon log conf source field inert mask place unit decimal price rates setting counters op vitals '
     'zone period cycle',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
