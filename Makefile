@@ -64,10 +64,12 @@ ALL_LDFLAGS	= $(hardening_ld) -pthread $(LDFLAGS)
 pc	= $(shell pkg-config --$(1) $(2))
 proto_pc	= libcjson libsodium libzstd zlib
 store_pc	= lmdb libsodium
-tui_pc	= libqrencode
+ctl_pc	= libqrencode
+tui_pc	= $(ctl_pc) ncursesw libevent_core
 relayd_pc	= libevent_core libcurl libcares inih
 proto_libs	= $(call pc,libs,$(proto_pc))
 store_libs	= $(call pc,libs,$(store_pc))
+ctl_libs	= $(call pc,libs,$(ctl_pc))
 tui_libs	= $(call pc,libs,$(tui_pc))
 relayd_libs	= $(call pc,libs,$(relayd_pc))
 
@@ -89,7 +91,8 @@ formatted	= $(wildcard proto/*.[ch] proto/dialect/*.[ch] store/*.[ch] \
 obj	= $(patsubst %.c,$(O)/%.o,$(1))
 
 programs	:= $(if $(wildcard relayd/main.c),$(O)/bin/relayd) \
-	$(if $(wildcard relay-tui/relayctl.c),$(O)/bin/relayctl)
+	$(if $(wildcard relay-tui/relayctl.c),$(O)/bin/relayctl) \
+	$(if $(wildcard relay-tui/main.c),$(O)/bin/relay-tui)
 test_programs	:= $(if $(upstream_src),$(O)/bin/practice-upstream) \
 	$(patsubst tests/bench/%.c,$(O)/bin/bench-%,$(bench_src))
 unit_programs	:= $(patsubst tests/unit/%.c,$(O)/unit/%,$(unit_src))
@@ -132,6 +135,7 @@ $(O)/.flags: FORCE
 
 $(O)/proto/%.o: private extra = $(strict) $(call pc,cflags,$(proto_pc))
 $(O)/store/%.o: private extra = $(strict) $(call pc,cflags,$(store_pc))
+$(O)/relay-tui/%.o: private extra = $(call pc,cflags,$(tui_pc))
 $(O)/relayd/%.o: private extra = $(call pc,cflags,$(relayd_pc) $(store_pc))
 
 $(O)/%.o: %.c $(O)/.flags
@@ -167,6 +171,10 @@ $(O)/bin/relayd: $(O)/relayd/main.o $(O)/librelayd.a $(O)/libstore.a $(O)/libpro
 	$(Q)$(link) $(ALL_LDFLAGS) $(relayd_libs) $(store_libs) $(proto_libs)
 
 $(O)/bin/relayctl: $(O)/relay-tui/relayctl.o $(O)/libtui.a $(O)/libproto.a
+	$(say) LD $@
+	$(Q)$(link) $(ALL_LDFLAGS) $(ctl_libs) $(proto_libs)
+
+$(O)/bin/relay-tui: $(O)/relay-tui/main.o $(O)/libtui.a $(O)/libproto.a
 	$(say) LD $@
 	$(Q)$(link) $(ALL_LDFLAGS) $(tui_libs) $(proto_libs)
 
@@ -276,6 +284,7 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR)
 	install -m 755 $(O)/bin/relayd $(DESTDIR)$(SBINDIR)/relayd
 	install -m 755 $(O)/bin/relayctl $(DESTDIR)$(BINDIR)/relayctl
+	install -m 755 $(O)/bin/relay-tui $(DESTDIR)$(BINDIR)/relay-tui
 	for s in 1 5 7 8; do for m in man/*.$$s; do test -e "$$m" || continue; \
 		install -d $(DESTDIR)$(MANDIR)/man$$s && \
 		install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man$$s/; done; done
@@ -292,7 +301,7 @@ install: all
 		install -m 644 contrib/relayd.conf $(DESTDIR)$(ETCDIR)/relayd/
 
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/relayd $(DESTDIR)$(BINDIR)/relayctl
+	rm -f $(DESTDIR)$(SBINDIR)/relayd $(DESTDIR)$(BINDIR)/relayctl $(DESTDIR)$(BINDIR)/relay-tui
 	for m in man/*.[1-8]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	rm -f $(DESTDIR)$(PREFIX)/share/relayd/prices.json
 	rm -f $(DESTDIR)$(UNITDIR)/relayd.service $(DESTDIR)$(COMPDIR)/relayctl

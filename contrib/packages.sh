@@ -6,7 +6,8 @@
 # To build and to run it.
 packages_build='build-essential pkg-config libevent-dev libcurl4-openssl-dev
 	libc-ares-dev liblmdb-dev libcjson-dev libsodium-dev libzstd-dev
-	zlib1g-dev libinih-dev libqrencode-dev ca-certificates'
+	zlib1g-dev libinih-dev libqrencode-dev libncurses-dev
+	gettext ca-certificates'
 
 # To see an answer arrive.
 packages_demo='curl'
@@ -14,7 +15,7 @@ packages_demo='curl'
 # To test it: the second compiler with its sanitizers, the linters, and what
 # the tests link with or run.
 packages_test='clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev
-	libssl-dev mandoc python3 curl zstd'
+	libssl-dev mandoc python3 curl zstd tmux'
 
 # packages_missing NAME... - those that are not installed.
 packages_missing()

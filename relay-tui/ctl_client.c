@@ -27,7 +27,7 @@ struct ctl_client {
 /* --- finding and connecting ------------------------------------------------ */
 
 static enum err
-connect_to(const char *path, int *out_fd, struct why *out_why)
+connect_to(const char *path, int flags, int *out_fd, struct why *out_why)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd;
@@ -36,7 +36,7 @@ connect_to(const char *path, int *out_fd, struct why *out_why)
 		return why_set(out_why, ERR_CLOSED, "",
 		    _("the path of the control socket is too long"));
 	memcpy(sa.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return why_set(out_why, ERR_IO, "", "%s", strerror(errno));
 	if (connect(fd, (const void *)&sa, sizeof(sa)) == 0) {
@@ -54,23 +54,33 @@ connect_to(const char *path, int *out_fd, struct why *out_why)
 
 /* The user's own comes first; only when there is none, the system's. */
 static enum err
-find(int *out_fd, struct why *out_why)
+find(int flags, int *out_fd, struct why *out_why)
 {
 	const char *said = getenv("RELAYD_SOCKET");
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	char own[4096];
 
 	if (said && said[0])
-		return connect_to(said, out_fd, out_why);
+		return connect_to(said, flags, out_fd, out_why);
 	if (runtime && runtime[0] == '/') {
 		enum err e;
 
 		snprintf(own, sizeof(own), "%s/relayd/control.sock", runtime);
-		e = connect_to(own, out_fd, out_why);
+		e = connect_to(own, flags, out_fd, out_why);
 		if (e != ERR_CLOSED)
 			return e;
 	}
-	return connect_to("/run/relayd/control.sock", out_fd, out_why);
+	return connect_to("/run/relayd/control.sock", flags, out_fd, out_why);
+}
+
+enum err
+ctl_client_connect(const char *path, bool nonblocking, int *out_fd,
+    struct why *out_why)
+{
+	int flags = nonblocking ? SOCK_NONBLOCK : 0;
+
+	return path ? connect_to(path, flags, out_fd, out_why)
+		    : find(flags, out_fd, out_why);
 }
 
 enum err
@@ -80,7 +90,7 @@ ctl_client_open(const char *path, struct ctl_client **out, struct why *out_why)
 	int fd = -1;
 	enum err e;
 
-	e = path ? connect_to(path, &fd, out_why) : find(&fd, out_why);
+	e = ctl_client_connect(path, false, &fd, out_why);
 	if (e)
 		return e;
 	c = xcalloc(1, sizeof(*c));

@@ -13,6 +13,10 @@ struct ctl_client;
 enum err ctl_client_open(const char *path, struct ctl_client **out,
     struct why *out_why) CHECKED;
 void ctl_client_close(struct ctl_client *c);
+/* The connection alone, for those who cannot wait (link.h).  A nonblocking one
+ * that finds the daemon busy fails, too: ERR_CLOSED. */
+enum err ctl_client_connect(const char *path, bool nonblocking, int *out_fd,
+    struct why *out_why) CHECKED;
 
 /* A call in the making: put the parameters between the two.  ctl_client_ask()
  * waits for the answer, a frame of kind CTL_RESULT or CTL_ERROR that the

@@ -9,7 +9,7 @@
 /* In tables, and of one. */
 extern const struct column account_columns[], account_details[];
 extern const struct column identity_details[], window_columns[];
-extern const struct column account_model_columns[];
+extern const struct column account_model_columns[], account_test_details[];
 extern const struct column signin_columns[], oauth_client_columns[];
 extern const struct column kind_columns[];
 extern const struct column key_columns[], my_key_columns[], key_details[];

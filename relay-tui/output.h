@@ -11,16 +11,8 @@
 #include "proto/buf.h"
 #include "proto/json.h"
 
-/* What a text means; shown as a colour where there are colours, never only as
- * that. */
-enum paint {
-	PAINT_PLAIN,
-	PAINT_GOOD,
-	PAINT_WARN,
-	PAINT_BAD,
-	PAINT_DIM,
-	PAINT_HEAD,
-};
+#include "relay-tui/paint.h"
+#include "relay-tui/text.h"
 
 struct output {
 	FILE *to;
@@ -41,15 +33,6 @@ void output_init(struct output *o, FILE *to, bool json);
 void output_take_now(struct output *o);
 /* What pictures may take: the width, or 80 columns where there is none. */
 int output_columns(const struct output *o);
-
-/* Append s without control bytes (C0, DEL, C1), without characters that turn
- * the direction of text, and with broken UTF-8 as U+FFFD; line breaks and tabs
- * become spaces. */
-void text_clean(struct str s, struct buf *out);
-/* Columns that clean text takes on a terminal. */
-int text_width(struct str s);
-/* As much of clean text as fits into so many columns. */
-struct str text_fit(struct str s, int columns);
 
 /* Clean text, painted. */
 void out_paint(struct output *o, enum paint p, struct str clean);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* relayctl.c - one command, one answer: words of the command line to
  * command.c, and an exit status. */
-#include <langinfo.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -11,6 +9,7 @@
 #include "relay-tui/client.h"
 #include "relay-tui/command.h"
 #include "relay-tui/help.h"
+#include "relay-tui/language.h"
 #include "relay-tui/secret.h"
 #include "relay-tui/spending.h"
 #include "relay-tui/trace_view.h"
@@ -281,21 +280,6 @@ run(struct command *c, const struct line *l)
 	return v;
 }
 
-/* True when the terminal can be drawn on with more than ASCII. */
-static bool
-set_up_language(void)
-{
-	bool utf8;
-
-	setlocale(LC_ALL, "");
-	utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
-	/* Widths of characters are only known in UTF-8. */
-	if (!utf8)
-		setlocale(LC_CTYPE, "C.UTF-8");
-	textdomain("relayd");
-	return utf8;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -305,7 +289,7 @@ main(int argc, char **argv)
 	struct why why;
 	enum verdict v;
 
-	bool utf8 = set_up_language();
+	bool utf8 = language_set_up();
 
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && !strcmp(argv[1], "--complete")) {

@@ -195,7 +195,7 @@ print_kinds(struct output *o, const struct json *data)
 	print_rows(o, field_columns, json_at(only, "fields"));
 }
 
-static const struct column test_details[] = {
+const struct column account_test_details[] = {
 	{ N_("account"), "account", CELL_TEXT, false },
 	{ N_("model"), "model", CELL_TEXT, false },
 	{ N_("answered by"), "answered_by", CELL_TEXT, false },
@@ -226,7 +226,7 @@ print_account_test(struct output *o, const struct json *data)
 		out_paint(o, ok ? PAINT_GOOD : PAINT_BAD,
 		    str_of(ok ? _("It works.") : _("It does not work.")));
 	fputc('\n', o->to);
-	record_print(o, test_details, data);
+	record_print(o, account_test_details, data);
 	if (json_at(data, "usage"))
 		record_print(o, token_details, json_at(data, "usage"));
 }

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* list_view.c - a screen that is a list. */
+#include "relay-tui/list_view.h"
+
+static void ask_page(struct view *v, struct str cursor);
+
+static void
+take_page(void *owner, void *user, const struct ctl_frame *f)
+{
+	struct view *v = owner;
+	struct list_view *l = v->state;
+	const struct json *rows;
+
+	(void)user;
+	if (view_failed(v, f)) {
+		l->asking = false;
+		return;
+	}
+	rows = l->rows ? json_at(f->data, l->rows) : f->data;
+	list_add_all(&l->list, view_output(v), rows);
+	if (f->next.len) {
+		ask_page(v, f->next);
+		return;
+	}
+	l->asking = false;
+	list_end(&l->list);
+}
+
+static void
+ask_page(struct view *v, struct str cursor)
+{
+	struct list_view *l = v->state;
+	struct json_out *j = view_begin(v, l->method);
+	struct ctl_param param;
+
+	if (l->put)
+		l->put(v, j);
+	if (ctl_param_find(ctl_row((unsigned)l->method), STR("limit"), &param))
+		json_say_i64(j, "limit", CTL_ROWS_MAX);
+	if (cursor.len)
+		json_say(j, "cursor", cursor);
+	view_send(v, take_page, NULL);
+}
+
+void
+list_view_ask(struct view *v)
+{
+	struct list_view *l = v->state;
+
+	if (l->asking)
+		return;
+	l->asking = true;
+	list_begin(&l->list);
+	ask_page(v, STR(""));
+}
+
+void
+list_view_draw(struct view *v, const struct area *a)
+{
+	struct list_view *l = v->state;
+
+	list_draw(&l->list, a);
+	buf_clear(&v->status);
+	list_status(&l->list, &v->status);
+}
+
+void
+list_view_close(struct view *v)
+{
+	struct list_view *l = v->state;
+
+	list_fini(&l->list);
+}
+
+void
+list_view_open(struct view *v, enum ctl_method method,
+    const struct column *columns, const char *id, const char *empty)
+{
+	struct list_view *l = v->state;
+
+	list_init(&l->list, columns, id, empty);
+	l->method = method;
+	v->list = &l->list;
+}

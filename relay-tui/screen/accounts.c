@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* accounts.c - the upstream accounts: which work, which do not, and why. */
+#include "relay-tui/list_view.h"
+#include "relay-tui/noun.h"
+#include "relay-tui/words.h"
+
+struct state {
+	struct list_view rows;
+};
+
+static void
+open_accounts(struct view *v)
+{
+	list_view_open(v, CTL_M_account_list, account_columns, "name",
+	    N_("There are no accounts yet. `:account kinds` lists what there "
+	       "can be; `relayctl account add KIND NAME` adds one."));
+}
+
+static struct str
+chosen(const struct view *v)
+{
+	return list_chosen(v->list);
+}
+
+static void
+open_one(struct view *v)
+{
+	if (chosen(v).len)
+		view_open(v, "account", chosen(v));
+}
+
+static void
+hold(struct view *v)
+{
+	if (chosen(v).len)
+		view_do(v, CTL_M_account_hold, "name", chosen(v),
+		    N_("held: no request goes there until it is released"));
+}
+
+static void
+release(struct view *v)
+{
+	if (chosen(v).len)
+		view_do(v, CTL_M_account_release, "name", chosen(v),
+		    N_("released"));
+}
+
+static void
+reset(struct view *v)
+{
+	if (chosen(v).len)
+		view_do(v, CTL_M_account_reset, "name", chosen(v),
+		    N_("its failures are forgotten"));
+}
+
+static void
+drop(struct view *v)
+{
+	if (chosen(v).len)
+		view_confirm(v, N_("Remove the account for good:"),
+		    CTL_M_account_rm, "name", chosen(v), N_("removed"));
+}
+
+static const struct key keys[] = {
+	{ "Enter l Right", CTL_VIEW, N_("open"), N_("show all of it"),
+	    open_one },
+	{ "H", CTL_OPS, N_("hold"), N_("take it out of use"), hold },
+	{ "R", CTL_OPS, N_("release"), N_("take it back into use"), release },
+	{ "r", CTL_OPS, N_("reset"), N_("forget its failures, use it at once"),
+	    reset },
+	{ "D Delete", CTL_ADMIN, N_("remove"), N_("remove it for good"), drop },
+	{ .presses = NULL },
+};
+
+const struct screen screen_accounts = {
+	.name = "accounts",
+	.title = N_("Accounts"),
+	.role = CTL_VIEW,
+	.keys = keys,
+	.state_size = sizeof(struct state),
+	.open = open_accounts,
+	.ask = list_view_ask,
+	.every_ms = 1000,
+	.draw = list_view_draw,
+	.close = list_view_close,
+};

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* view.c - a screen at work. */
+#include "relay-tui/view.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/mem.h"
+
+#include "relay-tui/app.h"
+#include "relay-tui/words.h"
+
+/* --- asking ---------------------------------------------------------------- */
+
+struct json_out *
+view_begin(struct view *v, enum ctl_method method)
+{
+	return calls_begin(v->app->calls, method);
+}
+
+void
+view_send(struct view *v, calls_answer *done, void *user)
+{
+	enum err e = calls_send(v->app->calls, v, done, user, v->app->now_ms);
+
+	/* Whoever asks is always answered. */
+	if (e)
+		done(v, user,
+		    &(struct ctl_frame){ .kind = CTL_ERROR,
+			.code = CTL_CODE_OURS,
+			.error = str_of(err_name(e)),
+			.message = str_of(_("that is too much to ask")) });
+}
+
+void
+view_ask(struct view *v, enum ctl_method method, calls_answer *done)
+{
+	view_begin(v, method);
+	view_send(v, done, NULL);
+}
+
+void
+view_ask_about(struct view *v, enum ctl_method method, const char *key,
+    struct str value, calls_answer *done)
+{
+	json_say(view_begin(v, method), key, value);
+	view_send(v, done, NULL);
+}
+
+bool
+view_failed(struct view *v, const struct ctl_frame *f)
+{
+	v->answered = true;
+	view_changed(v);
+	if (f->kind != CTL_ERROR)
+		return false;
+	if (!ctl_frame_is(f, ERR_CLOSED))
+		view_say(v, PAINT_BAD, "%.*s", STR_ARG(f->message));
+	return true;
+}
+
+struct ctl_frame
+view_keep(struct view *v)
+{
+	return calls_keep(v->app->calls);
+}
+
+/* --- changing -------------------------------------------------------------- */
+
+struct deed {
+	struct view *view;
+	enum ctl_method method;
+	const char *key, *said;
+	char *value;
+};
+
+static void
+deed_free(void *user)
+{
+	struct deed *d = user;
+
+	free(d->value);
+	free(d);
+}
+
+static void
+take_done(void *owner, void *user, const struct ctl_frame *f)
+{
+	struct view *v = owner;
+	const char *said = user;
+
+	if (view_failed(v, f))
+		return;
+	app_say(v->app, PAINT_GOOD, _(said));
+	view_ask_again(v);
+}
+
+void
+view_do(struct view *v, enum ctl_method method, const char *key,
+    struct str value, const char *said)
+{
+	union {
+		const char *said;
+		void *user;
+	} carried = { .said = said };
+
+	json_say(view_begin(v, method), key, value);
+	if (!calls_is_open(v->app->calls))
+		view_say(v, PAINT_BAD, "%s", _("relayd is not there just now"));
+	view_send(v, take_done, carried.user);
+}
+
+static void
+do_deed(void *user)
+{
+	const struct deed *d = user;
+	struct view *v;
+
+	/* It may be closed by now. */
+	TAILQ_FOREACH (v, &d->view->app->views, link)
+		if (v == d->view)
+			break;
+	if (v)
+		view_do(v, d->method, d->key, str_of(d->value), d->said);
+}
+
+void
+view_confirm(struct view *v, const char *question, enum ctl_method method,
+    const char *key, struct str value, const char *said)
+{
+	struct deed *d = xcalloc(1, sizeof(*d));
+	char *asked = xasprintf("%s %.*s", _(question), STR_ARG(value));
+
+	*d = (struct deed){ .view = v,
+		.method = method,
+		.key = key,
+		.said = said,
+		.value = xmemdup(value.at, value.len) };
+	dialog_ask(&v->app->dialog, asked, do_deed, deed_free, d);
+	free(asked);
+}
+
+/* --- around it ------------------------------------------------------------- */
+
+void
+view_changed(struct view *v)
+{
+	v->app->dirty = true;
+}
+
+void
+view_ask_again(struct view *v)
+{
+	v->ask_at_ms = 0;
+}
+
+void
+view_say(struct view *v, enum paint p, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	app_say(v->app, p, text);
+}
+
+void
+view_status(struct view *v, const char *fmt, ...)
+{
+	va_list ap;
+
+	buf_clear(&v->status);
+	va_start(ap, fmt);
+	if (buf_addv(&v->status, fmt, ap))
+		buf_clear(&v->status);
+	va_end(ap);
+}
+
+struct view *
+view_open(struct view *v, const char *screen, struct str about)
+{
+	return app_open(v->app, screen_find(str_of(screen)), about);
+}
+
+void
+view_back(struct view *v)
+{
+	v->closing = true;
+	v->app->dirty = true;
+}
+
+void
+view_open_text(struct view *v, const char *title, struct str lines)
+{
+	struct view *text = view_open(v, "text", str_of(title));
+
+	screen_text_set(text, lines);
+}
+
+const struct output *
+view_output(const struct view *v)
+{
+	return &v->app->output;
+}
+
+enum ctl_role
+view_role(const struct view *v)
+{
+	return v->app->role;
+}
+
+int64_t
+view_now_ms(const struct view *v)
+{
+	return v->app->now_ms;
+}

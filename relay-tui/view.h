@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* view.h - a screen at work: what it is about, its state, what it asks.
+ *
+ * Everything a screen does to the world goes through here. */
+#ifndef RELAY_TUI_VIEW_H
+#define RELAY_TUI_VIEW_H
+
+#include <sys/queue.h>
+
+#include "relay-tui/calls.h"
+#include "relay-tui/list.h"
+#include "relay-tui/screen.h"
+
+struct app;
+
+struct view {
+	const struct screen *screen;
+	struct app *app;
+	void *state;	   /* screen.state_size bytes */
+	char *about;	   /* "work": the account it shows; "" for all */
+	struct list *list; /* its keys are pressed for the screen; or NULL */
+	bool reads_text;   /* keys of texts move `top` */
+	int top, lines;	   /* first line shown, and how many there are */
+	int rows, columns; /* when it was drawn last */
+	struct buf status; /* said below the screen: "12 accounts" */
+	bool answered;	   /* something has come back */
+	/* app.c */
+	int64_t ask_at_ms;
+	bool closing;
+	TAILQ_ENTRY(view) link;
+};
+
+/* --- asking ---------------------------------------------------------------- */
+
+/* A question: parameters are put between the two.  `done` is called with the
+ * view, unless it is closed meanwhile. */
+struct json_out *view_begin(struct view *v, enum ctl_method method);
+void view_send(struct view *v, calls_answer *done, void *user);
+/* One without parameters, and one with a text. */
+void view_ask(struct view *v, enum ctl_method method, calls_answer *done);
+void view_ask_about(struct view *v, enum ctl_method method, const char *key,
+    struct str value, calls_answer *done);
+/* True for an answer that is an error; it is said to the user then. */
+bool view_failed(struct view *v, const struct ctl_frame *f);
+
+/* Take the answer over, in its callback: free it with ctl_frame_fini(). */
+struct ctl_frame view_keep(struct view *v);
+
+/* Change something: one text parameter.  When it is done the screen asks
+ * again and `said` (N_(), with one %s for the value) is told. */
+void view_do(struct view *v, enum ctl_method method, const char *key,
+    struct str value, const char *said);
+/* The same, asking before: "Remove work?" is `question` with the value. */
+void view_confirm(struct view *v, const char *question, enum ctl_method method,
+    const char *key, struct str value, const char *said);
+
+/* --- around it ------------------------------------------------------------- */
+
+/* What it shows is another; it is drawn soon. */
+void view_changed(struct view *v);
+/* Ask as soon as possible. */
+void view_ask_again(struct view *v);
+void view_say(struct view *v, enum paint p, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Below the screen. */
+void view_status(struct view *v, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Another screen on top of it, or back. */
+struct view *view_open(struct view *v, const char *screen, struct str about);
+void view_back(struct view *v);
+/* A text to read: lines, clean or not. */
+void view_open_text(struct view *v, const char *title, struct str lines);
+/* What a view of the screen "text" shows (screen/text.c). */
+void screen_text_set(struct view *v, struct str lines);
+
+/* How moments and amounts are told. */
+const struct output *view_output(const struct view *v);
+enum ctl_role view_role(const struct view *v);
+int64_t view_now_ms(const struct view *v);
+
+#endif
