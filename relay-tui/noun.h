@@ -56,6 +56,7 @@ void print_price_changes(struct output *o, const struct json *data);
 void print_price_check(struct output *o, const struct json *data);
 void print_notice_test(struct output *o, const struct json *data);
 void print_proxy_test(struct output *o, const struct json *data);
+void print_why(struct output *o, const struct json *data);
 void print_cleared(struct output *o, const struct json *data);
 /* One line for a request that has ended. */
 void print_receipt(struct output *o, const struct json *data);

@@ -726,6 +726,7 @@ do_begin(struct relay *r)
 		r->ask.budgets = r->d->budgets;
 		r->ask.need = &r->reserved->need;
 	}
+	why_reserved(r);
 	attempt_session(r);
 	r->tries_began_ms = loop_ms(r->d->loop);
 	return attempt_open(r);

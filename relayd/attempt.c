@@ -29,6 +29,7 @@ nobody(struct relay *r, const struct sched_choice *c)
 	int64_t now_ms = loop_ms(r->d->loop);
 	unsigned there = 0;
 
+	why_nobody(r, c);
 	for (int i = 0; i < SIEVE_COUNT; i++)
 		there += c->fell[i];
 	if (there == c->fell[SIEVE_KIND]) {
@@ -297,6 +298,7 @@ attempt_open(struct relay *r)
 		return nobody(r, &choice);
 	r->account = choice.account;
 	sched_took(r->d->pool, &r->ask, &choice);
+	why_chose(r, &choice);
 	attempt_bind(r, &choice);
 	r->same_tries = 0;
 	return attempt_account(r);

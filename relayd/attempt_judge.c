@@ -152,6 +152,7 @@ next_try(struct relay *r, unsigned status, const char *error)
 		return attempt_account(r);
 	}
 	if (next == r->account) {
+		why_waits(r, "backoff", (SAME_WAIT_MS << r->same_tries) * 1000);
 		relay_wait_until(r,
 		    loop_ms(r->d->loop) + (SAME_WAIT_MS << r->same_tries++));
 		return R_BACKOFF;
@@ -159,6 +160,7 @@ next_try(struct relay *r, unsigned status, const char *error)
 	if (r->ask.tried_count < SCHED_TRIED_MAX)
 		r->ask.tried[r->ask.tried_count++] = r->account;
 	r->account = next;
+	why_chose(r, &choice);
 	attempt_bind(r, &choice);
 	r->same_tries = 0;
 	r->up_fresh = false;
@@ -191,6 +193,7 @@ attempt_failed(struct relay *r, unsigned status, struct str body,
 	tally_verdict(r->d->tally, r->verdict);
 	remember_error(r, error);
 	attempt_shut_gate(r, error);
+	why_judged(r, status, body);
 	log_note(LOG_WARN, "attempt",
 	    "%s: account %s failed: %s (status %u, rule %s)", r->id_text,
 	    r->account_name, error, status, r->verdict->name);
@@ -416,6 +419,7 @@ weigh(struct relay *r, struct str body)
 			remember_error(r, error);
 			attempt_shut_gate(r, error);
 		}
+		why_judged(r, status, body);
 		return answer_pass_error(r);
 	}
 	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);

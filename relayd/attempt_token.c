@@ -47,6 +47,7 @@ attempt_renew(struct relay *r)
 		relay_wait_until(r, now_ms);
 		return R_BACKOFF;
 	}
+	why_renewed(r, NULL);
 	log_note(LOG_INFO, "attempt",
 	    "%s: the token of %s is renewed before it is tried again",
 	    r->id_text, r->account_name);

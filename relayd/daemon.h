@@ -37,6 +37,7 @@ struct traces;
 struct upstreams;
 struct vitals;
 struct vouchers;
+struct whys;
 
 struct daemon {
 	struct loop *loop;
@@ -69,6 +70,7 @@ struct daemon {
 	struct notices *notices;
 	struct lookout *lookout;
 	struct traces *traces;
+	struct whys *whys;
 	int64_t started_wall_ms;
 	int64_t started_ms; /* monotonic */
 	bool draining;

@@ -45,6 +45,7 @@
 #include "relayd/upstream.h"
 #include "relayd/vitals.h"
 #include "relayd/voucher.h"
+#include "relayd/why.h"
 
 /* How often a draining daemon looks whether it is done, and an idle one gives
  * memory back. */
@@ -115,6 +116,7 @@ on_prune(void *arg)
 
 	ledger_prune(p->d.ledger, &keep, clock_wall_ms());
 	empty_trash(&p->d);
+	whys_prune(p->d.whys);
 	timer_set(p->d.loop, &p->prune, loop_ms(p->d.loop) + PRUNE_MS);
 }
 
@@ -402,6 +404,14 @@ bear_groups(struct daemon *d, struct why *out_why)
 }
 
 static enum err
+bear_whys(struct daemon *d, struct why *out_why)
+{
+	d->whys = xcalloc(1, sizeof(*d->whys));
+	whys_init(d->whys, d->store, &d->settings);
+	return whys_load(d->whys, out_why);
+}
+
+static enum err
 bear_store(struct daemon *d, struct why *out_why)
 {
 	const struct store_conf conf = { .ops = &store_lmdb,
@@ -447,6 +457,8 @@ bear_store(struct daemon *d, struct why *out_why)
 		e = ledger_use_zone(d->ledger, str_of(d->conf->timezone));
 	if (!e)
 		e = bear_traces(d, out_why);
+	if (!e)
+		e = bear_whys(d, out_why);
 	/* What was used is known when the ledger has taken over. */
 	if (!e)
 		e = bear_budgets(d, out_why);
@@ -607,6 +619,8 @@ bury(struct process *p)
 	lookout_stop(d->lookout);
 	if (d->traces)
 		traces_stop(d->traces);
+	if (d->whys)
+		whys_stop(d->whys);
 	store_close(d->store);
 	lookout_free(d->lookout);
 	notices_free(d->notices);
@@ -635,6 +649,9 @@ bury(struct process *p)
 	if (d->traces)
 		traces_fini(d->traces);
 	free(d->traces);
+	if (d->whys)
+		whys_fini(d->whys);
+	free(d->whys);
 	free(d->keys);
 	free(d->pool);
 	free(d->tally);

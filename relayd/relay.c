@@ -128,6 +128,7 @@ relay_free(void *it)
 	buf_fini(&r->fault_text);
 	buf_wipe(&r->up_head);
 	buf_fini(&r->attempts);
+	buf_fini(&r->story);
 	buf_fini(&r->held);
 	buf_fini(&r->plain);
 	decoder_free(r->decoder);
@@ -246,6 +247,7 @@ relay_new(struct relays *all, struct conn *c)
 	buf_init(&r->fault_text, 1024);
 	buf_init(&r->up_head, 2 * HTTP1_HEAD_MAX);
 	buf_init(&r->attempts, 4096);
+	buf_init(&r->story, WHY_MAX);
 	buf_init(&r->held, SSE_EVENT_MAX + 1024 * 1024);
 	buf_init(&r->plain, SSE_EVENT_MAX);
 	sse_init(&r->sse);
@@ -273,7 +275,7 @@ relay_fault(struct relay *r, enum fault f, const char *fmt, ...)
 
 /* What the ledger is told; borrows from r. */
 void
-relay_receipt(struct relay *r, struct receipt_rec *out)
+relay_receipt(const struct relay *r, struct receipt_rec *out)
 {
 	int64_t now = clock_us();
 
@@ -500,6 +502,7 @@ relay_settle(struct relay *r, enum outcome outcome)
 	else if (ledger_done(r->d->ledger, &r->id, &rec))
 		r->d->counters.unbooked_total++;
 	relay_spend(r, &rec);
+	why_ended(r, &rec);
 	if (r->all->observer)
 		r->all->observer(r->all->observer_arg, &r->id, &rec);
 }

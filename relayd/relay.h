@@ -27,6 +27,7 @@
 #include "relayd/sticky.h"
 #include "relayd/upstream.h"
 #include "relayd/verdict.h"
+#include "relayd/why.h"
 
 struct apikey;
 struct capture;
@@ -99,6 +100,9 @@ struct relay {
 	struct buf fault_text;
 	int64_t fault_retry_ms;
 	struct capture *capture; /* of a trace; NULL: of none */
+	struct buf story;	 /* steps of its way (why.h) */
+	unsigned story_lost;	 /* that there was no room for */
+	bool story_tells;	 /* more than its receipt */
 
 	struct session session;
 
@@ -201,7 +205,7 @@ struct relay *relay_new(struct relays *all, struct conn *c);
 void relay_run(void *arg);
 void relay_post(struct relay *r, enum relay_event e);
 /* What is known by now, for the ledger; borrows from r. */
-void relay_receipt(struct relay *r, struct receipt_rec *out);
+void relay_receipt(const struct relay *r, struct receipt_rec *out);
 /* Its own copies of the body have grown or gone: count them like the body. */
 void relay_charge(struct relay *r);
 /* What that comes to, from what it says was used. */

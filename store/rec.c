@@ -110,6 +110,11 @@ static const struct rec_field part_fields[] = {
 #include "store/rec/part.def"
 };
 #undef X
+#define X(type, name, since) FIELD(step_rec, type, name, since)
+static const struct rec_field step_fields[] = {
+#include "store/rec/step.def"
+};
+#undef X
 
 #define X(type, name, since) char name[since];
 union account_newest {
@@ -160,6 +165,9 @@ union trace_newest {
 union part_newest {
 #include "store/rec/part.def"
 };
+union step_newest {
+#include "store/rec/step.def"
+};
 #undef X
 
 KIND(account);
@@ -178,6 +186,7 @@ KIND(group);
 KIND(proxy);
 KIND(trace);
 KIND(part);
+KIND(step);
 
 /* --- numbers --------------------------------------------------------------- */
 
@@ -452,6 +461,7 @@ TYPED(group)
 TYPED(proxy)
 TYPED(trace)
 TYPED(part)
+TYPED(step)
 
 /* --- attempts inside a receipt: length(2, big-endian) record ... ----------- */
 

@@ -79,6 +79,9 @@ struct trace_rec {
 struct part_rec {
 #include "store/rec/part.def"
 };
+struct step_rec {
+#include "store/rec/step.def"
+};
 #undef X
 
 /* Append the encoding; ERR_LIMIT at the buffer's ceiling. */
@@ -122,6 +125,8 @@ enum err trace_rec_write(const struct trace_rec *r, struct buf *out) CHECKED;
 enum err trace_rec_read(struct str from, struct trace_rec *out) CHECKED;
 enum err part_rec_write(const struct part_rec *r, struct buf *out) CHECKED;
 enum err part_rec_read(struct str from, struct part_rec *out) CHECKED;
+enum err step_rec_write(const struct step_rec *r, struct buf *out) CHECKED;
+enum err step_rec_read(struct str from, struct step_rec *out) CHECKED;
 
 /* Lists of attempts inside a receipt. */
 enum err rec_attempts_add(struct buf *out, const struct attempt_rec *r) CHECKED;
@@ -152,7 +157,8 @@ struct rec_kind {
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
     attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind,
-    budget_kind, keeping_kind, voucher_kind, proxy_kind, group_kind, trace_kind, part_kind;
+    budget_kind, keeping_kind, voucher_kind, proxy_kind, group_kind, trace_kind,
+    part_kind, step_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

@@ -25,13 +25,13 @@ FLOORS = {
 # The storeys of relayd/, lowest first.  A new noun is added here; a file
 # "noun_more.c" stands with its noun.
 STOREYS = [
-    'daemon log conf source field inert mask place unit decimal price rates setting counters op vitals '
+    'daemon log conf source field inert mask sample place unit decimal price rates setting counters op vitals '
     'zone period cycle',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
     'audit gate window oauth clientsecret grant verdict codex assist bedrock reshape rename modelrule plan sigv4 provider proxy headrule account apikey group binding strategy record voucher user repeat quiet notice notices messenger channel delivery limit budget spent habit platform policy client trace queue prices sticky keyring keybatch trash pool',
     'renew sched sieve retry route headers outbound probe openai_target',
-    'relay admit attempt capture shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
+    'relay why why_step admit attempt capture shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
     'charge tally histogram figures holder session',
     'control follow topic peer ctl signin question notify lookout expose metric metrics scrape',
     'main',
