@@ -128,7 +128,10 @@ static void
 proxy_clear(struct proxy *p)
 {
 	free(p->blob);
+	if (p->url)
+		explicit_bzero(p->url, strlen(p->url));
 	free(p->url);
+	free(p->shown);
 }
 
 static void
@@ -212,10 +215,11 @@ proxy_note_error(struct proxy *p, const char *text)
 	p->last_error_wall_ms = clock_wall_ms();
 }
 
-/* Take the record's blob and the opened password; what is derived from them is
+/* Take the record's blob, the opened user and password; what is derived from them is
  * made anew, this moment's facts stay. */
 enum err
-proxy_adopt(struct proxy *p, char *take_blob, size_t len, struct str password)
+proxy_adopt(struct proxy *p, char *take_blob, size_t len, struct str user,
+    struct str password)
 {
 	struct proxy_rec rec;
 	bool is_v6;
@@ -230,11 +234,15 @@ proxy_adopt(struct proxy *p, char *take_blob, size_t len, struct str password)
 	}
 	proxy_clear(p);
 	p->blob = take_blob;
+	p->blob_len = len;
 	p->rec = rec;
 	is_v6 = str_chr(rec.host, ':') >= 0;
-	p->url = xasprintf("%.*s://%.*s%s%s%.*s%s:%u", STR_ARG(rec.kind),
-	    STR_ARG(rec.user), rec.user.len ? "@" : "", is_v6 ? "[" : "",
-	    STR_ARG(rec.host), is_v6 ? "]" : "", (unsigned)rec.port);
+	p->shown =
+	    xasprintf("%.*s://%s%.*s%s:%u", STR_ARG(rec.kind), is_v6 ? "[" : "",
+		STR_ARG(rec.host), is_v6 ? "]" : "", (unsigned)rec.port);
+	p->url = xasprintf("%.*s://%.*s%s%s", STR_ARG(rec.kind), STR_ARG(user),
+	    user.len ? "@" : "", p->shown + rec.kind.len + 3);
+	p->user = user;
 	p->password = password;
 	return OK;
 }

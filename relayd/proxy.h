@@ -26,8 +26,11 @@ struct proxy {
 	TAILQ_ENTRY(proxy) link; /* by name */
 	struct proxy_rec rec;	 /* its strs point into blob */
 	char *blob;
-	char *url;	     /* without password */
-	struct str password; /* open, in the store's arena */
+	size_t blob_len;
+	char *url;   /* without password */
+	char *shown; /* without user, too: for people */
+	/* Open, in the store's arena; rec.user is empty. */
+	struct str user, password;
 
 	/* True at this moment. */
 	char last_error[160];
@@ -101,7 +104,8 @@ enum err proxies_check_said(const struct proxies *ps, struct str proxy,
 typedef void
 proxy_saved(void *arg, enum err e, const struct why *why, struct proxy *p);
 
-/* As account_save() and account_delete(); a password with .at NULL is kept, an
+/* As account_save() and account_delete(); r->user is the user, open, and goes
+ * into the record sealed; a password with .at NULL is kept, an
  * empty one removed. */
 void proxy_save(struct proxies *ps, const struct proxy_rec *r,
     struct str password, bool must_exist, uint64_t if_rev,
@@ -112,7 +116,7 @@ void proxy_delete(struct proxies *ps, struct str name, uint64_t if_rev,
 /* --- between proxy.c and proxy_save.c -------------------------------------- */
 
 enum err proxy_adopt(struct proxy *p, char *take_blob, size_t len,
-    struct str password) CHECKED;
+    struct str user, struct str password) CHECKED;
 void proxies_changed(struct proxies *ps);
 void proxies_insert(struct proxies *ps, struct proxy *take_p);
 void proxies_remove(struct proxies *ps, struct proxy *take_p);

@@ -20,30 +20,73 @@
 /* The most a record may take. */
 #define RECORD_MAX (16 * 1024)
 
+/* What a proxy wants to know of who comes: open in the arena, sealed in the
+ * record. */
+enum secret {
+	SECRET_LOGIN,
+	SECRET_PASSWORD,
+	SECRETS,
+};
+
 static struct seal_place
-place_of(struct str name)
+place_of(struct str name, enum secret which)
 {
-	return (struct seal_place){
-		.table = STR("proxy"), .record = name, .field = STR("password")
-	};
+	return (struct seal_place){ .table = STR("proxy"),
+		.record = name,
+		.field =
+		    which == SECRET_LOGIN ? STR("login") : STR("password") };
 }
 
 /* Open what is sealed into the arena; nothing sealed is an empty str. */
 static enum err
-open_password(struct txn *t, const struct proxy_rec *r, struct str *out)
+open_secret(struct txn *t, const struct proxy_rec *r, enum secret which,
+    struct str *out)
 {
-	struct seal_place place = place_of(r->name);
+	struct str sealed = which == SECRET_LOGIN ? r->login : r->password;
+	struct seal_place place = place_of(r->name, which);
 	struct buf plain;
 	enum err e;
 
 	*out = (struct str){ .at = NULL, .len = 0 };
-	if (!r->password.len)
+	if (!sealed.len)
 		return OK;
 	buf_init(&plain, RECORD_MAX);
-	e = seal_open(txn_seal(t), &place, r->password, &plain);
+	e = seal_open(txn_seal(t), &place, sealed, &plain);
 	if (!e)
 		e = arena_put(txn_arena(t), buf_str(&plain), out);
 	buf_wipe(&plain);
+	return e;
+}
+
+static enum err
+open_secrets(struct txn *t, const struct proxy_rec *r, struct str out[SECRETS])
+{
+	enum err e = open_secret(t, r, SECRET_LOGIN, &out[SECRET_LOGIN]);
+
+	return e ? e
+		 : open_secret(t, r, SECRET_PASSWORD, &out[SECRET_PASSWORD]);
+}
+
+/* The user moves out of the record's plain text.  One that is sealed already
+ * stays as it is sealed: nothing has changed. */
+static enum err
+seal_user(struct txn *t, const struct proxy_rec *old, struct proxy_rec *io,
+    struct buf *sealed)
+{
+	struct seal_place place = place_of(io->name, SECRET_LOGIN);
+	enum err e = OK;
+	bool is_same;
+
+	if (old->login.len)
+		e = seal_open(txn_seal(t), &place, old->login, sealed);
+	is_same = !e && str_eq(buf_str(sealed), io->user);
+	buf_wipe(sealed);
+	if (!e && is_same)
+		e = buf_add(sealed, old->login);
+	else if (!e && io->user.len)
+		e = seal_close(txn_seal(t), &place, io->user, sealed);
+	io->login = buf_str(sealed);
+	io->user = STR("");
 	return e;
 }
 
@@ -56,21 +99,53 @@ struct load {
 	struct why *why;
 };
 
+/* A record of before there was a sealed user. */
+static enum err
+conceal(struct txn *t, struct proxy *p)
+{
+	struct proxy_rec r = p->rec;
+	struct str secrets[SECRETS];
+	struct buf sealed, out;
+	enum err e;
+
+	buf_init(&sealed, RECORD_MAX);
+	buf_init(&out, RECORD_MAX);
+	e = seal_user(t, &r, &r, &sealed);
+	if (!e)
+		e = proxy_rec_write(&r, &out);
+	if (!e)
+		e = txn_put(t, TABLE_proxy, r.name, buf_str(&out));
+	if (!e)
+		e = open_secret(t, &r, SECRET_LOGIN, &secrets[SECRET_LOGIN]);
+	if (!e) {
+		size_t len;
+		char *blob = buf_take(&out, &len);
+
+		/* r points into what is wiped and freed here. */
+		explicit_bzero(p->blob, p->blob_len);
+		e = proxy_adopt(p, blob, len, secrets[SECRET_LOGIN],
+		    p->password);
+	}
+	buf_fini(&sealed);
+	buf_fini(&out);
+	return e;
+}
+
 static bool
 load_one(void *arg, struct str key, struct str value)
 {
 	struct load *l = arg;
 	struct proxy *p = xcalloc(1, sizeof(*p));
-	struct str password = STR("");
+	struct str secrets[SECRETS] = { STR(""), STR("") };
 	struct proxy_rec rec;
 	enum err e;
 
 	e = proxy_rec_read(value, &rec);
 	if (!e)
-		e = open_password(l->txn, &rec, &password);
+		e = open_secrets(l->txn, &rec, secrets);
 	if (!e)
 		e = proxy_adopt(p, xmemdup(value.at, value.len), value.len,
-		    password);
+		    secrets[SECRET_LOGIN], secrets[SECRET_PASSWORD]);
 	if (e) {
 		free(p);
 		l->job.result = why_set(l->why, e, "proxy",
@@ -86,12 +161,18 @@ static enum err
 load_work(struct job *j, struct txn *t, struct why *out_why)
 {
 	struct load *l = (struct load *)j;
+	struct proxy *p;
 	enum err e;
 
 	l->txn = t;
 	l->why = out_why;
 	e = txn_scan(t, TABLE_proxy, STR(""), false, load_one, l);
-	return e ? e : l->job.result;
+	if (!e)
+		e = l->job.result;
+	TAILQ_FOREACH (p, &l->proxies->list, link)
+		if (!e && p->rec.user.len)
+			e = conceal(t, p);
+	return e;
 }
 
 enum err
@@ -117,8 +198,8 @@ struct save {
 	char *password; /* NULL: keep */
 	bool must_exist, remove;
 	uint64_t if_rev;
-	struct audit_who who; /* method NULL: nobody */
-	struct str opened;    /* new; then old, to be dropped */
+	struct audit_who who;	    /* method NULL: nobody */
+	struct str opened[SECRETS]; /* new; then old, to be dropped */
 	proxy_saved *done;
 	void *arg;
 };
@@ -129,6 +210,9 @@ save_free(struct save *s)
 	if (s->password)
 		explicit_bzero(s->password, strlen(s->password));
 	free(s->password);
+	/* Until it is stored the user stands in it. */
+	if (s->blob)
+		explicit_bzero(s->blob, s->blob_len);
 	free(s->blob);
 	free(s->name);
 	free(s);
@@ -170,7 +254,7 @@ static enum err
 seal_password(const struct save *s, struct txn *t, const struct proxy_rec *old,
     struct proxy_rec *r, struct buf *sealed)
 {
-	struct seal_place place = place_of(r->name);
+	struct seal_place place = place_of(r->name, SECRET_PASSWORD);
 	enum err e;
 
 	r->password = s->password ? STR("") : old->password;
@@ -185,12 +269,15 @@ static enum err
 store_record(struct save *s, struct txn *t, const struct proxy_rec *old,
     struct proxy_rec *r)
 {
-	struct buf sealed, out;
+	struct buf sealed, login, out;
 	enum err e;
 
 	buf_init(&sealed, RECORD_MAX);
+	buf_init(&login, RECORD_MAX);
 	buf_init(&out, RECORD_MAX);
 	e = seal_password(s, t, old, r, &sealed);
+	if (!e)
+		e = seal_user(t, old, r, &login);
 	r->rev = old->rev + 1;
 	r->changed_at = (uint64_t)clock_wall_ms();
 	r->created_at = old->rev ? old->created_at : r->changed_at;
@@ -199,14 +286,16 @@ store_record(struct save *s, struct txn *t, const struct proxy_rec *old,
 	if (!e)
 		e = txn_put(t, TABLE_proxy, r->name, buf_str(&out));
 	if (!e)
-		e = open_password(t, r, &s->opened);
+		e = open_secrets(t, r, s->opened);
 	if (!e) {
-		/* r pointed into what is freed here, and into `sealed`. */
+		/* r pointed into what is freed here, and into both bufs. */
+		explicit_bzero(s->blob, s->blob_len);
 		free(s->blob);
 		s->blob = buf_take(&out, &s->blob_len);
 		e = proxy_rec_read(str_at(s->blob, s->blob_len), r);
 	}
 	buf_fini(&sealed);
+	buf_fini(&login);
 	buf_fini(&out);
 	return e;
 }
@@ -254,7 +343,8 @@ drop_work(struct job *j, struct txn *t, struct why *out_why)
 	struct save *s = (struct save *)j;
 
 	(void)out_why;
-	arena_drop(txn_arena(t), s->opened);
+	for (unsigned i = 0; i < SECRETS; i++)
+		arena_drop(txn_arena(t), s->opened[i]);
 	return OK;
 }
 
@@ -264,15 +354,16 @@ drop_done(struct job *j)
 	save_free((struct save *)j);
 }
 
-/* Nobody points at it any more: let the writer wipe it. */
+/* Nobody points at them any more: let the writer wipe them. */
 static void
-drop_password(struct save *s, struct str password)
+drop_secrets(struct save *s, struct str user, struct str password)
 {
-	if (!password.len) {
+	if (!user.len && !password.len) {
 		save_free(s);
 		return;
 	}
-	s->opened = password;
+	s->opened[SECRET_LOGIN] = user;
+	s->opened[SECRET_PASSWORD] = password;
 	s->job = (struct job){ .work = drop_work, .done = drop_done };
 	store_post(s->proxies->store, LANE_WRITE, &s->job);
 }
@@ -283,17 +374,20 @@ save_done(struct job *j)
 	struct save *s = (struct save *)j;
 	struct proxies *ps = s->proxies;
 	struct proxy *p = proxy_find(ps, str_of(s->name));
-	struct str old = { .at = NULL, .len = 0 };
+	struct str user = { .at = NULL }, password = { .at = NULL };
 	bool is_new = !p;
 	enum err e = j->result;
 
 	if (e) {
 		s->done(s->arg, e, &j->why, NULL);
-		drop_password(s, s->opened);
+		drop_secrets(s, s->opened[SECRET_LOGIN],
+		    s->opened[SECRET_PASSWORD]);
 		return;
 	}
-	if (p)
-		old = p->password;
+	if (p) {
+		user = p->user;
+		password = p->password;
+	}
 	if (s->remove) {
 		assert(p);
 		proxies_remove(ps, p);
@@ -301,7 +395,8 @@ save_done(struct job *j)
 	} else {
 		if (is_new)
 			p = xcalloc(1, sizeof(*p));
-		e = proxy_adopt(p, s->blob, s->blob_len, s->opened);
+		e = proxy_adopt(p, s->blob, s->blob_len,
+		    s->opened[SECRET_LOGIN], s->opened[SECRET_PASSWORD]);
 		/* proxy_check() has passed what was written. */
 		assert(e == OK);
 		s->blob = NULL;
@@ -310,7 +405,7 @@ save_done(struct job *j)
 		proxies_changed(ps);
 	}
 	s->done(s->arg, OK, &j->why, p);
-	drop_password(s, old);
+	drop_secrets(s, user, password);
 }
 
 static struct save *

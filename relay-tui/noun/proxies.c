@@ -18,6 +18,7 @@ const struct column proxy_columns[] = {
 const struct column proxy_details[] = {
 	{ N_("name"), "name", CELL_TEXT, FIT_WHOLE },
 	{ N_("url"), "url", CELL_TEXT, FIT_WHOLE },
+	{ N_("user"), "has_user", CELL_FLAG, FIT_WHOLE },
 	{ N_("password"), "has_password", CELL_FLAG, FIT_WHOLE },
 	{ N_("family"), "family", CELL_TEXT, FIT_WHOLE },
 	{ N_("default"), "is_default", CELL_FLAG, FIT_WHOLE },

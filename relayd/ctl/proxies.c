@@ -60,8 +60,9 @@ put_proxy(struct ctl_call *c, const struct proxy *p)
 	struct json_out *j = &c->out;
 
 	json_open(j, '{');
-	ctl_put_rec(j, &proxy_kind, &p->rec);
-	json_say(j, "url", str_of(p->url));
+	ctl_put_rec_but(j, &proxy_kind, &p->rec, STR("user"));
+	json_say(j, "url", str_of(p->shown));
+	json_say_bool(j, "has_user", p->user.len > 0);
 	json_say_bool(j, "has_password", p->password.len > 0);
 	json_say_bool(j, "is_default", is_default(c, p));
 	put_users(c, p);
@@ -204,20 +205,30 @@ on_saved(void *arg, enum err e, const struct why *why, struct proxy *p)
 }
 
 static void
-answer_rehearsal(struct ctl_call *c, const struct proxy_rec *from,
+answer_rehearsal(struct ctl_call *c, const struct proxy *p,
     const struct draft *d)
 {
+	struct proxy_rec from = { .rev = 0 }, to = d->rec;
 	struct json_out *j = &c->out;
 
+	if (p)
+		from = p->rec;
+	to.user = STR("");
 	json_open(j, '{');
 	json_say(j, "name", d->rec.name);
 	json_put_key(j, "changes");
 	json_open(j, '[');
-	ctl_put_changes(j, &proxy_kind, from, &d->rec);
+	ctl_put_changes(j, &proxy_kind, &from, &to);
+	/* That the user is another is told, not who it is. */
+	if (!str_eq(p ? p->user : STR(""), d->rec.user)) {
+		json_open(j, '{');
+		json_say(j, "field", STR("user"));
+		json_close(j, '}');
+	}
 	json_close(j, ']');
 	json_say_bool(j, "dry_run", true);
 	json_close(j, '}');
-	ctl_answer(c, from->rev, STR(""));
+	ctl_answer(c, from.rev, STR(""));
 }
 
 /* Check the draft, then rehearse or save it. */
@@ -225,7 +236,6 @@ static void
 finish(struct ctl_call *c, const struct proxy *p, struct draft *d, enum err e,
     struct why *why)
 {
-	const struct proxy_rec nothing = { .rev = 0 };
 	const struct audit_who who = ctl_who(c);
 
 	if (!e)
@@ -237,7 +247,7 @@ finish(struct ctl_call *c, const struct proxy *p, struct draft *d, enum err e,
 	if (e)
 		ctl_refuse(c, e, why);
 	else if (c->dry_run)
-		answer_rehearsal(c, p ? &p->rec : &nothing, d);
+		answer_rehearsal(c, p, d);
 	else
 		proxy_save(c->daemon->proxies, &d->rec, d->password, p != NULL,
 		    c->if_rev, &who, on_saved, c);
@@ -275,6 +285,7 @@ ctl_proxy_set(struct ctl_call *c)
 		return;
 	draft_begin(&d);
 	d.rec = p->rec;
+	d.rec.user = p->user;
 	e = draft_take(&d, c, &why);
 	finish(c, p, &d, e, &why);
 }

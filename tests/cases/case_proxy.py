@@ -336,6 +336,30 @@ class Proxied(Case):
                 data += more
         self.assertEqual(self.proxy.asked, [self.host])
 
+    def test_nobody_is_told_who_goes_through(self):
+        self.relay.call("proxy.add", name="tokyo",
+                        url="socks5h://proxy-mallory@a.test:1",
+                        password=PASSWORD)
+        row = self.relay.call("proxy.list")[0]
+        self.assertEqual((row["url"], row["has_user"], row["has_password"]),
+                         ("socks5h://a.test:1", True, True))
+        said = self.relay.call("proxy.set", name="tokyo", dry_run=True,
+                               url="socks5h://proxy-other@a.test:1")
+        self.assertEqual([c["field"] for c in said["changes"]], ["user"])
+        said = self.relay.call("proxy.set", name="tokyo",
+                               fields={"note": "x"})
+        self.assertTrue(said["has_user"])
+        rows = self.relay.call("audit.list")
+        self.assertIn("note", str(rows[0]))
+        self.assertNotIn("login", str(rows[0]))
+        self.assertEqual(self.relay.stop(), 0)
+        with open(os.path.join(self.relay.state, "data.mdb"), "rb") as f:
+            self.assertNotIn(b"proxy-mallory", f.read())
+        said = self.relay.all_log.encode() + self.relay.seen
+        for user in (b"proxy-mallory", b"proxy-other"):
+            self.assertNotIn(user, said)
+        self.relay.start()
+
     def test_what_is_said_of_a_proxy_is_checked(self):
         for url in ("", "tokyo", "ftp://a:1", "socks4://a:1", "socks5h://",
                     "socks5h://u:p@a:1", "http://a:0", "http://a/path",
@@ -482,7 +506,8 @@ class Proxied(Case):
                              "--password", "-", "--note", "rented",
                              stdin=PASSWORD + "\n")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn(self.proxy.url(), done.stdout)
+        self.assertIn(f"socks5h://127.0.0.1:{self.proxy.port}", done.stdout)
+        self.assertNotIn("alice", done.stdout)
         self.account(proxy="tokyo")
         said = self.relayctl("proxy", "ls")
         self.assertIn("a1", said.stdout)
@@ -494,7 +519,7 @@ class Proxied(Case):
         self.assertIn("127.0.0.1", said.stdout)
         said = self.relayctl("proxy", "set", "tokyo", "--url",
                              self.proxy.url("http"))
-        self.assertIn(self.proxy.url("http"), said.stdout)
+        self.assertIn(f"http://127.0.0.1:{self.proxy.port}", said.stdout)
         said = self.relayctl("proxy", "rm", "tokyo")
         self.assertNotEqual(said.returncode, 0)
         self.assertIn("--force", said.stderr)
@@ -507,7 +532,7 @@ class SignedIn(House):
 
     def setUp(self):
         super().setUp()
-        self.proxy = Proxy("alice")
+        self.proxy = Proxy("proxy-alice")
         self.addCleanup(self.proxy.close)
         self.relay.call("proxy.add", name="tokyo", url=self.proxy.url(),
                         password=PASSWORD)
@@ -518,6 +543,7 @@ class SignedIn(House):
         super().close()
         said = self.relay.all_log.encode() + self.relay.seen
         self.assertNotIn(PASSWORD.encode(), said)
+        self.assertNotIn(b"proxy-alice", said)
 
     def fields(self, **more):
         return {"url": self.place, "auth_url": self.place, "proxy": "tokyo",

@@ -161,6 +161,72 @@ the_password_is_sealed_kept_replaced_and_removed(void **state)
 	assert_int_equal(b->proxy->password.len, 0);
 }
 
+/* A record as it was written when users stood open in it. */
+static enum err
+write_old_work(struct txn *t, void *arg, struct why *out_why)
+{
+	struct proxy_rec r = { .name = STR("tokyo"),
+		.kind = STR("socks5h"),
+		.host = STR("host.test"),
+		.port = 1080,
+		.user = STR("mallory-4711"),
+		.rev = 1 };
+	struct buf blob;
+	enum err e;
+
+	(void)arg;
+	(void)out_why;
+	buf_init(&blob, TEXT_MAX);
+	e = proxy_rec_write(&r, &blob);
+	if (!e)
+		e = txn_put(t, TABLE_proxy, r.name, buf_str(&blob));
+	buf_fini(&blob);
+	return e;
+}
+
+static void
+the_user_is_sealed_also_of_records_from_before(void **state)
+{
+	struct bench *b = *state;
+	struct look look = { .secret = "mallory-4711" };
+	struct str sealed;
+	char copy[512];
+
+	assert_int_equal(storebox_run(&b->box, LANE_WRITE, write_old_work, NULL,
+			     NULL),
+	    OK);
+	for (unsigned i = 0; i < 2; i++) {
+		storebox_close(&b->box);
+		proxies_fini(&b->ps);
+		reopen(b);
+		b->proxy = proxy_find(&b->ps, STR("tokyo"));
+		assert_string_equal(b->proxy->url,
+		    "socks5h://mallory-4711@host.test:1080");
+		assert_string_equal(b->proxy->shown,
+		    "socks5h://host.test:1080");
+		assert_true(str_eq(b->proxy->user, STR("mallory-4711")));
+		assert_int_equal(b->proxy->rec.user.len, 0);
+		assert_int_equal(storebox_run(&b->box, LANE_READ, look_work,
+				     &look, NULL),
+		    OK);
+		assert_false(look.found);
+	}
+	/* The same user is not sealed anew: that would look like a change. */
+	assert_in_range(b->proxy->rec.login.len, 1, sizeof(copy));
+	memcpy(copy, b->proxy->rec.login.at, b->proxy->rec.login.len);
+	sealed = str_at(copy, b->proxy->rec.login.len);
+	assert_int_equal(save(b, "tokyo", "http://mallory-4711@h:1", NULL, true,
+			     1),
+	    OK);
+	assert_true(str_eq(b->proxy->rec.login, sealed));
+	assert_int_equal(save(b, "tokyo", "http://other@h:1", NULL, true, 2),
+	    OK);
+	assert_false(str_eq(b->proxy->rec.login, sealed));
+	assert_string_equal(b->proxy->url, "http://other@h:1");
+	assert_int_equal(save(b, "tokyo", "http://h:1", NULL, true, 3), OK);
+	assert_int_equal(b->proxy->user.len + b->proxy->rec.login.len, 0);
+}
+
 static void
 a_save_that_cannot_be_leaves_all_as_it_was(void **state)
 {
@@ -349,6 +415,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_password_is_sealed_kept_replaced_and_removed),
+		TEST(the_user_is_sealed_also_of_records_from_before),
 		TEST(a_save_that_cannot_be_leaves_all_as_it_was),
 		TEST(urls_that_name_no_proxy_are_refused),
 		TEST(each_spelling_leads_its_way_or_nowhere),
