@@ -10,6 +10,8 @@ UNITDIR	?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR	?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR	?= $(PREFIX)/lib/tmpfiles.d
 COMPDIR	?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR	?= $(PREFIX)/share/zsh/site-functions
+FISHDIR	?= $(PREFIX)/share/fish/vendor_completions.d
 
 CC	= gcc
 PYTHON	?= python3
@@ -288,7 +290,7 @@ install: all
 	for s in 1 5 7 8; do for m in man/*.$$s; do test -e "$$m" || continue; \
 		install -d $(DESTDIR)$(MANDIR)/man$$s && \
 		install -m 644 "$$m" $(DESTDIR)$(MANDIR)/man$$s/; done; done
-	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(COMPDIR)
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(COMPDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
 	sed 's|/usr/local/sbin|$(SBINDIR)|' contrib/relayd.service > $(DESTDIR)$(UNITDIR)/relayd.service
 	install -d $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
 	install -m 644 contrib/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/relayd.conf
@@ -296,6 +298,8 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/share/relayd
 	install -m 644 contrib/prices.json $(DESTDIR)$(PREFIX)/share/relayd/
 	install -m 644 contrib/relayctl.bash $(DESTDIR)$(COMPDIR)/relayctl
+	install -m 644 contrib/relayctl.zsh $(DESTDIR)$(ZSHDIR)/_relayctl
+	install -m 644 contrib/relayctl.fish $(DESTDIR)$(FISHDIR)/relayctl.fish
 	install -d $(DESTDIR)$(ETCDIR)/relayd
 	test -e $(DESTDIR)$(ETCDIR)/relayd/relayd.conf || \
 		install -m 644 contrib/relayd.conf $(DESTDIR)$(ETCDIR)/relayd/
@@ -305,6 +309,7 @@ uninstall:
 	for m in man/*.[1-8]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	rm -f $(DESTDIR)$(PREFIX)/share/relayd/prices.json
 	rm -f $(DESTDIR)$(UNITDIR)/relayd.service $(DESTDIR)$(COMPDIR)/relayctl
+	rm -f $(DESTDIR)$(ZSHDIR)/_relayctl $(DESTDIR)$(FISHDIR)/relayctl.fish
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/relayd.conf $(DESTDIR)$(TMPFILESDIR)/relayd.conf
 
 clean:

@@ -15,7 +15,7 @@ packages_demo='curl'
 # To test it: the second compiler with its sanitizers, the linters, and what
 # the tests link with or run.
 packages_test='clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev
-	libssl-dev mandoc python3 curl zstd tmux'
+	libssl-dev mandoc python3 curl zstd tmux zsh fish'
 
 # packages_missing NAME... - those that are not installed.
 packages_missing()

@@ -13,11 +13,13 @@ _relayctl()
         return
         ;;
     --from)
-        if [ "${COMP_WORDS[1]}" = price ]; then
+        case ${COMP_WORDS[1]} in
+        price | account)
             compopt -o filenames
             COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
             return
-        fi
+            ;;
+        esac
         ;;
     --env)
         COMPREPLY=($(compgen -W "$(relayctl --complete env '' 2>/dev/null)" \

@@ -47,8 +47,5 @@ enum verdict command_overview(const struct command *c);
 void command_take_zone(const struct command *c, struct ctl_client *client);
 /* `env CLIENT`: settings with $RELAY_KEY in place of a key. */
 enum verdict command_env(const struct command *c, struct str name);
-/* Names of accounts, keys, people, kinds, settings, or fields, one per line;
- * nothing when the daemon cannot be asked. */
-void command_names(const struct command *c, struct str what);
 
 #endif

@@ -22,9 +22,4 @@ help_print(struct output *o, int count, const char *const *words, bool all);
 /* "usage: relayctl account add KIND NAME ..." */
 void help_usage(struct output *o, const struct ctl_row *row);
 
-/* What may stand in place of the last word: literals, options, and
- * "<account>", "<key>", "<kind>", "<setting>", "<client>" for what only
- * somebody else knows.  One per line. */
-void help_complete(struct buf *out, int count, const char *const *words);
-
 #endif

@@ -8,6 +8,8 @@
 
 #include "relay-tui/client.h"
 #include "relay-tui/command.h"
+#include "relay-tui/complete.h"
+#include "relay-tui/ctl_client.h"
 #include "relay-tui/help.h"
 #include "relay-tui/language.h"
 #include "relay-tui/secret.h"
@@ -148,27 +150,62 @@ refuse_secrets(const struct ctl_match *m, struct why *out_why)
 
 /* --- commands -------------------------------------------------------------- */
 
-static enum verdict
-complete(struct command *c, int count, const char *const *words)
-{
-	const struct client *kind;
-	struct str rest, line;
-	struct buf text;
+/* All rows of a list, up to so many pages. */
+#define COMPLETE_PAGES 10
 
-	buf_init(&text, 64 * 1024);
-	help_complete(&text, count, words);
-	rest = buf_str(&text);
-	while (rest.len) {
-		line = str_cut(&rest, '\n');
-		if (!str_starts(line, STR("<")))
-			fprintf(c->out->to, "%.*s\n", STR_ARG(line));
-		else if (str_eq(line, STR("<client>")))
-			for (unsigned i = 0; (kind = client_at(i)); i++)
-				fprintf(c->out->to, "%s\n", kind->said);
-		else
-			command_names(c, line);
+static void
+ask_names(struct ctl_client *client, struct completion *c, unsigned i)
+{
+	struct ctl_param param;
+	bool pages =
+	    ctl_param_find(ctl_row(c->asks[i].method), STR("cursor"), &param);
+	char cursor[512] = "";
+
+	for (int page = 0; page < COMPLETE_PAGES; page++) {
+		struct json_out *j =
+		    ctl_client_begin(client, c->asks[i].method);
+		struct ctl_frame f;
+		int len = 0;
+
+		if (pages)
+			json_say_i64(j, "limit", CTL_ROWS_MAX);
+		if (cursor[0])
+			json_say(j, "cursor", str_of(cursor));
+		if (ctl_client_ask(client, &f, NULL))
+			return;
+		if (f.kind == CTL_RESULT) {
+			complete_add(c, i, f.data);
+			len = snprintf(cursor, sizeof(cursor), "%.*s",
+			    STR_ARG(f.next));
+		}
+		ctl_frame_fini(&f);
+		if (len <= 0 || len >= (int)sizeof(cursor))
+			return;
 	}
-	buf_fini(&text);
+}
+
+/* Words for a shell, one per line; those of the daemon only if it can be
+ * asked. */
+static enum verdict
+complete(const struct command *c, int count, const char *const *words)
+{
+	struct ctl_client *client;
+	struct completion found;
+	struct str rest;
+
+	complete_begin(&found, count, words);
+	if (found.asks_count &&
+	    ctl_client_open(c->socket, &client, NULL) == OK) {
+		for (unsigned i = 0; i < found.asks_count; i++)
+			ask_names(client, &found, i);
+		ctl_client_close(client);
+	}
+	rest = buf_str(&found.words);
+	while (rest.len) {
+		out_foreign(c->out, str_cut(&rest, '\n'));
+		fputc('\n', c->out->to);
+	}
+	complete_fini(&found);
 	return DONE;
 }
 
