@@ -14,66 +14,44 @@
 
 #define WORDS_MAX 64
 #define ROWS_MOST 2000
-#define NAMES_MAX (64 * 1024)
 
 /* --- names ----------------------------------------------------------------- */
 
-static const struct {
-	const char *what;
-	enum ctl_method method;
-	const char *key, *rows;
-} names[] = {
-	{ "<account>", CTL_M_account_list, "name", NULL },
-	{ "<key>", CTL_M_key_list, "name", NULL },
-	{ "<my-key>", CTL_M_my_keys, "name", NULL },
-	{ "<user>", CTL_M_user_list, "user", NULL },
-	{ "<kind>", CTL_M_account_kinds, "name", NULL },
-	{ "<messenger>", CTL_M_notify_kinds, "name", NULL },
-	{ "<channel>", CTL_M_notify_list, "name", NULL },
-	{ "<setting>", CTL_M_setting_list, "name", NULL },
-};
+/* The ticket, and the list, that an answer belongs to, in one word. */
+static void *
+wanted(unsigned ticket, unsigned i)
+{
+	return (void *)((uintptr_t)ticket * COMPLETE_ASKS_MAX + i);
+}
 
 static void
 take_names(void *owner, void *user, const struct ctl_frame *f)
 {
 	struct app *a = owner;
-	struct buf lines;
+	uintptr_t word = (uintptr_t)user;
 
-	(void)user;
-	if (f->kind == CTL_ERROR)
-		return;
-	buf_init(&lines, CTL_FRAME_MAX * 2);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(a->prompt.wanted, names[i].what) != 0)
-			continue;
-		for (const struct json *r = json_first(f->data); r;
-		     r = json_next(r)) {
-			struct str s;
-
-			if (json_as_str(json_at(r, names[i].key), &s) == OK)
-				buf_mustf(&lines, "%.*s\n", STR_ARG(s));
-		}
-	}
-	prompt_take_names(&a->prompt, buf_str(&lines));
+	prompt_take_rows(&a->prompt, (unsigned)(word / COMPLETE_ASKS_MAX),
+	    (unsigned)(word % COMPLETE_ASKS_MAX),
+	    f->kind == CTL_ERROR ? NULL : f->data);
 	a->dirty = true;
-	buf_fini(&lines);
 }
 
 void
 app_names(struct app *a)
 {
+	const struct completion *found = &a->prompt.found;
+	unsigned ticket = a->prompt.ticket;
 	struct ctl_param param;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct json_out *j;
+	for (unsigned i = 0; i < found->asks_count; i++) {
+		enum ctl_method m = found->asks[i].method;
+		struct json_out *j = calls_begin(a->calls, m);
 
-		if (strcmp(a->prompt.wanted, names[i].what) != 0)
-			continue;
-		j = calls_begin(a->calls, names[i].method);
-		if (ctl_param_find(ctl_row((unsigned)names[i].method),
-			STR("limit"), &param))
+		if (ctl_param_find(ctl_row(m), STR("limit"), &param))
 			json_say_i64(j, "limit", CTL_ROWS_MAX);
-		(void)!calls_send(a->calls, a, take_names, NULL, a->now_ms);
+		if (calls_send(a->calls, a, take_names, wanted(ticket, i),
+			a->now_ms))
+			prompt_take_rows(&a->prompt, ticket, i, NULL);
 	}
 }
 

@@ -7,8 +7,6 @@
 
 #include "proto/mem.h"
 
-#include "relay-tui/client.h"
-#include "relay-tui/help.h"
 #include "relay-tui/screen.h"
 
 #define WORDS_MAX   64
@@ -27,6 +25,7 @@ prompt_fini(struct prompt *p)
 {
 	for (unsigned i = 0; i < p->history_count; i++)
 		free(p->history[i]);
+	complete_fini(&p->found);
 	line_edit_fini(&p->line);
 	buf_fini(&p->choices);
 }
@@ -179,61 +178,49 @@ add_screens(struct prompt *p, struct str begun)
 		add_choices(p, str_of(s->name), begun);
 }
 
+/* All is there: what is known of the table, screens, and names. */
 static void
-add_clients(struct prompt *p, struct str begun)
-{
-	const struct client *c;
-
-	for (unsigned i = 0; (c = client_at(i)); i++)
-		add_choices(p, str_of(c->said), begun);
-}
-
-/* Placeholders are names somebody else knows. */
-static enum prompt_event
-complete(struct prompt *p)
-{
-	struct str line = line_edit_str(&p->line), begun = last_word(line);
-	const char *words[WORDS_MAX + 1];
-	char *room = xmalloc(line.len + 1);
-	int count = prompt_words(line, room, words, WORDS_MAX);
-	struct str rest, one;
-	struct buf lines;
-
-	buf_clear(&p->choices);
-	p->wanted[0] = '\0';
-	if (count >= 0 && !begun.len)
-		words[count++] = "";
-	buf_init(&lines, CHOICES_MAX);
-	if (count > 0)
-		help_complete(&lines, count, words);
-	if (count == 1)
-		add_screens(p, begun);
-	for (rest = buf_str(&lines); rest.len;) {
-		one = str_cut(&rest, '\n');
-		if (str_eq(one, STR("<client>")))
-			add_clients(p, begun);
-		else if (str_starts(one, STR("<")))
-			snprintf(p->wanted, sizeof(p->wanted), "%.*s",
-			    STR_ARG(one));
-		else
-			add_choices(p, one, begun);
-	}
-	if (!p->wanted[0])
-		complete_word(p, begun);
-	buf_fini(&lines);
-	free(room);
-	return p->wanted[0] ? PROMPT_NAMES : PROMPT_GOES_ON;
-}
-
-void
-prompt_take_names(struct prompt *p, struct str lines)
+choose(struct prompt *p)
 {
 	struct str begun = last_word(line_edit_str(&p->line));
 
-	if (p->kind != PROMPT_COMMAND)
-		return;
-	add_choices(p, lines, begun);
+	buf_clear(&p->choices);
+	if (begun.len == line_edit_str(&p->line).len)
+		add_screens(p, begun);
+	add_choices(p, buf_str(&p->found.words), begun);
 	complete_word(p, begun);
+}
+
+static enum prompt_event
+complete(struct prompt *p)
+{
+	struct str line = line_edit_str(&p->line);
+	const char *words[WORDS_MAX + 1];
+	char *room = xmalloc(line.len + 1);
+	int count = prompt_words(line, room, words, WORDS_MAX);
+
+	if (count >= 0 && !last_word(line).len)
+		words[count++] = "";
+	complete_fini(&p->found);
+	complete_begin(&p->found, count > 0 ? count : 0, words);
+	free(room);
+	p->missing = p->found.asks_count;
+	p->ticket++;
+	if (p->missing)
+		return PROMPT_NAMES;
+	choose(p);
+	return PROMPT_GOES_ON;
+}
+
+void
+prompt_take_rows(struct prompt *p, unsigned ticket, unsigned i,
+    const struct json *rows)
+{
+	if (ticket != p->ticket || p->kind != PROMPT_COMMAND || !p->missing)
+		return;
+	complete_add(&p->found, i, rows);
+	if (--p->missing == 0)
+		choose(p);
 }
 
 /* --- keys ------------------------------------------------------------------ */

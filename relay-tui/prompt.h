@@ -7,6 +7,7 @@
 #ifndef RELAY_TUI_PROMPT_H
 #define RELAY_TUI_PROMPT_H
 
+#include "relay-tui/complete.h"
 #include "relay-tui/line_edit.h"
 
 #define PROMPT_HISTORY 50
@@ -22,14 +23,17 @@ enum prompt_event {
 	PROMPT_TYPED, /* the text is another */
 	PROMPT_DONE,  /* Enter */
 	PROMPT_LEFT,  /* Esc */
-	PROMPT_NAMES, /* Tab: names like prompt.wanted are needed */
+	PROMPT_NAMES, /* Tab: the lists of prompt.found are to be asked for */
 };
 
 struct prompt {
 	enum prompt_kind kind;
 	struct line_edit line;
 	struct buf choices; /* lines: what the last word may become */
-	char wanted[32];    /* "<account>" */
+	/* What Tab was pressed for; lists that are not there yet, and a number
+	 * that tells their answers from those for an earlier Tab. */
+	struct completion found;
+	unsigned missing, ticket;
 	char *history[PROMPT_HISTORY];
 	unsigned history_count, history_at;
 };
@@ -39,8 +43,9 @@ void prompt_fini(struct prompt *p);
 void prompt_open(struct prompt *p, enum prompt_kind kind, struct str text);
 void prompt_close(struct prompt *p);
 enum prompt_event prompt_press(struct prompt *p, const struct press *press);
-/* The names that were wanted, one per line. */
-void prompt_take_names(struct prompt *p, struct str lines);
+/* The rows of the list found.asks[i]; NULL: they cannot be had. */
+void prompt_take_rows(struct prompt *p, unsigned ticket, unsigned i,
+    const struct json *rows);
 void prompt_draw(struct prompt *p, const struct area *a, int row);
 
 /* Words of a line; quotes keep blanks.  They point into `room`, as long as the
