@@ -25,7 +25,7 @@ extern const struct column redeemed_columns[];
 extern const struct column setting_columns[], option_columns[];
 extern const struct column route_columns[], change_columns[];
 extern const struct column audit_columns[], audit_details[];
-extern const struct column whoami_details[];
+extern const struct column whoami_details[], drain_details[];
 extern const struct column budget_columns[], budget_details[];
 extern const struct column channel_columns[], channel_details[];
 extern const struct column notice_columns[];

@@ -86,6 +86,8 @@ static const struct look {
 	[CTL_M_account_key_rm] = { .print = print_account },
 	[CTL_M_account_rm] = { .print = print_removed },
 	[CTL_M_account_hold] = { .print = print_account },
+	[CTL_M_account_drain] = { .print = print_account },
+	[CTL_M_drain] = { .details = drain_details },
 	[CTL_M_account_release] = { .print = print_account },
 	[CTL_M_account_reset] = { .print = print_account },
 	[CTL_M_account_test] = { .print = print_account_test },

@@ -368,11 +368,30 @@ account_note_ttft(struct account *a, int64_t took_ms)
 		a->ttft_count++;
 }
 
+/* Whoever has released it meanwhile does not want to know. */
+static void
+note_drained(struct pool *p, struct account *a)
+{
+	if (!a->draining || a->in_flight)
+		return;
+	a->draining = false;
+	if (a->rec.held && !a->deleted && p->on_drained)
+		p->on_drained(p->on_drained_arg, a);
+}
+
+void
+pool_drain(struct pool *p, struct account *a)
+{
+	a->draining = true;
+	note_drained(p, a);
+}
+
 void
 pool_release(struct pool *p, struct account *a)
 {
 	assert(a->in_flight > 0);
 	a->in_flight--;
+	note_drained(p, a);
 	if (a->deleted && !a->in_flight)
 		loop_bury(p->loop, account_free, a);
 }

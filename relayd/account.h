@@ -63,6 +63,7 @@ struct account {
 	char last_error[160];
 	int64_t last_error_wall_ms;
 	bool is_trouble_told;	/* and its end has to be */
+	bool draining;		/* held; somebody waits for its last request */
 	const char *told_state; /* to those who follow (follow.c) */
 	unsigned generation;	/* changes with what a connection depends on */
 	struct budget_set *budgets; /* (budget.h); NULL: not looked up */
@@ -83,6 +84,9 @@ struct pool {
 	/* An account is about to go for good; NULL: nobody minds. */
 	void (*on_gone)(void *arg, struct account *a);
 	void *on_gone_arg;
+	/* The last request of one that is `draining` has ended. */
+	void (*on_drained)(void *arg, const struct account *a);
+	void *on_drained_arg;
 	/* Connections that an account has had are of no more use to it: it has
 	 * changed, or goes.  NULL: nobody minds. */
 	void (*on_moved)(void *arg, const struct account *a);
@@ -97,6 +101,8 @@ enum err pool_load(struct pool *p, struct why *out_why) CHECKED;
 void pool_moved(const struct pool *p, const struct account *a);
 /* A request that counted itself in a->in_flight is done with it. */
 void pool_release(struct pool *p, struct account *a);
+/* It is held: say when it has no more requests, now or later. */
+void pool_drain(struct pool *p, struct account *a);
 /* Find the way out of every account anew: those whose way is another one get
  * new connections from the next request on. */
 void pool_find_ways(struct pool *p);

@@ -17,6 +17,7 @@ struct conn;
 struct control;
 struct dialer;
 struct dns;
+struct drain;
 struct figures_desk;
 struct groups;
 struct keyring;
@@ -71,6 +72,7 @@ struct daemon {
 	struct lookout *lookout;
 	struct traces *traces;
 	struct whys *whys;
+	struct drain *drain;
 	int64_t started_wall_ms;
 	int64_t started_ms; /* monotonic */
 	bool draining;

@@ -25,6 +25,7 @@
 #include "relayd/daemon.h"
 #include "relayd/dial.h"
 #include "relayd/dns.h"
+#include "relayd/drain.h"
 #include "relayd/figures.h"
 #include "relayd/group.h"
 #include "relayd/ledger.h"
@@ -62,6 +63,7 @@ struct process {
 	struct event *term, *intr, *hup, *stored;
 	struct timer drain, watchdog, trim, prune;
 	int64_t drain_until_ms, tell_until_ms;
+	bool stopping; /* a signal has said so */
 	uint64_t trimmed_at;
 };
 
@@ -94,9 +96,9 @@ on_trim(void *arg)
 static void
 empty_trash(struct daemon *d)
 {
-	const struct audit_who who = { .uid = getuid(),
-		.pid = getpid(),
-		.method = "trash_keep" };
+	const struct audit_who who = {
+		.uid = getuid(), .pid = getpid(), .method = "trash_keep"
+	};
 
 	if (d->settings.trash_keep_ms)
 		trash_purge_before(d->keys, d->budgets,
@@ -158,7 +160,7 @@ drain(struct process *p)
 	struct daemon *d = &p->d;
 	struct conn *c, *next;
 
-	if (d->draining) {
+	if (p->stopping) {
 		log_note(LOG_WARN, "stop", "told twice: ending at once");
 		loop_stop(d->loop);
 		return;
@@ -169,14 +171,18 @@ drain(struct process *p)
 	notice_raise(d->notices, NOTICE_stop, STR(""),
 	    "%llu requests are under way, and may end",
 	    (unsigned long long)d->counters.requests_now);
-	d->draining = true;
+	p->stopping = d->draining = true;
 	listeners_stop(d->listeners);
 	for (c = LIST_FIRST(&d->conns); c; c = next) {
 		next = LIST_NEXT(c, link);
 		conn_drain(c);
 	}
 	p->tell_until_ms = loop_ms(d->loop) + TELL_MS;
-	p->drain_until_ms = loop_ms(d->loop) + d->settings.drain_max_ms;
+	/* By command it may have begun before. */
+	p->drain_until_ms = drain_since(d->drain)
+	    ? drain_until(d->drain)
+	    : loop_ms(d->loop) + d->settings.drain_max_ms;
+	drain_leave(d->drain);
 	timer_set(d->loop, &p->drain, loop_ms(d->loop) + 1);
 }
 
@@ -320,6 +326,16 @@ load_settings(struct daemon *d, struct why *out_why)
 
 /* --- birth -------------------------------------------------------------------------------------- */
 
+/* The last request of an account that was drained. */
+static void
+on_drained(void *arg, const struct account *a)
+{
+	struct daemon *d = arg;
+
+	notice_raise(d->notices, NOTICE_account_drained, a->rec.name,
+	    "its last request has ended");
+}
+
 /* Once for each step in a window; each step is another object, so that none is
  * taken for a repetition of the one before. */
 static void
@@ -431,6 +447,8 @@ bear_store(struct daemon *d, struct why *out_why)
 		return e;
 	pool_init(d->pool, d->loop, d->store);
 	d->pool->proxies = d->proxies;
+	d->pool->on_drained = on_drained;
+	d->pool->on_drained_arg = d;
 	e = pool_load(d->pool, out_why);
 	if (!e)
 		e = bear_groups(d, out_why);
@@ -579,6 +597,7 @@ bear(struct process *p, struct why *out_why)
 	upstreams_new(d, &d->upstreams);
 	figures_new(d, &d->figures);
 	relays_new(d, &d->relays);
+	d->drain = drain_new(d);
 	renewals_new(d, NULL, &d->renewals);
 	signins_new(d, &d->signins);
 	e = control_new(d, &d->control, out_why);
@@ -610,6 +629,7 @@ bury(struct process *p)
 		conn_kill(c);
 	}
 	control_free(d->control);
+	drain_free(d->drain);
 	signins_stop(d->signins);
 	renewals_stop(d->renewals);
 	upstreams_free(d->upstreams);

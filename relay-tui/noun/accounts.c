@@ -54,6 +54,7 @@ const struct column account_details[] = {
 	{ N_("rate"), "rate", CELL_TEXT, false },
 	{ N_("note"), "note", CELL_TEXT, false },
 	{ N_("in flight"), "in_flight", CELL_NUMBER, false },
+	{ N_("draining"), "draining", CELL_FLAG, false },
 	{ N_("sessions"), "sessions", CELL_NUMBER, FIT_WHOLE },
 	{ N_("tries"), "requests", CELL_NUMBER, false },
 	{ N_("failed"), "failures", CELL_NUMBER, false },

@@ -47,11 +47,19 @@ const struct column whoami_details[] = {
 	{ .title = NULL },
 };
 
+const struct column drain_details[] = {
+	{ N_("draining"), "draining", CELL_FLAG, FIT_WHOLE },
+	{ N_("under way"), "requests", CELL_NUMBER, FIT_WHOLE },
+	{ N_("ends before"), "until_at", CELL_MOMENT, FIT_WHOLE },
+	{ .title = NULL },
+};
+
 static const struct column status_details[] = {
 	{ N_("version"), "version", CELL_TEXT, false },
 	{ N_("running for"), "uptime_ms", CELL_MS, false },
 	{ N_("since"), "started_at", CELL_MOMENT, false },
 	{ N_("draining"), "draining", CELL_FLAG, false },
+	{ N_("draining since"), "draining_since_at", CELL_MOMENT, false },
 	{ N_("listening on"), "listeners", CELL_TEXT, false },
 	{ N_("configuration"), "config", CELL_TEXT, false },
 	{ N_("longest turn"), "loop_longest_us", CELL_US, false },

@@ -95,6 +95,7 @@ put_members(struct ctl_call *c, const struct account *a)
 	put_gates(c, a);
 	put_keys(c, a);
 	json_say_i64(j, "in_flight", a->in_flight);
+	json_say_bool(j, "draining", a->draining);
 	json_say_i64(j, "sessions", a->sessions);
 	json_say_i64(j, "requests", (int64_t)a->requests);
 	json_say_i64(j, "failures", (int64_t)a->failures);
@@ -320,7 +321,7 @@ on_saved(void *arg, enum err e, const struct why *why, struct account *a)
 		ctl_refuse(c, e, why);
 		return;
 	}
-	if (c->method == CTL_M_account_hold)
+	if (c->method == CTL_M_account_hold || c->method == CTL_M_account_drain)
 		notice_raise(c->daemon->notices, NOTICE_account_held,
 		    a->rec.name, "by %.*s%s%.*s", STR_ARG(a->rec.held_by),
 		    a->rec.held_reason.len ? ": " : "",
@@ -328,6 +329,10 @@ on_saved(void *arg, enum err e, const struct why *why, struct account *a)
 	else if (c->method == CTL_M_account_release)
 		notice_raise(c->daemon->notices, NOTICE_account_released,
 		    a->rec.name, "by uid:%ld", (long)c->peer.uid);
+	if (c->method == CTL_M_account_drain)
+		pool_drain(c->daemon->pool, a);
+	else if (!a->rec.held)
+		a->draining = false;
 	/* A fresh key may serve where the others rest. */
 	if (c->method == CTL_M_account_key_add)
 		gate_open_all(&a->gates);
@@ -607,6 +612,12 @@ ctl_account_hold(struct ctl_call *c)
 	d.rec.held_at = (uint64_t)clock_wall_ms();
 	e = ctl_check_text(reason, 200, "reason", &why);
 	finish(c, a, &d, e, &why);
+}
+
+void
+ctl_account_drain(struct ctl_call *c)
+{
+	ctl_account_hold(c);
 }
 
 void

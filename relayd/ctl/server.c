@@ -12,6 +12,7 @@
 #include "relayd/conf.h"
 #include "relayd/control.h"
 #include "relayd/daemon.h"
+#include "relayd/drain.h"
 #include "relayd/ledger.h"
 #include "relayd/listen.h"
 #include "relayd/log.h"
@@ -135,6 +136,8 @@ ctl_status(struct ctl_call *c)
 	json_say_i64(j, "started_at", d->started_wall_ms);
 	json_say_i64(j, "uptime_ms", loop_ms(d->loop) - d->started_ms);
 	json_say_bool(j, "draining", d->draining);
+	json_say_i64(j, "draining_since_at",
+	    d->drain ? drain_since(d->drain) : 0);
 	put_listeners(j, d);
 	json_say(j, "config", str_of(d->conf->file));
 	put_accounts(j, d);

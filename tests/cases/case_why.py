@@ -239,3 +239,77 @@ class Why(Case):
             with self.assertRaises(Refused) as no:
                 self.relay.call("why", request=said)
             self.assertEqual(no.exception.code, code)
+
+
+class Drain(Case):
+    """No more requests, for one account or for all."""
+
+    def hang(self, s):
+        s.sendall(ask_bytes(self.relay.key, ANTHROPIC))
+        row, = until("a request under way", lambda: [
+            r for r in self.relay.control.rows("session.list")
+            if r["tries"]])
+        return row
+
+    def test_an_account_that_is_drained_says_when_it_is_empty(self):
+        self.rules(("a1", "hang=1"))
+        with self.relay.connect() as s:
+            row = self.hang(s)
+            a = self.relay.call("account.drain", name="a1", reason="repair")
+            self.addCleanup(self.relay.call, "account.release", name="a1")
+            self.assertEqual((a["state"], a["held_reason"], a["draining"],
+                              a["in_flight"]), ("held", "repair", True, 1))
+            self.assertEqual(ask(self.relay, ANTHROPIC).status, 200)
+            mark = self.relay.mark()
+            self.relay.call("session.kill", request=row["id"])
+            self.relay.wait_log("its last request has ended", mark)
+        a = self.relay.call("account.show", name="a1")
+        self.assertEqual((a["state"], a["draining"]), ("held", False))
+
+    def test_an_empty_account_says_so_at_once(self):
+        mark = self.relay.mark()
+        a = self.relay.call("account.drain", name="a2")
+        self.addCleanup(self.relay.call, "account.release", name="a2")
+        self.assertFalse(a["draining"])
+        self.relay.wait_log("its last request has ended", mark)
+
+    def test_a_release_forgets_who_waited_for_the_end(self):
+        self.rules(("a1", "hang=1"))
+        with self.relay.connect() as s:
+            row = self.hang(s)
+            self.relay.call("account.drain", name="a1")
+            a = self.relay.call("account.release", name="a1")
+            self.assertFalse(a["draining"])
+            mark = self.relay.mark()
+            self.relay.call("session.kill", request=row["id"])
+            self.relay.at_rest()
+            self.assertNotIn("last request has ended",
+                             "\n".join(self.relay.lines[mark:]))
+
+    def test_draining_is_taken_back_and_then_it_ends(self):
+        self.rules(("a1", "hang=1"))
+        with self.relay.connect() as s:
+            row = self.hang(s)
+            said = self.relay.call("drain")
+            self.assertEqual((said["draining"], said["requests"]), (True, 1))
+            status = self.relay.call("status")
+            self.assertTrue(status["draining"])
+            self.assertGreater(status["draining_since_at"], 0)
+            no = ask(self.relay, ANTHROPIC)
+            self.assertEqual(no.status, 503)
+            self.assertGreater(int(no.header("retry-after")), 0)
+            with self.assertRaises(Refused) as again:
+                self.relay.call("drain")
+            self.assertEqual(again.exception.code, "exists")
+            said = self.relay.call("drain", undo=True)
+            self.assertFalse(said["draining"])
+            with self.assertRaises(Refused) as nothing:
+                self.relay.call("drain", undo=True)
+            self.assertEqual(nothing.exception.code, "unknown")
+            self.up.reset()
+            self.assertEqual(ask(self.relay, ANTHROPIC).status, 200)
+            self.relay.call("drain")
+            self.relay.call("session.kill", request=row["id"])
+            self.assertEqual(self.relay.ended(), 0)
+        self.relay.start()
+        self.assertEqual(ask(self.relay, ANTHROPIC).status, 200)
