@@ -80,6 +80,18 @@ static const struct field common_fields[] = {
 	{ .name = "rate",
 	    .type = FIELD_TEXT,
 	    .help = "factor of rated costs, for example 0.8; empty: 1" },
+	{ .name = "stop-at",
+	    .type = FIELD_TEXT,
+	    .help = "stop new sessions at \"warning\", or at 85% of a limit; "
+		    "empty: never" },
+	{ .name = "cooldown",
+	    .type = FIELD_TEXT,
+	    .help = "how long it rests after failures: \"errors=10s, "
+		    "rate=0\"; empty: as relayd-accounts(7) says" },
+	{ .name = "protect",
+	    .type = FIELD_CHOICE,
+	    .choices = "on|off",
+	    .help = "off: failures never let it rest" },
 	{ .name = "note", .type = FIELD_TEXT, .help = "anything" },
 	{ .name = NULL },
 };
@@ -162,6 +174,8 @@ enum err
 account_check(const struct account_rec *r, struct why *out_why)
 {
 	const struct provider *p = provider_find(r->kind);
+	struct cooldowns cooldowns;
+	struct window_stop stop;
 	int64_t rate;
 	enum err e;
 
@@ -205,6 +219,13 @@ account_check(const struct account_rec *r, struct why *out_why)
 	if (e)
 		return e;
 	e = modelrule_check(r->models, out_why);
+	if (e)
+		return e;
+	if (window_stop_read(r->stop_at, &stop))
+		return why_set(out_why, ERR_VALUE, "stop-at",
+		    "must be \"warning\", or 1%% to 100%% of a limit, for "
+		    "example 85%%");
+	e = cooldowns_read(r->cooldown, &cooldowns, out_why);
 	if (e)
 		return e;
 	if (price_rate_read(r->rate, &rate))
@@ -262,6 +283,29 @@ account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms)
 		return "no-proxy";
 	*out_until_ms = gate_until(&a->gates, now_ms, &which);
 	return *out_until_ms ? gate_name(which) : "ready";
+}
+
+int64_t
+account_shut_until(const struct account *a, struct str model,
+    const struct http1_head *head, int64_t now_ms, enum gate *out_which)
+{
+	enum gate part = GATE_RATE;
+	int64_t until = gate_until(&a->gates, now_ms, out_which);
+	int64_t parts = gate_part_until(&a->parts, model, head, now_ms, &part);
+
+	if (parts <= until)
+		return until;
+	*out_which = part;
+	return parts;
+}
+
+void
+account_open(struct account *a)
+{
+	gate_open_all(&a->gates);
+	a->parts.count = 0;
+	a->soft_until_ms = 0;
+	memset(a->crowded_ms, 0, sizeof(a->crowded_ms));
 }
 
 bool
@@ -558,6 +602,14 @@ account_adopt(struct pool *p, struct account *a, char *take_blob, size_t len,
 	    kind->many_keys && !rec.refresh_token.len ? credential : STR(""));
 	a->credential = credential;
 	a->proxy_password = proxy_password;
+	/* What account_check() would refuse counts as not said. */
+	if (window_stop_read(rec.stop_at, &a->stop))
+		a->stop = (struct window_stop){ .at_ppm = 0 };
+	if (cooldowns_read(rec.cooldown, &a->cooldowns, NULL))
+		memset(&a->cooldowns, 0xff, sizeof(a->cooldowns));
+	a->unprotected = str_eq(rec.protect, STR("off"));
+	windows_turn(&a->windows, &a->stop, clock_wall_ms(),
+	    p->loop ? loop_ms(p->loop) : 0, 0);
 	find_way(p, a);
 	a->is_forbidden = p->forbids_oauth && kind->oauth;
 	a->generation = ++p->generation;

@@ -11,6 +11,7 @@
 #include "store/rec.h"
 
 #include "relayd/account_keys.h"
+#include "relayd/cooldown.h"
 #include "relayd/gate.h"
 #include "relayd/provider.h"
 #include "relayd/proxy.h"
@@ -43,6 +44,10 @@ struct account {
 	struct str credential, proxy_password;
 	struct account_keys keys; /* of a kind with several; else none */
 	struct windows windows;	  /* as the provider told last */
+	/* What the record says of resting, read. */
+	struct window_stop stop;
+	struct cooldowns cooldowns;
+	bool unprotected; /* nothing shuts its gates */
 	/* Of the token's renewal. */
 	unsigned renew_failures;     /* in a row */
 	int64_t renew_after_wall_ms; /* not before, after a failure */
@@ -51,7 +56,12 @@ struct account {
 
 	/* True at this moment. */
 	struct gates gates;
-	unsigned sessions; /* bound to it (sticky.h) */
+	struct gate_parts parts; /* shut for some models alone */
+	/* Its provider said too often that it is overloaded: until then it is
+	 * used after all others.  Kept by attempt_tell.c. */
+	int64_t soft_until_ms;
+	int64_t crowded_ms[2]; /* when it said so before */
+	unsigned sessions;     /* bound to it (sticky.h) */
 	/* Moving averages: of a try's duration, and of the time to the first
 	 * word of a stream. */
 	int64_t hold_ms, ttft_ms;
@@ -135,6 +145,12 @@ account_field_find(const struct provider *p, struct str name);
  * that ends (monotonic), 0 when unknown. */
 const char *
 account_state(const struct account *a, int64_t now_ms, int64_t *out_until_ms);
+/* When it may be asked for that model again, and by what it is shut; 0: now.
+ * `head` is the client's, or NULL. */
+int64_t account_shut_until(const struct account *a, struct str model,
+    const struct http1_head *head, int64_t now_ms, enum gate *out_which);
+/* Forget why it rests. */
+void account_open(struct account *a);
 /* What one more try has taken: the whole of it, or to its first word. */
 void account_note_hold(struct account *a, int64_t took_ms);
 void account_note_ttft(struct account *a, int64_t took_ms);

@@ -421,7 +421,7 @@ error_first(struct relay *r)
 
 	snprintf(error, sizeof(error), "%u in the stream: %.*s", status,
 	    STR_ARG(type));
-	r->verdict = verdict_find(status, type);
+	attempt_find_verdict(r, status, type);
 	if (r->verdict->next == NEXT_RETURN) {
 		tally_verdict(r->d->tally, r->verdict);
 		return go_streaming(r);
@@ -503,8 +503,11 @@ do_enough(struct relay *r)
 		return go_streaming(r);
 	if (now_ms >= r->deadline_ms) {
 		attempt_end(r, ATTEMPT_TIMEOUT, 0, "no event in time");
+		account_note_ttft(r->account,
+		    (clock_us() - r->up.began_us) / 1000);
 		r->told_ms = 0;
-		return attempt_failed(r, 504, STR(""), "no event in time");
+		return attempt_failed(r, STATUS_SILENT, STR(""),
+		    "no event in time");
 	}
 	if (may_ping(r))
 		answer_ping(r);

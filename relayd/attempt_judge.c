@@ -23,6 +23,12 @@
 /* Waits before the same account is asked again (semantics of 529). */
 #define SAME_WAIT_MS 1000
 #define SAME_MAX     2
+/* ... at most, when it says itself how long. */
+#define SAME_TOLD_MS 10000
+/* Before a refusal is believed that may be a slip. */
+#define ONCE_WAIT_MS 2000
+/* Other accounts that are tried when one does not answer in time. */
+#define SWAPS_MAX 1
 
 static enum attempt_outcome
 outcome_of(enum upstream_fault f)
@@ -81,9 +87,11 @@ give_up(struct relay *r, unsigned status, const char *error)
 		    error);
 	} else if (r->verdict->show) {
 		/* A timeout, a stream that broke, an error told in a stream. */
-		relay_fault(r, status == 504 ? FAULT_TIMEOUT : FAULT_UPSTREAM,
+		relay_fault(r,
+		    status == 504 || status == STATUS_SILENT ? FAULT_TIMEOUT
+							     : FAULT_UPSTREAM,
 		    "no account could answer: %s", error);
-	} else if (status) {
+	} else if (status >= 100) {
 		relay_fault(r, FAULT_NO_ACCOUNT,
 		    "no account could answer; the last one tried was refused "
 		    "by "
@@ -130,12 +138,40 @@ who_next(struct relay *r, struct sched_choice *choice)
 		return r->account;
 	if (r->verdict->next == NEXT_SAME)
 		return r->same_tries < SAME_MAX ? r->account : NULL;
+	if (r->verdict->next == NEXT_ONCE && !r->forgiven)
+		return r->account;
+	if (r->verdict->next == NEXT_SWAP && r->silences > SWAPS_MAX)
+		return NULL;
 	if (ask.tried_count < SCHED_TRIED_MAX)
 		ask.tried[ask.tried_count++] = r->account;
 	ask.now_ms = loop_ms(r->d->loop);
 	attempt_ask_bound(r, &ask);
 	sched_choose(r->d->pool, &ask, choice);
 	return choice->account;
+}
+
+/* So long from now, a tenth more or less. */
+static void
+back_off(struct relay *r, int64_t wait_ms)
+{
+	wait_ms +=
+	    (int64_t)((uint64_t)(wait_ms / 5) * r->all->draw() / UINT32_MAX) -
+	    wait_ms / 10;
+	why_waits(r, "backoff", wait_ms * 1000);
+	relay_wait_until(r, loop_ms(r->d->loop) + wait_ms);
+}
+
+/* An upstream that names a wait is not asked before. */
+static int64_t
+same_wait_ms(const struct relay *r)
+{
+	int64_t wait_ms = SAME_WAIT_MS << r->same_tries;
+
+	if (r->told_ms > wait_ms)
+		wait_ms = r->told_ms < SAME_TOLD_MS
+		    ? r->told_ms + r->told_ms / 9
+		    : SAME_TOLD_MS;
+	return wait_ms;
 }
 
 static enum relay_state
@@ -151,10 +187,14 @@ next_try(struct relay *r, unsigned status, const char *error)
 		r->up_fresh = false;
 		return attempt_account(r);
 	}
+	if (next == r->account && r->verdict->next == NEXT_ONCE) {
+		r->forgiven = true;
+		back_off(r, ONCE_WAIT_MS);
+		return R_BACKOFF;
+	}
 	if (next == r->account) {
-		why_waits(r, "backoff", (SAME_WAIT_MS << r->same_tries) * 1000);
-		relay_wait_until(r,
-		    loop_ms(r->d->loop) + (SAME_WAIT_MS << r->same_tries++));
+		back_off(r, same_wait_ms(r));
+		r->same_tries++;
 		return R_BACKOFF;
 	}
 	if (r->ask.tried_count < SCHED_TRIED_MAX)
@@ -163,6 +203,7 @@ next_try(struct relay *r, unsigned status, const char *error)
 	why_chose(r, &choice);
 	attempt_bind(r, &choice);
 	r->same_tries = 0;
+	r->forgiven = false;
 	r->up_fresh = false;
 	return attempt_account(r);
 }
@@ -185,18 +226,46 @@ attempt_forget_answer(struct relay *r)
 	r->whole = 0;
 }
 
+void
+attempt_find_verdict(struct relay *r, unsigned status, struct str body)
+{
+	struct verdict_case c = { .status = status,
+		.kind = str_of(r->account->provider->name),
+		.model = r->ask.model,
+		.body = body };
+
+	if (status >= 100 && r->up.answer.status)
+		c.answer = &r->up.answer;
+	r->verdict = verdict_find(&c);
+}
+
+/* A slip, perhaps: the account is asked once more before it is blamed. */
+static bool
+is_forgiven(struct relay *r)
+{
+	struct sched_choice choice;
+
+	return r->verdict->next == NEXT_ONCE && !r->forgiven &&
+	    who_next(r, &choice) == r->account && !attempt_has_other_key(r);
+}
+
 enum relay_state
 attempt_failed(struct relay *r, unsigned status, struct str body,
     const char *error)
 {
-	r->verdict = verdict_find(status, body);
+	char label[VERDICT_LABEL];
+
+	attempt_find_verdict(r, status, body);
 	tally_verdict(r->d->tally, r->verdict);
 	remember_error(r, error);
-	attempt_shut_gate(r, error);
+	r->silences += status == STATUS_SILENT;
+	if (!is_forgiven(r))
+		attempt_shut_gate(r, error);
 	why_judged(r, status, body);
+	verdict_label(r->verdict, label);
 	log_note(LOG_WARN, "attempt",
 	    "%s: account %s failed: %s (status %u, rule %s)", r->id_text,
-	    r->account_name, error, status, r->verdict->name);
+	    r->account_name, error, status, label);
 	attempt_forget_answer(r);
 	return next_try(r, status, error);
 }
@@ -220,7 +289,10 @@ do_retry(struct relay *r)
 		return attempt_account(r);
 	}
 	r->told_ms = 0;
-	return attempt_failed(r, 0, STR(""), error);
+	return attempt_failed(r,
+	    f == UP_NO_PROXY && r->account->outlet.via ? STATUS_PROXY
+						       : STATUS_UNREACHABLE,
+	    STR(""), error);
 }
 
 static enum relay_state
@@ -231,7 +303,7 @@ timed_out(struct relay *r, const char *error)
 		    (clock_us() - r->up.began_us) / 1000);
 	attempt_end(r, ATTEMPT_TIMEOUT, 0, error);
 	r->told_ms = 0;
-	return attempt_failed(r, 504, STR(""), error);
+	return attempt_failed(r, STATUS_SILENT, STR(""), error);
 }
 
 /* Is the client going to read events?  Gemini's stream is a JSON array unless
@@ -274,10 +346,13 @@ do_judge(struct relay *r)
 	const struct http1_head *h = &r->up.answer;
 
 	r->heard_ms = loop_ms(r->d->loop);
+	r->heard_wall_ms = clock_wall_ms();
+	if (r->account->outlet.via)
+		proxy_note_good(r->account->outlet.via);
 	if (r->capture)
 		capture_heard_head(r);
 	if (r->account->provider->read_limits)
-		r->account->provider->read_limits(h, clock_wall_ms(),
+		r->account->provider->read_limits(h, r->heard_wall_ms,
 		    &r->account->windows);
 	attempt_tell_windows(r);
 	if (h->status >= 200 && h->status < 300) {
@@ -398,7 +473,7 @@ weigh(struct relay *r, struct str body)
 	const struct provider *p = r->account->provider;
 	unsigned status = r->up.answer.status;
 	int64_t told_ms = p->retry_ms ? p->retry_ms(body, clock_wall_ms()) : 0;
-	const struct verdict *v = verdict_find(status, body);
+	const struct verdict *v;
 	struct sched_choice choice;
 	char error[ERROR_TEXT_MAX];
 
@@ -411,14 +486,15 @@ weigh(struct relay *r, struct str body)
 		attempt_forget_answer(r);
 		return attempt_renew(r);
 	}
-	r->verdict = v;
+	attempt_find_verdict(r, status, body);
+	v = r->verdict;
 	if (!r->head_sent &&
 	    (v->next == NEXT_RETURN || (v->show && !who_next(r, &choice)))) {
 		tally_verdict(r->d->tally, v);
-		if (v->next != NEXT_RETURN) {
+		if (v->next != NEXT_RETURN)
 			remember_error(r, error);
-			attempt_shut_gate(r, error);
-		}
+		/* A no to a long context is of that, and no error. */
+		attempt_shut_gate(r, error);
 		why_judged(r, status, body);
 		return answer_pass_error(r);
 	}

@@ -70,6 +70,7 @@ attempt_rest_key(struct relay *r, const char *error)
 {
 	struct account_keys *keys = &r->account->keys;
 	int64_t now_ms = loop_ms(r->d->loop), opens_ms;
+	struct verdict_blow blow = attempt_blow(r, error);
 	struct account_key *k;
 
 	if (!r->key_nr || !keys->count || !is_about_key(r->verdict))
@@ -78,7 +79,8 @@ attempt_rest_key(struct relay *r, const char *error)
 	/* It was taken off meanwhile: nobody is to blame. */
 	if (!k)
 		return KEY_ONE;
-	verdict_apply(r->verdict, &k->gates, now_ms, r->told_ms, error);
+	if (!verdict_apply(r->verdict, &k->gates, &blow))
+		return KEY_ONE;
 	k->since_wall_ms = clock_wall_ms();
 	opens_ms = account_keys_opens(keys, now_ms);
 	if (opens_ms) {

@@ -3,41 +3,120 @@
 #include <stdio.h>
 
 #include "relayd/daemon.h"
+#include "relayd/family.h"
 #include "relayd/loop.h"
 #include "relayd/notice.h"
 #include "relayd/relay.h"
 
 /* An account that cannot be used for less is not worth a word. */
 #define TOLD_FROM_MS 60000
+/* Three words of an overload in that time, and for so long it is used after
+ * all others. */
+#define CROWD_MS   60000
+#define CROWDED_MS 30000
 /* A window of which that much is used. */
 #define NEARLY_PPM 900000
 /* The ends of two windows are at least so far apart; the same end is told
  * with other fractions of a second. */
 #define WINDOW_LEAST_MS (30 * 60000)
 
+struct verdict_blow
+attempt_blow(const struct relay *r, const char *error)
+{
+	int gate = r->verdict->gate;
+
+	return (struct verdict_blow){ .now_ms = loop_ms(r->d->loop),
+		.told_ms = r->told_ms,
+		.own_ms = gate < 0 || r->verdict->rule[0]
+		    ? VERDICT_OWN_NONE
+		    : r->account->cooldowns.ms[gate],
+		.random = r->all->draw(),
+		.reason = error };
+}
+
+/* Of what the answer says that it is used up. */
+static enum verdict_scope
+scope_of(struct relay *r)
+{
+	if (r->verdict->scope != SCOPE_LIMIT)
+		return r->verdict->scope;
+	return verdict_limit(&r->account->windows, r->heard_wall_ms,
+	    &r->up.answer, &r->told_ms);
+}
+
+/* It is the provider's state, and each account of it may tell.  One that tells
+ * too often is used after the others. */
+static void
+note_crowd(struct account *a, int64_t now_ms, uint32_t random)
+{
+	int64_t tenth = CROWDED_MS / 10;
+
+	if (a->crowded_ms[0] && now_ms - a->crowded_ms[0] < CROWD_MS)
+		a->soft_until_ms = now_ms + CROWDED_MS - tenth +
+		    (int64_t)(2 * (uint64_t)tenth * random / UINT32_MAX);
+	a->crowded_ms[0] = a->crowded_ms[1];
+	a->crowded_ms[1] = now_ms;
+}
+
+/* When it opens; 0: nothing was shut. */
+static int64_t
+shut(struct relay *r, const char *error)
+{
+	struct account *a = r->account;
+	enum verdict_scope scope = scope_of(r);
+	struct verdict_blow blow = attempt_blow(r, error);
+	struct str model = r->ask.model, part = family_of(model);
+
+	switch (scope) {
+	case SCOPE_NOBODY:
+		return 0;
+	case SCOPE_PROVIDER:
+		note_crowd(a, blow.now_ms, blow.random);
+		return 0;
+	case SCOPE_PROXY:
+		proxy_note_fault(a->outlet.via, blow.now_ms, blow.random);
+		return 0;
+	case SCOPE_LONG:
+		return verdict_apply_part(r->verdict, &a->parts,
+		    part.len ? part : model, true, &blow);
+	case SCOPE_MODEL:
+		part = model;
+		break;
+	case SCOPE_FAMILY:
+	case SCOPE_LIMIT:
+		break;
+	case SCOPE_ACCOUNT:
+		part = STR("");
+		break;
+	}
+	return part.len
+	    ? verdict_apply_part(r->verdict, &a->parts, part, false, &blow)
+	    : verdict_apply(r->verdict, &a->gates, &blow);
+}
+
 void
 attempt_shut_gate(struct relay *r, const char *error)
 {
 	struct account *a = r->account;
-	int64_t now_ms = loop_ms(r->d->loop), until_ms;
+	int64_t now_ms = loop_ms(r->d->loop), until_ms = 0;
 	int gate = r->verdict->gate;
 
+	if (a->unprotected)
+		return;
 	switch (attempt_rest_key(r, error)) {
 	case KEY_NONE:
-		verdict_apply(r->verdict, &a->gates, now_ms, r->told_ms, error);
+		until_ms = shut(r, error);
 		break;
 	case KEY_ONE:
 		return;
 	case KEY_LAST:
+		until_ms = a->gates.until_ms[gate];
 		break;
 	}
-	if (gate < 0 || gate >= GATE_COUNT)
-		return;
-	until_ms = a->gates.until_ms[gate];
-	if (until_ms - now_ms < TOLD_FROM_MS)
+	if (gate < 0 || until_ms - now_ms < TOLD_FROM_MS)
 		return;
 	if (notice_raise(r->d->notices,
-		gate == GATE_AUTH || gate == GATE_CREDIT
+		gate == GATE_AUTH || gate == GATE_CREDIT || gate == GATE_BLOCKED
 		    ? NOTICE_account_blocked
 		    : NOTICE_account_limited,
 		a->rec.name, "%s, for %lld minutes: %s",
@@ -76,6 +155,10 @@ attempt_tell_windows(struct relay *r)
 {
 	struct account *a = r->account;
 
+	if (!a->windows.count)
+		return;
+	windows_turn(&a->windows, &a->stop, clock_wall_ms(),
+	    loop_ms(r->d->loop), r->all->draw());
 	for (unsigned i = 0; i < a->windows.count; i++) {
 		struct window *w = &a->windows.at[i];
 		struct str status = str_of(w->status);

@@ -4,17 +4,16 @@
 
 #include <stdio.h>
 
+#include "relayd/family.h"
+
 static const char *const names[] = {
-	[GATE_RATE] = "rate",
-	[GATE_OVERLOAD] = "overload",
-	[GATE_ERRORS] = "errors",
-	[GATE_AUTH] = "auth",
-	[GATE_CREDIT] = "credit",
-	[GATE_UNREACHABLE] = "unreachable",
+#define X(NAME, name, text) name,
+#include "relayd/gate.def"
+#undef X
 };
 
 static const char *const texts[] = {
-#define X(name, text) text,
+#define X(NAME, name, text) text,
 #include "relayd/gate.def"
 #undef X
 };
@@ -29,6 +28,18 @@ const char *
 gate_text(enum gate g)
 {
 	return texts[g];
+}
+
+bool
+gate_find(struct str name, enum gate *out)
+{
+	for (int i = 0; i < GATE_COUNT; i++) {
+		if (!str_eq(name, str_of(names[i])))
+			continue;
+		*out = (enum gate)i;
+		return true;
+	}
+	return false;
 }
 
 void
@@ -55,13 +66,28 @@ gate_open_all(struct gates *g)
 		gate_open(g, (enum gate)i);
 }
 
+static bool
+has_decayed(int64_t until_ms, int64_t now_ms)
+{
+	return until_ms <= now_ms - GATE_DECAY_MS;
+}
+
 void
 gate_succeeded(struct gates *g, int64_t now_ms)
 {
 	for (int i = 0; i < GATE_COUNT; i++)
 		if (i == GATE_ERRORS || i == GATE_UNREACHABLE ||
-		    g->until_ms[i] <= now_ms)
+		    (i == GATE_RATE ? has_decayed(g->until_ms[i], now_ms)
+				    : g->until_ms[i] <= now_ms))
 			gate_open(g, (enum gate)i);
+}
+
+unsigned
+gate_strikes(const struct gates *g, enum gate which, int64_t now_ms)
+{
+	return which == GATE_RATE && has_decayed(g->until_ms[which], now_ms)
+	    ? 0
+	    : g->strikes[which];
 }
 
 int64_t
@@ -76,4 +102,74 @@ gate_until(const struct gates *g, int64_t now_ms, enum gate *out_which)
 		*out_which = (enum gate)i;
 	}
 	return last;
+}
+
+/* --- for some models alone ------------------------------------------------- */
+
+struct gate_part *
+gate_part_of(struct gate_parts *p, struct str of, bool is_long, enum gate which,
+    int64_t now_ms)
+{
+	struct gate_part *first = NULL;
+
+	for (unsigned i = 0; i < p->count; i++) {
+		struct gate_part *g = &p->at[i];
+
+		if (g->which == which && g->is_long == is_long &&
+		    str_eq(str_of(g->of), of)) {
+			if (has_decayed(g->until_ms, now_ms))
+				g->strikes = 0;
+			return g;
+		}
+		if (!first || g->until_ms < first->until_ms)
+			first = g;
+	}
+	if (p->count < GATE_PARTS_MAX)
+		first = &p->at[p->count++];
+	*first = (struct gate_part){ .which = which, .is_long = is_long };
+	snprintf(first->of, sizeof(first->of), "%.*s", STR_ARG(of));
+	return first;
+}
+
+int64_t
+gate_part_until(const struct gate_parts *p, struct str model,
+    const struct http1_head *head, int64_t now_ms, enum gate *out_which)
+{
+	struct str family;
+	int64_t last = 0;
+
+	if (!p->count)
+		return 0;
+	family = family_of(model);
+	for (unsigned i = 0; i < p->count; i++) {
+		const struct gate_part *g = &p->at[i];
+		struct str of = str_of(g->of);
+
+		if (g->until_ms <= now_ms || g->until_ms <= last)
+			continue;
+		if (!str_eq(of, family) &&
+		    !str_eq(of, str_first(model, GATE_PART_NAME - 1)))
+			continue;
+		if (g->is_long && !family_wants_long(head))
+			continue;
+		last = g->until_ms;
+		*out_which = g->which;
+	}
+	return last;
+}
+
+unsigned
+gate_part_open(struct gate_parts *p, struct str of, int64_t now_ms)
+{
+	unsigned kept = 0, shut = 0;
+
+	for (unsigned i = 0; i < p->count; i++) {
+		if (of.len && !str_eq(str_of(p->at[i].of), of)) {
+			p->at[kept++] = p->at[i];
+			continue;
+		}
+		shut += p->at[i].until_ms > now_ms;
+	}
+	p->count = kept;
+	return shut;
 }

@@ -16,6 +16,11 @@
 #include "relayd/dns.h"
 #include "relayd/loop.h"
 
+/* Two faults in that time, and it rests. */
+#define FAULTS_MS   60000
+#define REST_MS	    60000
+#define REST_MAX_MS 600000
+
 static const struct field fields[] = {
 	{ .name = "family",
 	    .type = FIELD_CHOICE,
@@ -213,6 +218,36 @@ proxy_note_error(struct proxy *p, const char *text)
 {
 	snprintf(p->last_error, sizeof(p->last_error), "%s", text);
 	p->last_error_wall_ms = clock_wall_ms();
+}
+
+void
+proxy_note_fault(struct proxy *p, int64_t now_ms, uint32_t random)
+{
+	int64_t wait_ms = REST_MS;
+
+	/* Requests that were under way when it went to rest say nothing new. */
+	if (now_ms < p->rest_until_ms)
+		return;
+	if (!p->fault_ms || now_ms - p->fault_ms >= FAULTS_MS) {
+		p->fault_ms = now_ms;
+		return;
+	}
+	for (unsigned i = 0; i < p->rests && wait_ms < REST_MAX_MS; i++)
+		wait_ms *= 2;
+	if (wait_ms > REST_MAX_MS)
+		wait_ms = REST_MAX_MS;
+	p->rests++;
+	p->rest_until_ms = now_ms + wait_ms - wait_ms / 10 +
+	    (int64_t)((uint64_t)(wait_ms / 5) * random / UINT32_MAX);
+	/* The first one that goes that way again decides. */
+	p->fault_ms = p->rest_until_ms;
+}
+
+void
+proxy_note_good(struct proxy *p)
+{
+	p->fault_ms = 0;
+	p->rests = 0;
 }
 
 /* Take the record's blob, the opened user and password; what is derived from them is

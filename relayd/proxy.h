@@ -33,6 +33,9 @@ struct proxy {
 	struct str user, password;
 
 	/* True at this moment. */
+	int64_t fault_ms;      /* the last fault; monotonic */
+	int64_t rest_until_ms; /* two in a minute: nobody goes that way */
+	unsigned rests;	       /* in a row, for growing waits */
 	char last_error[160];
 	int64_t last_error_wall_ms;
 	int64_t tested_wall_ms; /* the last test that went well; 0: none */
@@ -60,6 +63,11 @@ struct proxy *proxy_find(const struct proxies *ps, struct str name);
 /* The name of the one that accounts take which name none; empty: none. */
 void proxies_set_default(struct proxies *ps, const char *name);
 void proxy_note_error(struct proxy *p, const char *text);
+/* It gave no connection: two in a minute, and it rests for a minute, then two,
+ * up to ten, a tenth more or less as `random` says. */
+void proxy_note_fault(struct proxy *p, int64_t now_ms, uint32_t random);
+/* It gave one. */
+void proxy_note_good(struct proxy *p);
 
 /* What an operator can say of one, beside its URL; i counts from 0, NULL
  * ends. */

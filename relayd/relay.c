@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <sodium.h>
+
 #include "proto/mem.h"
 
 #include "relayd/apikey.h"
@@ -563,6 +565,7 @@ relays_new(struct daemon *d, struct relays **out)
 	struct relays *all = xcalloc(1, sizeof(*all));
 
 	all->d = d;
+	all->draw = randombytes_random;
 	TAILQ_INIT(&all->live);
 	sticky_init(&all->sticky);
 	make_secret(all);

@@ -113,9 +113,12 @@ struct relay {
 	bool up_open, up_fresh, up_noted;
 	struct buf up_head;
 	unsigned tries, same_tries;
+	bool forgiven;	   /* a failure that only counts when it comes twice */
+	unsigned silences; /* accounts that did not answer in time */
 	struct buf attempts; /* encoded, for the receipt */
 	int64_t tries_began_ms;
 	struct verdict const *verdict;
+	struct verdict by_rule; /* what that is, when an operator's rule says */
 	struct renew_wait renewing; /* the account's token, in BACKOFF */
 	enum err renew_end;	    /* how that ended */
 	struct why renew_why;
@@ -142,6 +145,7 @@ struct relay {
 	unsigned status;	   /* what the client was told; 0: nothing */
 	int64_t deadline_ms;	   /* of the state */
 	int64_t heard_ms, said_ms; /* when the upstream, and we, last spoke */
+	int64_t heard_wall_ms;	   /* the head of its answer */
 	int64_t wait_us, head_us, first_us;
 	int64_t told_ms; /* how long the upstream asked to be left alone */
 	uint64_t bytes_in, bytes_out;
@@ -169,6 +173,7 @@ struct relay_watcher {
 
 struct relays {
 	struct daemon *d;
+	uint32_t (*draw)(void); /* a random number; tests have their own */
 	struct relay_list live;
 	unsigned count;
 	struct retry_budget
@@ -276,6 +281,8 @@ void attempt_bind(struct relay *r, const struct sched_choice *choice);
 /* attempt_tell.c */
 /* Shut the gate that the verdict names, and tell when that is for long. */
 void attempt_shut_gate(struct relay *r, const char *error);
+/* What there is to say to verdict_apply() about the account's gate. */
+struct verdict_blow attempt_blow(const struct relay *r, const char *error);
 /* It has answered well: take back what was said about it. */
 void attempt_open_gates(struct relay *r);
 /* Warn of windows that are nearly used up, once in each run of them. */
@@ -310,6 +317,8 @@ enum relay_state attempt_refused(struct relay *r, unsigned status);
 /* May the request be sent once more, to whomever? */
 bool attempt_may_repeat(struct relay *r);
 void attempt_forget_answer(struct relay *r);
+/* Who judges a failure of that status and body; r->verdict is set. */
+void attempt_find_verdict(struct relay *r, unsigned status, struct str body);
 /* The retry budget of its account's provider. */
 struct retry_budget *attempt_retries(struct relay *r);
 

@@ -207,6 +207,11 @@ sift(const struct sched_ask *ask, struct sched_candidate *io)
 	io->sieve = sift_coarse(a, ask, io->tier);
 	if (io->sieve != SIEVE_COUNT)
 		return;
+	if (a->outlet.via && a->outlet.via->rest_until_ms > ask->now_ms) {
+		io->sieve = SIEVE_PROXY;
+		io->until_ms = a->outlet.via->rest_until_ms;
+		return;
+	}
 	until = budget_until(a, ask);
 	if (until) {
 		io->sieve = SIEVE_BUDGET;
@@ -221,6 +226,20 @@ sift(const struct sched_ask *ask, struct sched_candidate *io)
 	io->is_shut = until != 0;
 	if (until && !may_probe(a, ask->now_ms)) {
 		io->sieve = SIEVE_GATED;
+		io->until_ms = until;
+		return;
+	}
+	until = gate_part_until(&a->parts, ask->model, ask->head, ask->now_ms,
+	    &which);
+	if (until) {
+		io->sieve = SIEVE_FAMILY;
+		io->until_ms = until;
+		return;
+	}
+	until = windows_until(&a->windows, ask->model, a == ask->bound,
+	    ask->now_ms);
+	if (until) {
+		io->sieve = SIEVE_WINDOW;
 		io->until_ms = until;
 		return;
 	}
@@ -252,6 +271,8 @@ sched_compare(const struct sched_candidate *a, const struct sched_candidate *b)
 {
 	if (a->is_shut != b->is_shut)
 		return a->is_shut ? 1 : -1;
+	if (a->is_soft != b->is_soft)
+		return a->is_soft ? 1 : -1;
 	if (a->priority != b->priority)
 		return a->priority < b->priority ? -1 : 1;
 	if (strategy_is_before(&a->rank, &b->rank))
@@ -290,7 +311,7 @@ is_behind(const struct sched_choice *out, const struct sched_candidate *c)
 	const struct sched_candidate *last = &out->best[SCHED_BEST_MAX - 1];
 
 	return out->best_count == SCHED_BEST_MAX && !last->is_shut &&
-	    c->priority > last->priority;
+	    !last->is_soft && c->priority > last->priority;
 }
 
 static void
@@ -318,6 +339,7 @@ look_at_tier(const struct pool *p, const struct sched_ask *ask, unsigned tier,
 			continue;
 		rank(&w, &c);
 		c.is_shut = false;
+		c.is_soft = c.account->soft_until_ms > ask->now_ms;
 		if (cannot_win(out, &c))
 			continue;
 		sift(ask, &c);
@@ -358,7 +380,7 @@ choose_best(struct sched_choice *out)
  * that it cannot serve this one request, is busy, is on the far side of a
  * broken proxy, or was asked to rest for a moment. */
 static bool
-unbinds(const struct account *a, enum sieve s, int64_t now_ms)
+unbinds(const struct account *a, enum sieve s, const struct sched_ask *ask)
 {
 	int64_t until;
 	enum gate which;
@@ -368,16 +390,23 @@ unbinds(const struct account *a, enum sieve s, int64_t now_ms)
 	case SIEVE_HELD:
 	case SIEVE_EXPIRED:
 	case SIEVE_BUDGET:
+	case SIEVE_WINDOW:
 		return true;
+	case SIEVE_FAMILY:
+		until = gate_part_until(&a->parts, ask->model, ask->head,
+		    ask->now_ms, &which);
+		return until && which != GATE_OVERLOAD &&
+		    until - ask->now_ms > SCHED_SHORT_MS;
 	case SIEVE_TRIED:
 	case SIEVE_GATED:
 	case SIEVE_COUNT: /* failed, and could only be probed */
-		until = gate_until(&a->gates, now_ms, &which);
+		until = gate_until(&a->gates, ask->now_ms, &which);
 		if (!until || which == GATE_OVERLOAD)
 			return false;
 		if (which == GATE_UNREACHABLE)
 			return a->rec.proxy.len == 0;
-		return which != GATE_RATE || until - now_ms > SCHED_SHORT_MS;
+		return which != GATE_RATE ||
+		    until - ask->now_ms > SCHED_SHORT_MS;
 	case SIEVE_KIND:
 	case SIEVE_CLIENT:
 	case SIEVE_MODEL:
@@ -456,9 +485,8 @@ sched_choose(const struct pool *p, const struct sched_ask *ask,
 	else if (out->account == ask->bound)
 		out->bond = BOND_KEPT;
 	else
-		out->bond = unbinds(ask->bound, out->left, ask->now_ms)
-		    ? BOND_MOVED
-		    : BOND_VISIT;
+		out->bond = unbinds(ask->bound, out->left, ask) ? BOND_MOVED
+								: BOND_VISIT;
 }
 
 void

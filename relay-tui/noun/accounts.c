@@ -24,6 +24,7 @@ const struct column account_details[] = {
 	{ N_("kind"), "kind", CELL_TEXT, false },
 	{ N_("state"), "state", CELL_STATE, false },
 	{ N_("until"), "until_at", CELL_MOMENT, false },
+	{ N_("used last until"), "last_until_at", CELL_MOMENT, FIT_WHOLE },
 	{ N_("held because"), "held_reason", CELL_TEXT, false },
 	{ N_("held by"), "held_by", CELL_OWNER, false },
 	{ N_("held since"), "held_at", CELL_MOMENT, false },
@@ -51,6 +52,9 @@ const struct column account_details[] = {
 	{ N_("usage-inject"), "usage_inject", CELL_FLAG, false },
 	{ N_("user-agent"), "user_agent", CELL_TEXT, false },
 	{ N_("headers"), "headers", CELL_TEXT, FIT_WHOLE },
+	{ N_("stop-at"), "stop_at", CELL_TEXT, FIT_WHOLE },
+	{ N_("cooldown"), "cooldown", CELL_TEXT, FIT_WHOLE },
+	{ N_("protect"), "protect", CELL_TEXT, FIT_WHOLE },
 	{ N_("rate"), "rate", CELL_TEXT, false },
 	{ N_("note"), "note", CELL_TEXT, false },
 	{ N_("in flight"), "in_flight", CELL_NUMBER, false },
@@ -123,6 +127,7 @@ const struct column window_columns[] = {
 
 static const struct column gate_columns[] = {
 	{ N_("GATE"), "gate", CELL_STATE, false },
+	{ N_("OF"), "family", CELL_TEXT, FIT_CUT },
 	{ N_("OPENS"), "until_at", CELL_AGO, false },
 	{ N_("REASON"), "reason", CELL_TEXT, true },
 	{ .title = NULL },

@@ -26,6 +26,24 @@ wall_of(const struct ctl_call *c, int64_t at_ms)
 	return clock_wall_ms() + (at_ms - loop_ms(c->daemon->loop));
 }
 
+/* Of some models alone. */
+static void
+put_part(struct ctl_call *c, const struct gate_part *g, int64_t now_ms)
+{
+	struct json_out *j = &c->out;
+
+	if (g->until_ms <= now_ms)
+		return;
+	json_open(j, '{');
+	json_say(j, "gate", str_of(gate_name(g->which)));
+	json_say(j, "text", str_of(gate_text(g->which)));
+	json_say(j, "family", str_of(g->of));
+	json_say_bool(j, "long_context", g->is_long);
+	json_say(j, "reason", str_of(g->reason));
+	json_say_i64(j, "until_at", wall_of(c, g->until_ms));
+	json_close(j, '}');
+}
+
 static void
 put_gates(struct ctl_call *c, const struct account *a)
 {
@@ -44,6 +62,8 @@ put_gates(struct ctl_call *c, const struct account *a)
 		json_say_i64(j, "until_at", wall_of(c, a->gates.until_ms[i]));
 		json_close(j, '}');
 	}
+	for (unsigned i = 0; i < a->parts.count; i++)
+		put_part(c, &a->parts.at[i], now);
 	json_close(j, ']');
 }
 
@@ -93,6 +113,8 @@ put_members(struct ctl_call *c, const struct account *a)
 	if (until)
 		json_say_i64(j, "until_at", wall_of(c, until));
 	put_gates(c, a);
+	if (a->soft_until_ms > loop_ms(c->daemon->loop))
+		json_say_i64(j, "last_until_at", wall_of(c, a->soft_until_ms));
 	put_keys(c, a);
 	json_say_i64(j, "in_flight", a->in_flight);
 	json_say_bool(j, "draining", a->draining);
@@ -335,7 +357,7 @@ on_saved(void *arg, enum err e, const struct why *why, struct account *a)
 		a->draining = false;
 	/* A fresh key may serve where the others rest. */
 	if (c->method == CTL_M_account_key_add)
-		gate_open_all(&a->gates);
+		account_open(a);
 	put_account(c, a);
 	ctl_answer(c, a->rec.rev, STR(""));
 }
@@ -647,7 +669,7 @@ ctl_account_reset(struct ctl_call *c)
 		return;
 	audit_post(c->daemon->store, &who, "account", a->rec.name,
 	    STR("failures forgotten"));
-	gate_open_all(&a->gates);
+	account_open(a);
 	account_keys_forgive(&a->keys);
 	a->last_error[0] = '\0';
 	a->is_trouble_told = false;

@@ -56,7 +56,6 @@ BEFORE = (
     ("the status 504", "status=504", None, "next", 504),
     ("the status 401", "status=401", None, "next", 503),
     ("the status 402", "status=402", None, "next", 503),
-    ("the status 403", "status=403", None, "next", 503),
     ("the status 429", "status=429;retry-after=7", None, "next", 429),
     ("a redirect", "status=302;header=location:http://127.0.0.1:1/", None,
      "next", 503),
@@ -214,6 +213,19 @@ class Before(Fault):
 
 
 class Overload(Fault):
+    def test_403_is_a_slip_until_it_comes_twice(self):
+        self.rules(("a1", "status=403;once=x;times=1"))
+        a = self.ask(ANTHROPIC, False)
+        self.assertEqual((a.status, self.tried()), (200, ["a1"] * 2))
+        self.assertEqual(self.relay.call("account.show", name="a1")["gates"],
+                         [])
+        self.fresh()
+        self.rules(("a1", "status=403"))
+        a = self.ask(ANTHROPIC, False)
+        self.assertEqual((a.status, self.tried()), (200, ["a1", "a1", "a2"]))
+        gate, = self.relay.call("account.show", name="a1")["gates"]
+        self.assertEqual(gate["gate"], "errors")
+
     def test_529_is_asked_again_twice_on_the_same_account(self):
         self.rules(("a1", "status=529"))
         began = time.monotonic()

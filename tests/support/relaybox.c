@@ -348,7 +348,7 @@ relaybox_reset(struct relaybox *b)
 	/* Storms are for the test that wants one. */
 	b->d.settings.retry_budget_floor = 1000 * 1000;
 	TAILQ_FOREACH (a, &b->pool.accounts, link)
-		gate_open_all(&a->gates);
+		account_open(a);
 	b->script[0] = b->script[1] = NULL;
 	b->receipts_count = 0;
 }

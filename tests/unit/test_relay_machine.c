@@ -770,7 +770,7 @@ step(struct crowd *c)
 		relaybox_hurry(b, R_JUDGING);
 	}
 	TAILQ_FOREACH (a, &b->pool.accounts, link)
-		gate_open_all(&a->gates);
+		account_open(a);
 	loop_turn(b->d.loop, 1);
 }
 
