@@ -556,7 +556,9 @@ on_account_moved(void *arg, const struct account *a)
 	char key[160];
 	int n = snprintf(key, sizeof(key), "%.*s/", STR_ARG(a->rec.name));
 
-	upstreams_forget(all->d->upstreams, str_at(key, (size_t)n));
+	/* A house without a way out keeps no connections. */
+	if (all->d->upstreams)
+		upstreams_forget(all->d->upstreams, str_at(key, (size_t)n));
 }
 
 void
