@@ -15,6 +15,8 @@ extern const struct column kind_columns[];
 extern const struct column key_columns[], my_key_columns[], key_details[];
 extern const struct column trash_columns[], made_columns[];
 extern const struct column user_columns[];
+extern const struct column client_seen_columns[], client_columns[],
+    client_details[];
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column cost_columns[], price_columns[];
 extern const struct column rate_columns[], rate_details[];

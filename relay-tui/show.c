@@ -179,6 +179,11 @@ static const struct look {
 	    .empty = N_("There are none. `relayctl tail` shows requests as "
 			"they end, `relayctl env CLIENT` how a client is "
 			"pointed here.") },
+	[CTL_M_client_seen] = { .table = client_seen_columns,
+	    .empty = N_("None was seen since the daemon was started.") },
+	[CTL_M_client_list] = { .table = client_columns },
+	[CTL_M_client_add] = { .details = client_details },
+	[CTL_M_client_rm] = { .print = print_removed },
 	[CTL_M_proxy_add] = { .details = proxy_details },
 	[CTL_M_proxy_list] = { .table = proxy_columns,
 	    .empty = N_("There are none. `relayctl proxy add NAME URL` adds "

@@ -14,6 +14,7 @@
 #include "relayd/apikey.h"
 #include "relayd/budget.h"
 #include "relayd/capture.h"
+#include "relayd/client.h"
 #include "relayd/conf.h"
 #include "relayd/daemon.h"
 #include "relayd/holder.h"
@@ -412,6 +413,15 @@ look_for_trace(struct relay *r)
 	capture_look(r, r->key ? r->key : find_key(r, &any));
 }
 
+/* For whoever writes rules about clients; strangers are nobody's. */
+static void
+see_client(struct relay *r)
+{
+	const struct header *f = http1_find(r->c->head, STR("user-agent"));
+
+	clients_see(r->d->clients, f ? f->value : STR(""), clock_wall_ms());
+}
+
 static void
 on_head(struct conn *c)
 {
@@ -430,6 +440,8 @@ on_head(struct conn *c)
 		return;
 	}
 	passes = take_head_steps(r);
+	if (r->key)
+		see_client(r);
 	if (r->d->traces->active)
 		look_for_trace(r);
 	if (!passes) {

@@ -2,6 +2,7 @@
 /* admit_policy.c - steps of the way in that ask what the key is for, each
  * with words that say what it may do instead. */
 #include "relayd/apikey.h"
+#include "relayd/client.h"
 #include "relayd/daemon.h"
 #include "relayd/holder.h"
 #include "relayd/models.h"
@@ -52,6 +53,23 @@ check_platform(struct relay *r, const struct policy *p)
 	return FAULT_POLICY;
 }
 
+static enum fault
+check_client(struct relay *r, const struct policy *p)
+{
+	for (size_t i = 0; i < p->clients.n; i++)
+		if (client_fits(r->d->clients, p->clients.at[i], r->c->head,
+			buf_str(&r->path_text)))
+			return FAULT_NONE;
+	if (!p->clients.at)
+		return FAULT_NONE;
+	relay_fault(r, FAULT_POLICY,
+	    "this API key may not be used with this client (%s) on this path; "
+	    "it may with: %.*s",
+	    r->client[0] ? r->client : "no User-Agent",
+	    STR_ARG(str_first(r->key->rec.clients, TOLD_MAX)));
+	return FAULT_POLICY;
+}
+
 enum fault
 relay_policy_head(struct relay *r)
 {
@@ -61,7 +79,9 @@ relay_policy_head(struct relay *r)
 	if (!p)
 		return FAULT_NONE;
 	f = check_from(r, p);
-	return f ? f : check_platform(r, p);
+	if (!f)
+		f = check_platform(r, p);
+	return f ? f : check_client(r, p);
 }
 
 /* --- the model ------------------------------------------------------------- */

@@ -2,8 +2,10 @@
 /* ctl_key_policy.c - what a key is for, and when it ends, as parameters of
  * those who make and change keys. */
 #include "relayd/apikey.h"
+#include "relayd/client.h"
 #include "relayd/ctl_key.h"
 #include "relayd/ctl_rec.h"
+#include "relayd/daemon.h"
 #include "relayd/loop.h"
 #include "relayd/policy.h"
 #include "relayd/unit.h"
@@ -88,5 +90,13 @@ ctl_take_policy(const struct ctl_call *c, struct apikey_rec *io,
 	any |= take_list(c, "models_deny", &io->models_deny);
 	any |= take_list(c, "models_map", &io->models_map);
 	any |= take_list(c, "from", &io->from);
+	any |= take_list(c, "clients", &io->clients);
+	if (ctl_has(c, "clients")) {
+		enum err e =
+		    clients_check(c->daemon->clients, io->clients, out_why);
+
+		if (e)
+			return e;
+	}
 	return any ? policy_check(io, out_why) : OK;
 }

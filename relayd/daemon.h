@@ -12,6 +12,7 @@
 
 struct budgets;
 struct client_secrets;
+struct clients;
 struct conf;
 struct conn;
 struct control;
@@ -58,6 +59,7 @@ struct daemon {
 	struct pool *pool;
 	struct groups *groups;
 	struct keyring *keys;
+	struct clients *clients;
 	struct budgets *budgets;
 	struct vouchers *vouchers;
 	struct listeners *listeners;

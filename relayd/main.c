@@ -18,6 +18,7 @@
 #include "relayd/account.h"
 #include "relayd/apikey.h"
 #include "relayd/budget.h"
+#include "relayd/client.h"
 #include "relayd/clientsecret.h"
 #include "relayd/conf.h"
 #include "relayd/conn.h"
@@ -412,6 +413,14 @@ bear_traces(struct daemon *d, struct why *out_why)
 }
 
 static enum err
+bear_clients(struct daemon *d, struct why *out_why)
+{
+	d->clients = xcalloc(1, sizeof(*d->clients));
+	clients_init(d->clients, d->store);
+	return clients_load(d->clients, out_why);
+}
+
+static enum err
 bear_groups(struct daemon *d, struct why *out_why)
 {
 	d->groups = xcalloc(1, sizeof(*d->groups));
@@ -452,6 +461,8 @@ bear_store(struct daemon *d, struct why *out_why)
 	e = pool_load(d->pool, out_why);
 	if (!e)
 		e = bear_groups(d, out_why);
+	if (!e)
+		e = bear_clients(d, out_why);
 	if (e)
 		return e;
 	d->notices = notices_new(d->loop, &d->settings);
@@ -655,6 +666,9 @@ bury(struct process *p)
 	if (d->groups)
 		groups_fini(d->groups);
 	free(d->groups);
+	if (d->clients)
+		clients_fini(d->clients);
+	free(d->clients);
 	if (d->pool && d->pool->store)
 		pool_fini(d->pool);
 	if (d->vouchers)

@@ -84,6 +84,11 @@ static const struct rec_field group_fields[] = {
 #include "store/rec/group.def"
 };
 #undef X
+#define X(type, name, since) FIELD(client_rec, type, name, since)
+static const struct rec_field client_fields[] = {
+#include "store/rec/client.def"
+};
+#undef X
 #define X(type, name, since) FIELD(proxy_rec, type, name, since)
 static const struct rec_field proxy_fields[] = {
 #include "store/rec/proxy.def"
@@ -150,6 +155,9 @@ union notice_newest {
 union group_newest {
 #include "store/rec/group.def"
 };
+union client_newest {
+#include "store/rec/client.def"
+};
 union proxy_newest {
 #include "store/rec/proxy.def"
 };
@@ -183,6 +191,7 @@ KIND(notice);
 KIND(budget);
 KIND(voucher);
 KIND(group);
+KIND(client);
 KIND(proxy);
 KIND(trace);
 KIND(part);
@@ -458,6 +467,7 @@ TYPED(notice)
 TYPED(budget)
 TYPED(voucher)
 TYPED(group)
+TYPED(client)
 TYPED(proxy)
 TYPED(trace)
 TYPED(part)

@@ -67,6 +67,9 @@ struct proxy_rec {
 struct group_rec {
 #include "store/rec/group.def"
 };
+struct client_rec {
+#include "store/rec/client.def"
+};
 struct budget_rec {
 #include "store/rec/budget.def"
 };
@@ -119,6 +122,8 @@ voucher_rec_write(const struct voucher_rec *r, struct buf *out) CHECKED;
 enum err voucher_rec_read(struct str from, struct voucher_rec *out) CHECKED;
 enum err group_rec_write(const struct group_rec *r, struct buf *out) CHECKED;
 enum err group_rec_read(struct str from, struct group_rec *out) CHECKED;
+enum err client_rec_write(const struct client_rec *r, struct buf *out) CHECKED;
+enum err client_rec_read(struct str from, struct client_rec *out) CHECKED;
 enum err proxy_rec_write(const struct proxy_rec *r, struct buf *out) CHECKED;
 enum err proxy_rec_read(struct str from, struct proxy_rec *out) CHECKED;
 enum err trace_rec_write(const struct trace_rec *r, struct buf *out) CHECKED;
@@ -157,8 +162,8 @@ struct rec_kind {
 };
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
     attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind,
-    budget_kind, keeping_kind, voucher_kind, proxy_kind, group_kind, trace_kind,
-    part_kind, step_kind;
+    budget_kind, keeping_kind, voucher_kind, proxy_kind, group_kind,
+    client_kind, trace_kind, part_kind, step_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

@@ -265,3 +265,90 @@ class Crash(Case):
         self.assertEqual(show(later)["state"], "unused")
         self.assertEqual(ask(self.relay, ANTHROPIC, key=later).status, 200)
         until("an active key", lambda: show(later)["state"] == "active")
+
+
+# What real clients say of themselves (protocols/clients.md).
+CLAUDE = [("user-agent", "claude-cli/2.1.197 (external, cli)"),
+          ("x-app", "cli")]
+CODEX = [("user-agent", "codex_exec/0.169.0 (Debian 12.0.0; x86_64)")]
+GEMINI_CLI = [("user-agent", "GeminiCLI-tui/0.61.0/gemini-2.5-pro (linux)")]
+CURL = [("user-agent", "curl/8.1")]
+
+
+class Clients(Policy):
+    def test_only_the_named_clients_are_served(self):
+        for dialect, name_, mine, other in (
+                (ANTHROPIC, "claude-code", CLAUDE, CODEX),
+                (RESPONSES, "codex", CODEX, CLAUDE),
+                (GEMINI, "gemini-cli", GEMINI_CLI, CLAUDE),
+                (CHAT, "droid", [("user-agent", "factory-cli/0.225.2")],
+                 CURL)):
+            with self.subTest(dialect):
+                key = self.key(clients=name_)
+                self.assertEqual(ask(self.relay, dialect, key=key,
+                                     headers=mine).status, 200)
+                self.fresh()
+                self.refused(dialect, key, name_,
+                             other[0][1].split()[0], headers=other)
+                self.refused(dialect, key, name_, "no User-Agent")
+
+    def test_a_client_that_only_says_its_name_is_refused(self):
+        key = self.key(clients="claude-code")
+        self.refused(ANTHROPIC, key, "claude-code", headers=CLAUDE[:1])
+        self.refused(RESPONSES, key, "claude-code", headers=CLAUDE)
+
+    def test_an_added_client_is_one(self):
+        relay = self.relay
+        added = relay.call("client.add", name="mine", ua="MyTool/*|my-*",
+                           path="*/v1/messages")
+        self.assertEqual((added["added"], added["keys"]), (True, 0))
+        key = self.key(clients="codex, mine")
+        mine = [("user-agent", "MyTool/1.0 (x)")]
+        self.assertEqual(ask(relay, ANTHROPIC, key=key,
+                             headers=mine).status, 200)
+        self.fresh()
+        self.refused(ANTHROPIC, key, "codex, mine", headers=CURL)
+        self.refused(CHAT, key, "codex, mine", headers=mine)
+        # It is still one behind a restart, and not removed under a key.
+        relay.kill(signal.SIGKILL)
+        relay.ended()
+        relay.start()
+        self.assertEqual(ask(relay, ANTHROPIC, key=key,
+                             headers=mine).status, 200)
+        self.fresh()
+        with self.assertRaises(Refused) as said:
+            relay.call("client.rm", name="mine")
+        self.assertEqual(said.exception.code, "busy")
+        k = relay.call("key.find", value=key)
+        self.assertIn(k["name"], str(said.exception))
+        relay.call("key.set", key=k["id"], clients="codex")
+        relay.call("client.rm", name="mine")
+        self.refused(ANTHROPIC, key, "codex", headers=mine)
+        listed = {r["name"] for r in relay.call("client.list")}
+        self.assertIn("claude-code", listed)
+        self.assertNotIn("mine", listed)
+
+    def test_what_is_no_client_is_refused(self):
+        self.refused_fields("clients", "claude-code, codex",
+                            clients="claude-cod")
+        for fields, field in (({"name": "codex", "ua": "x"}, "name"),
+                              ({"name": "all"}, "ua"),
+                              ({"name": "all", "ua": "a||b"}, "ua")):
+            with self.assertRaises(Refused) as said:
+                self.relay.call("client.add", **fields)
+            self.assertEqual(said.exception.field, field)
+
+    def test_what_was_seen_is_told(self):
+        for version in ("1.1", "1.2"):
+            ask(self.relay, ANTHROPIC,
+                headers=[("user-agent", f"seen-tool/{version} (x)")])
+        ask(self.relay, ANTHROPIC, headers=CLAUDE)
+        ask(self.relay, ANTHROPIC, key="cr_nobody",
+            headers=[("user-agent", "stranger/1")])
+        seen = {r["product"]: r
+                for r in self.relay.control.rows("client.seen")}
+        self.assertEqual(seen["seen-tool"]["requests"], 2)
+        self.assertEqual(seen["seen-tool"]["ua"], "seen-tool/1.2 (x)")
+        self.assertEqual(seen["seen-tool"]["client"], "")
+        self.assertEqual(seen["claude-cli"]["client"], "claude-code")
+        self.assertNotIn("stranger", seen)

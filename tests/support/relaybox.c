@@ -257,6 +257,8 @@ bear_store(struct relaybox *b)
 	must(!pool_load(&b->pool, NULL), "no pool");
 	must(!keyring_init(&b->keys, d->loop, d->store), "no keys");
 	must(!keyring_load(&b->keys, NULL), "no keys");
+	d->clients = &b->clients;
+	clients_init(&b->clients, d->store);
 	must(!ledger_new(d->store, b->box.dir, &d->ledger, NULL), "no ledger");
 	d->budgets = &b->budgets;
 	budgets_init(d->budgets, d->loop, d->store, ledger_zone(d->ledger));
@@ -328,6 +330,7 @@ relaybox_free(struct relaybox *b)
 	vouchers_fini(&b->vouchers);
 	budgets_fini(&b->budgets);
 	keyring_fini(&b->keys);
+	clients_fini(&b->clients);
 	pool_fini(&b->pool);
 	event_free(b->collect);
 	loop_free(d->loop);

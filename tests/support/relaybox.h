@@ -11,6 +11,7 @@
 #include "relayd/account.h"
 #include "relayd/apikey.h"
 #include "relayd/budget.h"
+#include "relayd/client.h"
 #include "relayd/daemon.h"
 #include "relayd/relay.h"
 #include "relayd/trace.h"
@@ -34,6 +35,7 @@ struct relaybox {
 	struct daemon d;
 	struct pool pool;
 	struct keyring keys;
+	struct clients clients;
 	struct budgets budgets;
 	struct vouchers vouchers;
 	struct traces traces;
