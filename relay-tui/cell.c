@@ -391,7 +391,7 @@ cell_paint(const struct column *c, struct str text)
 	static const char *const good[] = { "ready", "active", "ok" };
 	static const char *const warn[] = { "held", "disabled",
 		"owner-disabled", "gone", "rate", "overload", "refused",
-		"forbidden", "no-proxy" };
+		"forbidden", "no-proxy", "expired" };
 
 	if (c->kind != CELL_STATE || !text.len)
 		return PAINT_PLAIN;

@@ -225,6 +225,9 @@ print_details(struct output *o, const struct ctl_row *row)
 		fprintf(o->to, "%s",
 		    is_of(row, "proxy") ? _("The fields are family (any, 4 or "
 					    "6) and note.\n")
+			: is_of(row, "group")
+			? _("The fields are strategy (lru, weighted, fill or "
+			    "headroom) and note.\n")
 			: is_of(row, "notify")
 			? _("What fields there are, `relayctl notify kinds "
 			    "KIND` tells.\n")

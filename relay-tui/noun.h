@@ -32,6 +32,7 @@ extern const struct column budget_columns[], budget_details[];
 extern const struct column channel_columns[], channel_details[];
 extern const struct column notice_columns[];
 extern const struct column proxy_columns[], proxy_details[];
+extern const struct column group_columns[], group_details[], member_columns[];
 extern const struct column trace_columns[], trace_details[];
 extern const struct column traced_details[], try_columns[];
 
@@ -59,6 +60,8 @@ void print_price_check(struct output *o, const struct json *data);
 void print_notice_test(struct output *o, const struct json *data);
 void print_proxy_test(struct output *o, const struct json *data);
 void print_why(struct output *o, const struct json *data);
+/* Whom a request would go to. */
+void print_way(struct output *o, const struct json *data);
 void print_cleared(struct output *o, const struct json *data);
 /* One line for a request that has ended. */
 void print_receipt(struct output *o, const struct json *data);

@@ -612,6 +612,9 @@ account_adopt(struct pool *p, struct account *a, char *take_blob, size_t len,
 	    p->loop ? loop_ms(p->loop) : 0, 0);
 	find_way(p, a);
 	a->is_forbidden = p->forbids_oauth && kind->oauth;
+	a->is_expired = rec.ends_at && (int64_t)rec.ends_at <= clock_wall_ms();
 	a->generation = ++p->generation;
+	if (p->on_changed)
+		p->on_changed(p->on_changed_arg);
 	return OK;
 }

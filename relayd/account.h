@@ -67,7 +67,7 @@ struct account {
 	int64_t hold_ms, ttft_ms;
 	unsigned ttft_count;
 	bool is_forbidden; /* a subscription, where the owner allows none */
-	bool is_expired;   /* its ends_at is past (account_due.c) */
+	bool is_expired;   /* its ends_at is past (due.h) */
 	bool deleted;	   /* freed with the last request that uses it */
 	uint64_t requests, failures; /* since start */
 	char last_error[160];
@@ -101,6 +101,9 @@ struct pool {
 	 * changed, or goes.  NULL: nobody minds. */
 	void (*on_moved)(void *arg, const struct account *a);
 	void *on_moved_arg;
+	/* The record of one is new; NULL: nobody minds. */
+	void (*on_changed)(void *arg);
+	void *on_changed_arg;
 };
 
 void pool_init(struct pool *p, struct loop *l, struct store *s);

@@ -296,6 +296,7 @@ fail_work(struct job *job, struct txn *t, struct why *out_why)
 	r.held_reason = str_of(j->reason);
 	r.held_by = STR("relayd");
 	r.held_at = (uint64_t)j->now_wall_ms;
+	r.held_until = 0;
 	return write_record(j, t, &r);
 }
 

@@ -547,6 +547,7 @@ const struct conn_user relay_conn_user = {
 static enum relay_state
 answer_locally(struct relay *r)
 {
+	const struct binding *bound_to = binding_of_key(r->key, r->d->pool);
 	struct buf body;
 
 	buf_init(&body, 1024 * 1024);
@@ -558,16 +559,17 @@ answer_locally(struct relay *r)
 		buf_must(&body, STR("{\"success\":true}"));
 		break;
 	case OP_LIST_MODELS:
-		models_list(r->d->pool, r->key->policy, r->routed.kind,
-		    r->dialect, r->c->head, &body);
+		models_list(r->d->pool, r->key->policy, bound_to,
+		    r->routed.kind, r->dialect, r->c->head, &body);
 		break;
 	case OP_SHOW_MODEL:
 		if (relay_policy_model(r)) {
 			buf_fini(&body);
 			return do_refuse(r);
 		}
-		if (!models_show(r->d->pool, r->key->policy, r->routed.kind,
-			r->dialect, r->c->head, r->routed.model, &body)) {
+		if (!models_show(r->d->pool, r->key->policy, bound_to,
+			r->routed.kind, r->dialect, r->c->head, r->routed.model,
+			&body)) {
 			buf_fini(&body);
 			relay_fault(r, FAULT_MODEL,
 			    "no account has a model %.*s",

@@ -3,6 +3,7 @@
  * of how it went.  What follows a failure stands in attempt_judge.c. */
 #include <stdio.h>
 
+#include "relayd/apikey.h"
 #include "relayd/capture.h"
 #include "relayd/charge.h"
 #include "relayd/daemon.h"
@@ -32,6 +33,12 @@ nobody(struct relay *r, const struct sched_choice *c)
 	why_nobody(r, c);
 	for (int i = 0; i < SIEVE_COUNT; i++)
 		there += c->fell[i];
+	if (r->ask.binding && there == c->fell[SIEVE_SHARE]) {
+		relay_fault(r, FAULT_NO_ACCOUNT,
+		    "what this key is bound to has no account just now: %.*s",
+		    STR_ARG(str_first(r->key->rec.bind, 100)));
+		return do_refuse(r);
+	}
 	if (there == c->fell[SIEVE_KIND]) {
 		relay_fault(r, FAULT_ROUTE,
 		    there ? "no account here serves %s (%s)"
@@ -60,12 +67,14 @@ nobody(struct relay *r, const struct sched_choice *c)
 	if (c->soonest_ms > now_ms)
 		r->fault_retry_ms = c->soonest_ms - now_ms;
 	relay_fault(r, FAULT_NO_ACCOUNT,
-	    "no account for %.*s can be used just now (%u held, %u without "
+	    "no account %sfor %.*s can be used just now (%u held, %u without "
 	    "their proxy, %u limited or failing, %u busy, %u over budget, %u "
-	    "tried)",
+	    "tried, %u for others, %u expired)",
+	    r->ask.binding ? "of those that this key is bound to " : "",
 	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
 	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED], c->fell[SIEVE_BUSY],
-	    c->fell[SIEVE_BUDGET], c->fell[SIEVE_TRIED]);
+	    c->fell[SIEVE_BUDGET], c->fell[SIEVE_TRIED], c->fell[SIEVE_SHARE],
+	    c->fell[SIEVE_EXPIRED]);
 	return do_refuse(r);
 }
 

@@ -39,7 +39,7 @@ attempt_ask_bound(const struct relay *r, struct sched_ask *ask)
 	ask->now_wall_ms = clock_wall_ms();
 	ask->strategy = (enum strategy)r->d->settings.strategy;
 	ask->tier_wait_ms = r->d->settings.tier_wait_ms;
-	ask->binding = r->key ? binding_of_key(r->key, r->d->pool) : NULL;
+	ask->binding = binding_of_key(r->key, r->d->pool);
 	ask->bound = NULL;
 	ask->must_stay = ask->may_escape = false;
 	if (!r->session.id)

@@ -178,9 +178,9 @@ binding_find(struct str text, const struct pool *p, const struct groups *gs,
 const struct binding *
 binding_of_key(struct apikey *k, const struct pool *p)
 {
-	struct binding *b = k->binding;
+	struct binding *b = k ? k->binding : NULL;
 
-	if (!k->rec.bind.len)
+	if (!k || !k->rec.bind.len)
 		return NULL;
 	if (b && b->generation == p->generation && b->rev == k->rec.rev)
 		return b;

@@ -55,7 +55,7 @@ bool binding_names(struct str text, enum tier_kind kind, struct str name);
 void binding_find(struct str text, const struct pool *p,
     const struct groups *gs, struct binding *out);
 
-/* What the key is bound to; NULL: to nothing.  Nothing but two comparisons
+/* What the key (NULL: there is none) is bound to; NULL: to nothing.  Nothing but two comparisons
  * unless something has changed. */
 const struct binding *binding_of_key(struct apikey *k, const struct pool *p);
 

@@ -14,6 +14,7 @@
 
 #include "relayd/account.h"
 #include "relayd/apikey.h"
+#include "relayd/group.h"
 #include "relayd/habit.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
@@ -454,6 +455,21 @@ budgets_of_key(struct budgets *all, struct apikey *k)
 	return s;
 }
 
+static bool
+is_of_account(const struct budgets *all, const struct budget *b,
+    const struct account *a)
+{
+	const struct group *g = NULL;
+
+	if (b->scope == BUDGET_ACCOUNT)
+		return str_eq(b->rec.subject, a->rec.name);
+	if (b->scope == BUDGET_PLATFORM)
+		return str_glob(a->rec.kind, b->rec.subject);
+	if (b->scope == BUDGET_GROUP && all->groups)
+		g = group_find(all->groups, b->rec.subject);
+	return g && group_member_of(g, a);
+}
+
 const struct budget_set *
 budgets_of_account(struct budgets *all, struct account *a)
 {
@@ -466,10 +482,7 @@ budgets_of_account(struct budgets *all, struct account *a)
 		return a->budgets;
 	s = set_renew(all, &a->budgets, a->rec.rev);
 	TAILQ_FOREACH (b, &all->list, link)
-		if ((b->scope == BUDGET_ACCOUNT &&
-			str_eq(b->rec.subject, a->rec.name)) ||
-		    (b->scope == BUDGET_PLATFORM &&
-			str_glob(a->rec.kind, b->rec.subject)))
+		if (is_of_account(all, b, a))
 			set_add(s, b);
 	return s;
 }

@@ -27,6 +27,7 @@
 
 struct account;
 struct apikey;
+struct groups;
 struct audit_who;
 struct habit;
 struct keyring;
@@ -102,12 +103,13 @@ typedef void budget_alert(void *arg, const struct budget *b, unsigned percent);
 struct budgets {
 	struct budget_list list;
 	unsigned count;
-	unsigned upstream_count; /* of accounts and platforms */
+	unsigned upstream_count; /* of accounts, groups, platforms */
 	struct map by_id;
 	struct map by_subject; /* "key:k..." -> the first of them */
 	/* Changes with every change of a budget: what keys and accounts
 	 * remember is looked up anew. */
 	uint64_t generation;
+	const struct groups *groups; /* NULL: there are none */
 	struct reservation *spare;
 	struct store *store;
 	struct loop *loop;

@@ -37,7 +37,7 @@ budget_check(const struct budget_rec *r, struct why *out_why)
 	if (budget_scope_read(r->scope, &scope))
 		return why_set(out_why, ERR_VALUE, "scope",
 		    "is none; write for example key:NAME, tag:TAG, user:OWNER, "
-		    "account:NAME, platform:KIND or all");
+		    "account:NAME, group:NAME, platform:KIND or all");
 	if (budget_unit_read(r->unit, &unit))
 		return why_set(out_why, ERR_VALUE, "limit", "has no unit");
 	if (budget_action_read(r->action, &action))

@@ -13,6 +13,8 @@
 #define OWNER_MAX_BYTES 64
 #define NOTE_MAX_BYTES	500
 #define RATE_MAX_BYTES	24
+/* Of keys that a refusal names. */
+#define NAMES_MAX 160
 
 /* --- telling --------------------------------------------------------------- */
 
@@ -82,6 +84,46 @@ ctl_want_key(struct ctl_call *c)
 	return k;
 }
 
+/* --- who is bound ---------------------------------------------------------- */
+
+void
+ctl_put_bound(struct ctl_call *c, enum tier_kind kind, struct str name)
+{
+	const struct apikey *k;
+
+	TAILQ_FOREACH (k, &c->daemon->keys->keys, link)
+		if (binding_names(k->rec.bind, kind, name))
+			json_put_string(&c->out, k->rec.name);
+}
+
+enum err
+ctl_check_unbound(const struct ctl_call *c, enum tier_kind kind,
+    struct str name, struct why *out_why)
+{
+	const struct apikey *k;
+	unsigned count = 0;
+	bool is_cut = false;
+	struct buf names;
+	enum err e = OK;
+
+	buf_init(&names, NAMES_MAX);
+	TAILQ_FOREACH (k, &c->daemon->keys->keys, link) {
+		if (!binding_names(k->rec.bind, kind, name))
+			continue;
+		if (buf_addf(&names, "%s%.*s", count++ ? ", " : "",
+			STR_ARG(k->rec.name)))
+			is_cut = true;
+	}
+	if (count)
+		e = why_set(out_why, ERR_BUSY, "name",
+		    "%u key%s bound to it: %.*s%s; relayctl key set KEY --bind "
+		    "... first",
+		    count, count == 1 ? " is" : "s are",
+		    STR_ARG(buf_str(&names)), is_cut ? ", ..." : "");
+	buf_fini(&names);
+	return e;
+}
+
 /* --- taking ---------------------------------------------------------------- */
 
 static enum err
@@ -92,6 +134,28 @@ take_text(const struct ctl_call *c, const char *name, size_t max,
 		return OK;
 	*io = str_trim(ctl_text(c, name));
 	return ctl_check_text(*io, max, name, out_why);
+}
+
+/* What is kept is what was said, when it can be read. */
+static enum err
+take_bind(const struct ctl_call *c, struct apikey_rec *io, struct why *out_why)
+{
+	struct buf whole;
+	enum err e;
+
+	if (!ctl_has(c, "bind"))
+		return OK;
+	e = take_text(c, "bind", BINDING_TEXT_MAX, &io->bind, out_why);
+	if (e)
+		return e;
+	buf_init(&whole, BINDING_TEXT_MAX);
+	e = binding_check(io->bind, c->daemon->pool, c->daemon->groups, &whole,
+	    out_why);
+	/* To the pool alone is to nothing. */
+	if (!e && !buf_len(&whole))
+		io->bind = STR("");
+	buf_fini(&whole);
+	return e;
 }
 
 /* --- tags ------------------------------------------------------------------ */
@@ -208,6 +272,8 @@ ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
 		e = why_set(out_why, ERR_VALUE, "rate",
 		    "a rate is a factor above 0 and at most 1000, for example "
 		    "1.25");
+	if (!e)
+		e = take_bind(c, io, out_why);
 	if (!e)
 		e = ctl_take_expiry(c, io, out_why);
 	return e ? e : ctl_take_policy(c, io, out_why);

@@ -6,6 +6,7 @@
 
 #include "store/rec.h"
 
+#include "relayd/binding.h"
 #include "relayd/control.h"
 
 struct apikey;
@@ -27,8 +28,8 @@ bool ctl_has_tag(struct str tags, struct str tag);
 #define CTL_TAGS_MAX	 200
 #define CTL_TAGS_SIZE	 (CTL_TAGS_MAX + 1)
 
-/* The parameters name, owner, note, tags, rate, of those that are given,
- * and those of the two below.  `tags` is where tags are put together: "+a,-b" is said of those that
+/* The parameters name, owner, note, tags, rate and bind, of those that are
+ * given, and those of the two below.  `tags` is where tags are put together: "+a,-b" is said of those that
  * are there, all else takes their place. */
 enum err ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
     char tags[CTL_TAGS_SIZE], struct why *out_why) CHECKED;
@@ -38,6 +39,12 @@ enum err ctl_take_expiry(const struct ctl_call *c, struct apikey_rec *io,
     struct why *out_why) CHECKED;
 enum err ctl_take_policy(const struct ctl_call *c, struct apikey_rec *io,
     struct why *out_why) CHECKED;
+
+/* The names of the keys whose bindings name that account or group, into an open
+ * array; ERR_BUSY, naming them, when there are any. */
+void ctl_put_bound(struct ctl_call *c, enum tier_kind kind, struct str name);
+enum err ctl_check_unbound(const struct ctl_call *c, enum tier_kind kind,
+    struct str name, struct why *out_why) CHECKED;
 
 /* Answer what would change. */
 void ctl_rehearse_key(struct ctl_call *take_c, const struct apikey_rec *from,

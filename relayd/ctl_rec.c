@@ -244,3 +244,24 @@ ctl_read_when(struct str s, int64_t now, bool ahead, const char *field,
 		    "\"%.*s\" is before 1970", STR_ARG(str_first(s, 40)));
 	return OK;
 }
+
+enum err
+ctl_read_end(struct str s, int64_t now, const char *field, const char *else_say,
+    uint64_t *out_at, struct why *out_why)
+{
+	int64_t at;
+	enum err e;
+
+	if (str_eq(s, STR("never"))) {
+		*out_at = 0;
+		return OK;
+	}
+	e = ctl_read_when(s, now, true, field, &at, out_why);
+	if (e)
+		return e;
+	if (at <= now)
+		return why_set(out_why, ERR_VALUE, field,
+		    "that is in the past; %s", else_say);
+	*out_at = (uint64_t)at;
+	return OK;
+}

@@ -36,4 +36,9 @@ enum err ctl_check_text(struct str s, size_t max, const char *field,
 enum err ctl_read_when(struct str s, int64_t now_wall_ms, bool ahead,
     const char *field, int64_t *out_wall_ms, struct why *out_why) CHECKED;
 
+/* The end of something: "never", which is 0, or a moment to come.  `else_say`
+ * tells who names a past one what to do instead. */
+enum err ctl_read_end(struct str s, int64_t now_wall_ms, const char *field,
+    const char *else_say, uint64_t *out_at, struct why *out_why) CHECKED;
+
 #endif

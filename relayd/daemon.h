@@ -19,6 +19,7 @@ struct control;
 struct dialer;
 struct dns;
 struct drain;
+struct due;
 struct figures_desk;
 struct groups;
 struct keyring;
@@ -72,6 +73,7 @@ struct daemon {
 	struct vitals *vitals;
 	struct notices *notices;
 	struct lookout *lookout;
+	struct due *due;
 	struct traces *traces;
 	struct whys *whys;
 	struct drain *drain;

@@ -27,6 +27,7 @@
 #include "relayd/dial.h"
 #include "relayd/dns.h"
 #include "relayd/drain.h"
+#include "relayd/due.h"
 #include "relayd/figures.h"
 #include "relayd/group.h"
 #include "relayd/ledger.h"
@@ -428,6 +429,23 @@ bear_groups(struct daemon *d, struct why *out_why)
 	return groups_load(d->groups, out_why);
 }
 
+static void
+on_groups_changed(void *arg)
+{
+	struct budgets *all = arg;
+
+	all->generation++;
+}
+
+/* Budgets of groups count what is answered by accounts that are in them. */
+static void
+lead_budgets(struct daemon *d)
+{
+	d->budgets->groups = d->groups;
+	d->groups->changed = on_groups_changed;
+	d->groups->changed_arg = d->budgets;
+}
+
 static enum err
 bear_whys(struct daemon *d, struct why *out_why)
 {
@@ -493,6 +511,8 @@ bear_store(struct daemon *d, struct why *out_why)
 		e = bear_budgets(d, out_why);
 	if (!e)
 		e = bear_vouchers(d, out_why);
+	if (!e)
+		lead_budgets(d);
 	return e ? e : store_start(d->store, out_why);
 }
 
@@ -605,6 +625,7 @@ bear(struct process *p, struct why *out_why)
 		return e;
 	notices_run(d->notices, d->dialer);
 	d->lookout = lookout_new(d);
+	d->due = due_new(d);
 	upstreams_new(d, &d->upstreams);
 	figures_new(d, &d->figures);
 	relays_new(d, &d->relays);
@@ -648,11 +669,13 @@ bury(struct process *p)
 	dialer_free(d->dialer);
 	dns_free(d->dns);
 	lookout_stop(d->lookout);
+	due_stop(d->due);
 	if (d->traces)
 		traces_stop(d->traces);
 	if (d->whys)
 		whys_stop(d->whys);
 	store_close(d->store);
+	due_free(d->due);
 	lookout_free(d->lookout);
 	notices_free(d->notices);
 	signins_free(d->signins);

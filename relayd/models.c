@@ -7,6 +7,7 @@
 
 #include "proto/json.h"
 
+#include "relayd/binding.h"
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
 #include "relayd/modelrule.h"
@@ -70,10 +71,13 @@ speaks(const struct provider *p, enum shape shape)
 
 /* Would a request of this client, for a model of the list, go to it? */
 static bool
-fits(const struct account *a, const char *kind, enum shape shape,
-    const struct http1_head *head)
+fits(const struct account *a, const char *kind, const struct binding *binding,
+    enum shape shape, const struct http1_head *head)
 {
-	return !a->rec.held && !a->is_forbidden &&
+	unsigned tier;
+
+	return !a->rec.held && !a->is_forbidden && !a->is_expired &&
+	    binding_has(binding, a, &tier) &&
 	    (!kind || !strcmp(a->provider->name, kind)) &&
 	    speaks(a->provider, shape) && account_serves_client(a, head);
 }
@@ -145,13 +149,13 @@ add_aliases(struct names *n, const struct account *a)
 }
 
 static void
-collect(const struct pool *p, const char *kind, enum shape shape,
-    const struct http1_head *head, struct names *io)
+collect(const struct pool *p, const char *kind, const struct binding *binding,
+    enum shape shape, const struct http1_head *head, struct names *io)
 {
 	const struct account *a;
 
 	TAILQ_FOREACH (a, &p->accounts, link) {
-		if (!fits(a, kind, shape, head))
+		if (!fits(a, kind, binding, shape, head))
 			continue;
 		add_account(io, a);
 		add_aliases(io, a);
@@ -197,7 +201,8 @@ put_model(struct json_out *j, enum shape shape, struct str name)
 }
 
 void
-models_list(const struct pool *p, const struct policy *policy, const char *kind,
+models_list(const struct pool *p, const struct policy *policy,
+    const struct binding *binding, const char *kind,
     const struct dialect *dialect, const struct http1_head *head,
     struct buf *out)
 {
@@ -211,7 +216,7 @@ models_list(const struct pool *p, const struct policy *policy, const char *kind,
 		buf_must(out, STR("{\"models\":[]}"));
 		return;
 	}
-	collect(p, kind, shape, head, &n);
+	collect(p, kind, binding, shape, head, &n);
 	json_begin(&j, out);
 	json_open(&j, '{');
 	if (shape != SHAPE_GEMINI)
@@ -234,7 +239,8 @@ models_list(const struct pool *p, const struct policy *policy, const char *kind,
 }
 
 bool
-models_show(const struct pool *p, const struct policy *policy, const char *kind,
+models_show(const struct pool *p, const struct policy *policy,
+    const struct binding *binding, const char *kind,
     const struct dialect *dialect, const struct http1_head *head,
     struct str model, struct buf *out)
 {
@@ -246,7 +252,8 @@ models_show(const struct pool *p, const struct policy *policy, const char *kind,
 
 	TAILQ_FOREACH (a, &p->accounts, link)
 		found = found ||
-		    (fits(a, kind, shape, head) && account_has_model(a, name));
+		    (fits(a, kind, binding, shape, head) &&
+			account_has_model(a, name));
 	if (!found)
 		return false;
 	json_begin(&j, out);

@@ -6,6 +6,7 @@
 
 #include "relayd/account.h"
 
+struct binding;
 struct daemon;
 struct policy;
 
@@ -20,14 +21,17 @@ size_t models_of(const struct account *a, struct str out[MODELS_MAX]);
  * of their kind that fit a glob or, where none are listed, all that no rule
  * excludes.  The dialect is the route's; at the root the client's headers
  * decide.  `kind`: of accounts of that kind alone; NULL: of all.  `policy`
- * (NULL: none) is the key's: only what that allows, and its aliases. */
+ * (NULL: none) is the key's: only what that allows, and its aliases;
+ * `binding`: only of accounts that it may use. */
 void models_list(const struct pool *p, const struct policy *policy,
-    const char *kind, const struct dialect *dialect,
-    const struct http1_head *head, struct buf *out);
+    const struct binding *binding, const char *kind,
+    const struct dialect *dialect, const struct http1_head *head,
+    struct buf *out);
 /* One of them; false when no account has it. */
 bool models_show(const struct pool *p, const struct policy *policy,
-    const char *kind, const struct dialect *dialect,
-    const struct http1_head *head, struct str model, struct buf *out);
+    const struct binding *binding, const char *kind,
+    const struct dialect *dialect, const struct http1_head *head,
+    struct str model, struct buf *out);
 /* In whose words such a list is asked for. */
 const struct dialect *
 models_dialect(const struct dialect *dialect, const struct http1_head *head);

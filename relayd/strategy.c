@@ -2,6 +2,8 @@
 /* strategy.c - which of several accounts of the same priority comes first. */
 #include "relayd/strategy.h"
 
+#include <stdio.h>
+
 #include "relayd/account.h"
 
 #define WHOLE_PPM 1000000
@@ -139,4 +141,38 @@ strategy_took(uint64_t weight, int64_t *io_had, int64_t *io_level)
 	 * half-way through their turn later than this one. */
 	if (level > *io_level)
 		*io_level = level;
+}
+
+/* Of which a whole turn is 1.00, and all that can be left 1.00. */
+static void
+score_of(int64_t n, int64_t whole, char out[STRATEGY_SCORE])
+{
+	snprintf(out, STRATEGY_SCORE, "%.3f", (double)n / (double)whole);
+}
+
+void
+strategy_score(enum strategy s, const struct strategy_rank *r, int64_t now_us,
+    char out[STRATEGY_SCORE])
+{
+	switch (s) {
+	case STRATEGY_LRU:
+		if (r->at[1])
+			snprintf(out, STRATEGY_SCORE,
+			    "%lld under way, rested %.1fs", (long long)r->at[0],
+			    (double)(now_us - r->at[1]) / 1e6);
+		else
+			snprintf(out, STRATEGY_SCORE,
+			    "%lld under way, never used", (long long)r->at[0]);
+		return;
+	case STRATEGY_WEIGHTED:
+		score_of(r->at[0], STRATEGY_TURN, out);
+		return;
+	case STRATEGY_HEADROOM:
+		score_of(-r->at[0], INT64_C(10) * WHOLE_PPM, out);
+		return;
+	case STRATEGY_FILL:
+	case STRATEGY_COUNT:
+		break;
+	}
+	snprintf(out, STRATEGY_SCORE, "by its name");
 }

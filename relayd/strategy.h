@@ -53,6 +53,11 @@ bool strategy_is_before(const struct strategy_rank *a,
 /* It was chosen: what it, and the level, are from now on. */
 void strategy_took(uint64_t weight, int64_t *io_had, int64_t *io_level);
 
+/* A rank in words: "2 under way, rested 35s", "0.72". */
+#define STRATEGY_SCORE 64
+void strategy_score(enum strategy s, const struct strategy_rank *r,
+    int64_t now_us, char out[STRATEGY_SCORE]);
+
 /* How much is left, in millionths, and when the tightest window ends (wall
  * clock; 0: none is told). */
 int64_t strategy_room(const struct account *a, int64_t now_wall_ms,

@@ -7,8 +7,10 @@
 #include "relayd/account.h"
 #include "relayd/conf.h"
 #include "relayd/control.h"
+#include "relayd/ctl_key.h"
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
+#include "relayd/group.h"
 #include "relayd/loop.h"
 #include "relayd/notice.h"
 
@@ -98,6 +100,25 @@ put_keys(struct ctl_call *c, const struct account *a)
 	json_close(j, ']');
 }
 
+/* The groups it is in, and the keys that name it. */
+static void
+put_ties(struct ctl_call *c, const struct account *a)
+{
+	struct json_out *j = &c->out;
+	const struct group *g;
+
+	json_put_key(j, "groups");
+	json_open(j, '[');
+	TAILQ_FOREACH (g, &c->daemon->groups->list, link)
+		if (group_member_of(g, a))
+			json_put_string(j, g->rec.name);
+	json_close(j, ']');
+	json_put_key(j, "bound_keys");
+	json_open(j, '[');
+	ctl_put_bound(c, TIER_ACCOUNT, a->rec.name);
+	json_close(j, ']');
+}
+
 static void
 put_members(struct ctl_call *c, const struct account *a)
 {
@@ -116,6 +137,7 @@ put_members(struct ctl_call *c, const struct account *a)
 	if (a->soft_until_ms > loop_ms(c->daemon->loop))
 		json_say_i64(j, "last_until_at", wall_of(c, a->soft_until_ms));
 	put_keys(c, a);
+	put_ties(c, a);
 	json_say_i64(j, "in_flight", a->in_flight);
 	json_say_bool(j, "draining", a->draining);
 	json_say_i64(j, "sessions", a->sessions);
@@ -334,6 +356,16 @@ draft_take_secrets(struct draft *d, const struct provider *p,
 	return OK;
 }
 
+static enum err
+draft_take_end(struct draft *d, const struct ctl_call *c, struct why *out_why)
+{
+	if (!ctl_has(c, "expires"))
+		return OK;
+	return ctl_read_end(ctl_text(c, "expires"), clock_wall_ms(), "expires",
+	    "`account hold` takes an account out of use now", &d->rec.ends_at,
+	    out_why);
+}
+
 static void
 on_saved(void *arg, enum err e, const struct why *why, struct account *a)
 {
@@ -451,6 +483,8 @@ ctl_account_add(struct ctl_call *c)
 	if (!e)
 		e = draft_take_secrets(&d, p, c, &why);
 	if (!e)
+		e = draft_take_end(&d, c, &why);
+	if (!e)
 		e = check_required(&d, p, &why);
 	if (!e)
 		e = account_check(&d.rec, &why);
@@ -520,6 +554,8 @@ ctl_account_set(struct ctl_call *c)
 	    &why);
 	if (!e)
 		e = draft_take_secrets(&d, a->provider, c, &why);
+	if (!e)
+		e = draft_take_end(&d, c, &why);
 	if (!e && d.secrets.credential.at)
 		e = check_keys(a, &why);
 	if (!e)
@@ -632,7 +668,12 @@ ctl_account_hold(struct ctl_call *c)
 	d.rec.held_reason = reason;
 	d.rec.held_by = str_of(by);
 	d.rec.held_at = (uint64_t)clock_wall_ms();
+	d.rec.held_until = 0;
 	e = ctl_check_text(reason, 200, "reason", &why);
+	if (!e && ctl_has(c, "until"))
+		e = ctl_read_end(ctl_text(c, "until"), clock_wall_ms(), "until",
+		    "`account release` ends a hold now", &d.rec.held_until,
+		    &why);
 	finish(c, a, &d, e, &why);
 }
 
@@ -655,7 +696,7 @@ ctl_account_release(struct ctl_call *c)
 	d.rec = a->rec;
 	d.rec.held = false;
 	d.rec.held_reason = d.rec.held_by = STR("");
-	d.rec.held_at = 0;
+	d.rec.held_at = d.rec.held_until = 0;
 	finish(c, a, &d, OK, &why);
 }
 
@@ -706,6 +747,8 @@ ctl_account_rm(struct ctl_call *c)
 	if (!a)
 		return;
 	e = ctl_check_rev(c, a->rec.rev, &why);
+	if (!e)
+		e = ctl_check_unbound(c, TIER_ACCOUNT, a->rec.name, &why);
 	if (e) {
 		ctl_refuse(c, e, &why);
 		return;

@@ -12,6 +12,7 @@
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
 #include "relayd/decimal.h"
+#include "relayd/group.h"
 #include "relayd/price_table.h"
 
 #define CLASS_MAX_BYTES 100
@@ -241,7 +242,7 @@ take_scope(const struct ctl_call *c, struct budget_rec *io, struct why *out_why)
 	if (budget_scope_read(word, &scope))
 		return why_set(out_why, ERR_VALUE, "scope",
 		    "\"%.*s\" is none; say key:NAME, tag:TAG, user:OWNER, "
-		    "account:NAME, platform:KIND or all",
+		    "account:NAME, group:NAME, platform:KIND or all",
 		    STR_ARG(str_first(word, 60)));
 	if (*budget_scope_subject(scope) ? !subject.len : subject.len != 0)
 		return why_set(out_why, ERR_VALUE, "scope",
@@ -266,6 +267,13 @@ take_scope(const struct ctl_call *c, struct budget_rec *io, struct why *out_why)
 		if (!pool_find(c->daemon->pool, subject))
 			return why_set(out_why, ERR_UNKNOWN, "scope",
 			    "there is no account \"%.*s\"; `account ls` lists "
+			    "them",
+			    STR_ARG(str_first(subject, 60)));
+		return OK;
+	case BUDGET_GROUP:
+		if (!group_find(c->daemon->groups, subject))
+			return why_set(out_why, ERR_UNKNOWN, "scope",
+			    "there is no group \"%.*s\"; `group ls` lists "
 			    "them",
 			    STR_ARG(str_first(subject, 60)));
 		return OK;

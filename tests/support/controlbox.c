@@ -68,11 +68,14 @@ house_setup(void **state)
 	h->d.store = h->box.s;
 	h->d.conf = house_conf(h, "");
 	h->d.pool = &h->pool;
+	h->d.groups = &h->groups;
 	h->d.keys = &h->keys;
 	settings_default(&h->d.settings);
 	pool_init(&h->pool, h->d.loop, h->d.store);
 	assert_int_equal(keyring_init(&h->keys, h->d.loop, h->d.store), OK);
 	assert_int_equal(pool_load(&h->pool, NULL), OK);
+	groups_init(&h->groups, &h->pool, h->d.store);
+	assert_int_equal(groups_load(&h->groups, NULL), OK);
 	assert_int_equal(keyring_load(&h->keys, NULL), OK);
 	assert_int_equal(ledger_new(h->d.store, h->box.dir, &h->d.ledger, NULL),
 	    OK);
@@ -107,6 +110,7 @@ house_teardown(void **state)
 	control_free(h->d.control);
 	loop_turn(h->d.loop, 0);
 	relays_free(h->d.relays);
+	groups_fini(&h->groups);
 	pool_fini(&h->pool);
 	traces_stop(&h->traces);
 	storebox_close(&h->box);

@@ -10,6 +10,7 @@
 #include "relayd/budget.h"
 #include "relayd/control.h"
 #include "relayd/daemon.h"
+#include "relayd/group.h"
 #include "relayd/trace.h"
 #include "relayd/voucher.h"
 #include "tests/support/storebox.h"
@@ -22,6 +23,7 @@
 struct house {
 	struct daemon d;
 	struct pool pool;
+	struct groups groups;
 	struct keyring keys;
 	struct budgets budgets;
 	struct vouchers vouchers;

@@ -53,6 +53,7 @@ a_row_tells_its_parameters_in_order(void **state)
 	} want[] = {
 		{ "NAME", CTL_TEXT, true, true },
 		{ "REASON", CTL_TEXT, true, false },
+		{ "until", CTL_WHEN, false, false },
 		{ "if_rev", CTL_NUMBER, false, false },
 		{ "dry_run", CTL_FLAG, false, false },
 	};
@@ -62,14 +63,14 @@ a_row_tells_its_parameters_in_order(void **state)
 
 	(void)state;
 	while (ctl_param_next(ctl_row(CTL_M_account_hold), &at, &p)) {
-		assert_true(n < 4);
+		assert_true(n < 5);
 		assert_true(str_eq(p.name, str_of(want[n].name)));
 		assert_int_equal(p.type, want[n].type);
 		assert_int_equal(p.positional, want[n].positional);
 		assert_int_equal(p.required, want[n].required);
 		n++;
 	}
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 }
 
 static void

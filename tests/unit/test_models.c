@@ -70,7 +70,7 @@ listed(struct world *w, const struct dialect *dialect)
 	struct why why;
 
 	buf_clear(&w->out);
-	models_list(&w->pool, NULL, NULL, dialect, &w->head, &w->out);
+	models_list(&w->pool, NULL, NULL, NULL, dialect, &w->head, &w->out);
 	assert_int_equal(json_parse(buf_str(&w->out), 64 * 1024, &root, &why),
 	    OK);
 	return root;
@@ -187,7 +187,7 @@ a_subscription_for_its_own_client_is_not_told_to_others(void **state)
 		    cases[i].told);
 		json_free(root);
 		buf_clear(&w.out);
-		assert_int_equal(models_show(&w.pool, NULL, NULL,
+		assert_int_equal(models_show(&w.pool, NULL, NULL, NULL,
 				     &dialect_anthropic, &w.head,
 				     STR("claude-one"), &w.out),
 		    cases[i].told);
@@ -292,7 +292,7 @@ one_model_is_shown_when_an_account_has_it(void **state)
 		struct world w;
 
 		world_init(&w);
-		assert_int_equal(models_show(&w.pool, NULL, NULL,
+		assert_int_equal(models_show(&w.pool, NULL, NULL, NULL,
 				     cases[i].dialect, &w.head, cases[i].model,
 				     &w.out),
 		    cases[i].there);
