@@ -9,6 +9,7 @@
  *	(nothing)	who is that?
  *	l		which project have they?
  *	o TIER		none: let them have one, as that tier
+ *	a TIER		the same once more: Antigravity's way of waiting
  *	p NAME		which takes its time: is it done?
  *	d		all is known */
 #include "proto/cursor.h"
@@ -19,6 +20,9 @@
 /* An onboarding that takes longer than this has failed. */
 #define STEPS_MAX 16
 #define WAIT_MS	  5000
+/* Antigravity is asked five times, every two seconds. */
+#define AGAIN_MS    2000
+#define AGAIN_STEPS 7
 
 static enum err
 note(struct oauth_grant *io, char what, struct str more)
@@ -66,6 +70,55 @@ put_body(const struct oauth_flow *f, const char *metadata, struct str tier,
 		json_say(&j, "cloudaicompanionProject", f->project);
 	json_put_key(&j, "metadata");
 	json_put_raw(&j, str_of(metadata));
+	json_close(&j, '}');
+	return json_end(&j);
+}
+
+static bool
+is_antigravity(const struct oauth_flow *f)
+{
+	return f->provider == &provider_antigravity;
+}
+
+/* "2.9.1" of "antigravity/hub/2.9.1 darwin/arm64", as the operator says it. */
+static struct str
+version_of(struct str agent)
+{
+	struct str first = str_cut(&agent, ' '), part = STR("");
+
+	while (first.at)
+		part = str_cut(&first, '/');
+	return part;
+}
+
+/* Antigravity says the same in its own spelling (protocols/antigravity.md 1);
+ * a version only where the operator has said one. */
+static enum err
+ask_antigravity(const struct oauth_flow *f, struct str tier, bool again,
+    struct oauth_ask *out)
+{
+	struct str version = version_of(f->user_agent);
+	struct json_out j;
+	enum err e;
+
+	out->wait_ms = again ? AGAIN_MS : 0;
+	e = buf_addf(&out->url, "%.*s/v1internal:onboardUser",
+	    STR_ARG(f->api_url));
+	if (!e)
+		e = oauth_ask_field(out, "Content-Type",
+		    STR("application/json"));
+	if (e)
+		return e;
+	json_begin(&j, &out->body);
+	json_open(&j, '{');
+	json_say(&j, "tier_id", tier);
+	json_put_key(&j, "metadata");
+	json_open(&j, '{');
+	json_say(&j, "ide_type", STR("ANTIGRAVITY"));
+	if (version.len)
+		json_say(&j, "ide_version", version);
+	json_say(&j, "ide_name", STR("antigravity"));
+	json_close(&j, '}');
 	json_close(&j, '}');
 	return json_end(&j);
 }
@@ -123,7 +176,13 @@ assist_next_ask(const struct oauth_flow *f, const struct oauth_grant *g,
 	switch (what) {
 	case 'l':
 		return ask_method(f, "loadCodeAssist", metadata, STR(""), out);
+	case 'a':
+		if (step >= AGAIN_STEPS)
+			return ERR_TIMEOUT;
+		return ask_antigravity(f, more, true, out);
 	case 'o':
+		if (is_antigravity(f))
+			return ask_antigravity(f, more, false, out);
 		return ask_method(f, "onboardUser", metadata, more, out);
 	case 'p':
 		return ask_operation(f, more, out);
@@ -191,9 +250,10 @@ no_project(const struct json *answer, struct why *out_why)
 
 /* The tier that is to be asked for: the one that is the default. */
 static struct str
-first_tier(const struct json *answer)
+first_tier(const struct oauth_flow *f, const struct json *answer)
 {
-	struct str id = STR("legacy-tier");
+	struct str id =
+	    is_antigravity(f) ? STR("free-tier") : STR("legacy-tier");
 	bool is_default;
 
 	for (const struct json *t = json_first(json_at(answer, "allowedTiers"));
@@ -225,7 +285,7 @@ read_load(const struct oauth_flow *f, const struct json *answer,
 	if (!json_at(answer, "allowedTiers") &&
 	    json_at(answer, "ineligibleTiers"))
 		return no_project(answer, out_why);
-	id = str_first(first_tier(answer), 60);
+	id = str_first(first_tier(f, answer), 60);
 	oauth_grant_say(io, GRANT_plan, id);
 	return note(io, 'o', id);
 }
@@ -235,10 +295,21 @@ read_operation(const struct oauth_flow *f, const struct json *answer,
     struct oauth_grant *io, struct why *out_why)
 {
 	const struct json *said = json_at(answer, "response");
-	struct str name;
+	struct str name, text;
 	bool done = false;
 
 	(void)!json_as_bool(json_at(answer, "done"), &done);
+	/* It is over, and came to nothing. */
+	if (json_at(answer, "error")) {
+		if (json_as_str(json_at(json_at(answer, "error"), "message"),
+			&text))
+			text = STR("it does not say why");
+		return why_set(out_why, ERR_DENIED, "",
+		    "Google does not let this account use it: %.*s",
+		    STR_ARG(str_first(text, 160)));
+	}
+	if (!done && is_antigravity(f))
+		return note(io, 'a', oauth_grant_text(io, GRANT_plan));
 	if (!done && json_as_str(json_at(answer, "name"), &name) == OK)
 		return note(io, 'p', str_first(name, 200));
 	if (!take_project(json_at(said, "cloudaicompanionProject"), io) &&

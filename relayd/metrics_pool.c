@@ -118,6 +118,18 @@ put_gates(const struct daemon *d, struct exposition *x)
 	}
 }
 
+void
+put_proxy_rests(const struct daemon *d, struct exposition *x)
+{
+	int64_t now_ms = loop_ms(d->loop);
+	const struct proxy *p;
+	uint64_t n = 0;
+
+	TAILQ_FOREACH (p, &d->proxies->list, link)
+		n += proxy_rests_until(p, now_ms) != 0;
+	sample_u64(x, NULL, 0, n);
+}
+
 /* --- by state -------------------------------------------------------------- */
 
 struct state_count {

@@ -154,6 +154,7 @@ oauth_flow_init(struct oauth_flow *f, const struct account_rec *r,
 	*f = (struct oauth_flow){ .provider = p,
 		.auth_url = r->auth_url,
 		.organization = r->organization,
+		.user_agent = r->user_agent,
 		.project = r->project.len ? r->project : r->project_found };
 	if (!p || !p->oauth)
 		return why_set(out_why, ERR_UNSUPPORTED, "kind",
@@ -367,6 +368,8 @@ oauth_renew(const struct oauth_flow *f, struct str refresh,
 	param(&p, "grant_type", STR("refresh_token"));
 	param(&p, "refresh_token", refresh);
 	param_client(&p, f);
+	if (o->renews_for && f->organization.len)
+		param(&p, "organization_id", f->organization);
 	return params_end(&p);
 }
 

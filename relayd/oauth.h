@@ -41,6 +41,7 @@ struct oauth_flow {
 	struct str api_url;	  /* where the account's API is */
 	struct str organization;  /* of an account that is signed in */
 	struct str project;	  /* Google: the operator's; may be empty */
+	struct str user_agent;	  /* the operator's; may be empty */
 	/* Of a sign-in. */
 	char verifier[OAUTH_RANDOM], challenge[OAUTH_RANDOM];
 	char state[OAUTH_RANDOM];
@@ -130,6 +131,7 @@ struct oauth {
 	bool json;	 /* the token endpoint takes JSON, else a form */
 	bool says_state; /* the exchange carries the state */
 	bool renews;	 /* tokens are refreshed */
+	bool renews_for; /* ... and for which organisation is said */
 
 	/* Read more of a token endpoint's answer than tokens, life and scope.
 	 * NULL: there is no more. */
@@ -145,8 +147,8 @@ struct oauth {
 	/* Instead of RFC 8628, where a provider has its own ways. */
 	enum err (*device_ask)(const struct oauth_flow *f,
 	    struct oauth_ask *out);
-	enum err (*device_read)(unsigned status, struct str body,
-	    struct oauth_device *out, struct why *out_why);
+	enum err (*device_read)(const struct oauth_flow *f, unsigned status,
+	    struct str body, struct oauth_device *out, struct why *out_why);
 	enum err (*poll_ask)(const struct oauth_flow *f, struct oauth_ask *out);
 	/* ERR_AGAIN: nobody has said yes yet; a changed *io_interval_s is the
 	 * new pace. */

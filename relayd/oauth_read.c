@@ -325,7 +325,7 @@ oauth_device_read(const struct oauth_flow *f, unsigned status, struct str body,
 	enum err e;
 
 	if (o->device_read)
-		return o->device_read(status, body, out, out_why);
+		return o->device_read(f, status, body, out, out_why);
 	e = json_parse(body, OAUTH_ANSWER_MAX, &answer, NULL);
 	word = error_word(answer, &text);
 	if (status < 200 || status > 299) {

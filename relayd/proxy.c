@@ -250,6 +250,19 @@ proxy_note_good(struct proxy *p)
 	p->rests = 0;
 }
 
+void
+proxy_mend(struct proxy *p)
+{
+	proxy_note_good(p);
+	p->rest_until_ms = 0;
+}
+
+int64_t
+proxy_rests_until(const struct proxy *p, int64_t now_ms)
+{
+	return p->rest_until_ms > now_ms ? p->rest_until_ms : 0;
+}
+
 /* Take the record's blob, the opened user and password; what is derived from them is
  * made anew, this moment's facts stay. */
 enum err

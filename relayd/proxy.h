@@ -68,6 +68,10 @@ void proxy_note_error(struct proxy *p, const char *text);
 void proxy_note_fault(struct proxy *p, int64_t now_ms, uint32_t random);
 /* It gave one. */
 void proxy_note_good(struct proxy *p);
+/* It was seen to work, or is another now: it rests no longer. */
+void proxy_mend(struct proxy *p);
+/* Until when it rests (monotonic ms); 0: it does not. */
+int64_t proxy_rests_until(const struct proxy *p, int64_t now_ms);
 
 /* What an operator can say of one, beside its URL; i counts from 0, NULL
  * ends. */

@@ -400,6 +400,8 @@ save_done(struct job *j)
 		/* proxy_check() has passed what was written. */
 		assert(e == OK);
 		s->blob = NULL;
+		/* What failed may have been mended. */
+		proxy_mend(p);
 		if (is_new)
 			proxies_insert(ps, p);
 		proxies_changed(ps);

@@ -86,7 +86,9 @@ const struct column identity_details[] = {
 	{ N_("project"), "project_found", CELL_TEXT, FIT_WHOLE },
 	{ N_("scopes"), "scopes", CELL_TEXT, FIT_WHOLE },
 	{ N_("token until"), "expires_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("token ended"), "expired_at", CELL_MOMENT, FIT_WHOLE },
 	{ N_("renewed"), "renews", CELL_FLAG, FIT_WHOLE },
+	{ N_("now"), "hint", CELL_TEXT, FIT_WHOLE },
 	{ .title = NULL },
 };
 

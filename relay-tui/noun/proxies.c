@@ -11,6 +11,7 @@ const struct column proxy_columns[] = {
 	{ N_("TESTED"), "tested_at", CELL_AGO, FIT_WHOLE },
 	{ N_("TOOK"), "tested_us", CELL_US, FIT_WHOLE },
 	{ N_("ADDRESS"), "address", CELL_TEXT, FIT_CUT },
+	{ N_("RESTS UNTIL"), "rests_until", CELL_MOMENT, FIT_WHOLE },
 	{ N_("LAST ERROR"), "last_error", CELL_TEXT, FIT_CUT },
 	{ .title = NULL },
 };
@@ -28,6 +29,7 @@ const struct column proxy_details[] = {
 	{ N_("tested"), "tested_at", CELL_AGO, FIT_WHOLE },
 	{ N_("took"), "tested_us", CELL_US, FIT_WHOLE },
 	{ N_("address"), "address", CELL_TEXT, FIT_WHOLE },
+	{ N_("rests until"), "rests_until", CELL_MOMENT, FIT_WHOLE },
 	{ N_("last error"), "last_error", CELL_TEXT, FIT_WHOLE },
 	{ N_("at"), "last_error_at", CELL_MOMENT, FIT_WHOLE },
 	{ N_("created"), "created_at", CELL_MOMENT, FIT_WHOLE },

@@ -25,6 +25,7 @@ static void
 put_identity(struct ctl_call *c, const struct account *a)
 {
 	struct json_out *j = &c->out;
+	int64_t end = (int64_t)a->rec.expires_at;
 
 	json_open(j, '{');
 	json_say(j, "name", a->rec.name);
@@ -36,7 +37,15 @@ put_identity(struct ctl_call *c, const struct account *a)
 	json_say(j, "organization", a->rec.organization);
 	if (a->rec.project_found.len)
 		json_say(j, "project_found", a->rec.project_found);
-	json_say_i64(j, "expires_at", (int64_t)a->rec.expires_at);
+	if (a->rec.expires_at && end <= clock_wall_ms()) {
+		json_say_i64(j, "expired_at", end);
+		json_say(j, "hint",
+		    renew_is_possible(a)
+			? STR("the token has ended, and is renewed at once")
+			: STR("the token has ended: sign in again"));
+	} else if (a->rec.expires_at) {
+		json_say_i64(j, "expires_at", end);
+	}
 	json_say_i64(j, "renewed_at", (int64_t)a->rec.renewed_at);
 	json_say_bool(j, "renews", renew_is_possible(a));
 	json_close(j, '}');

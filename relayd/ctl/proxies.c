@@ -9,6 +9,7 @@
 #include "relayd/control.h"
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
+#include "relayd/loop.h"
 #include "relayd/notices.h"
 #include "relayd/proxy.h"
 
@@ -58,6 +59,7 @@ static void
 put_proxy(struct ctl_call *c, const struct proxy *p)
 {
 	struct json_out *j = &c->out;
+	int64_t until = proxy_rests_until(p, loop_ms(c->daemon->loop));
 
 	json_open(j, '{');
 	ctl_put_rec_but(j, &proxy_kind, &p->rec, STR("user"));
@@ -67,6 +69,9 @@ put_proxy(struct ctl_call *c, const struct proxy *p)
 	json_say_bool(j, "is_default", is_default(c, p));
 	put_users(c, p);
 	put_channels(c, p);
+	if (until)
+		json_say_i64(j, "rests_until",
+		    clock_wall_ms() + until - loop_ms(c->daemon->loop));
 	json_say(j, "last_error", str_of(p->last_error));
 	json_say_i64(j, "last_error_at", p->last_error_wall_ms);
 	json_say_i64(j, "tested_at", p->tested_wall_ms);

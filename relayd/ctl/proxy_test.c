@@ -104,6 +104,7 @@ on_fetched(void *arg, const struct fetch_result *r)
 	if (p && r->by_proxy) {
 		proxy_note_error(p, r->why.text);
 	} else if (p && !r->e) {
+		proxy_mend(p);
 		p->tested_wall_ms = clock_wall_ms();
 		p->tested_us = r->total_us;
 		snprintf(p->address, sizeof(p->address), "%s", address);

@@ -5,6 +5,7 @@
  * They serve Claude Code, whose requests pass as they are; the account adds
  * its token, and the beta under which the API takes such tokens. */
 #include <stdio.h>
+#include <time.h>
 
 #include "proto/json.h"
 
@@ -282,6 +283,25 @@ next_read(const struct oauth_flow *f, unsigned step, unsigned status,
 	return OK;
 }
 
+/* Moments in seconds are smaller than this, in milliseconds since 1973 larger. */
+#define SECONDS_MOST INT64_C(100000000000)
+
+static enum err
+refuse_unrenewable(int64_t until_wall_ms, struct why *out_why)
+{
+	time_t at = (time_t)(until_wall_ms / 1000);
+	char when[40] = "at a time it does not tell";
+	struct tm tm;
+
+	if (until_wall_ms && gmtime_r(&at, &tm))
+		strftime(when, sizeof(when), "at %Y-%m-%d %H:%M UTC", &tm);
+	return why_set(out_why, ERR_VALUE, "from",
+	    "this file of Claude Code holds no refresh token, and its token "
+	    "ends %s: it could not be renewed; sign in there again (claude, "
+	    "/login), or here: relayctl account login claude-oauth NAME",
+	    when);
+}
+
 /* {"claudeAiOauth":{"accessToken","refreshToken","expiresAt","scopes":[...],
  * "subscriptionType"}}, as Claude Code keeps it in .credentials.json. */
 static enum err
@@ -292,16 +312,22 @@ import(const struct json *file, struct oauth_grant *out, struct why *out_why)
 	struct buf scopes;
 	int64_t until;
 
-	if (json_as_str(json_at(o, "accessToken"), &access) ||
-	    json_as_str(json_at(o, "refreshToken"), &refresh) || !access.len ||
-	    !refresh.len || buf_add(&out->access, access) ||
+	(void)!json_as_str(json_at(o, "accessToken"), &access);
+	(void)!json_as_str(json_at(o, "refreshToken"), &refresh);
+	if (json_as_i64(json_at(o, "expiresAt"), &until) || until < 0)
+		until = 0;
+	/* Milliseconds; who wrote seconds did not mean 1970. */
+	if (until < SECONDS_MOST)
+		until *= 1000;
+	if (access.len && !refresh.len)
+		return refuse_unrenewable(until, out_why);
+	if (!access.len || buf_add(&out->access, access) ||
 	    buf_add(&out->refresh, refresh))
 		return why_set(out_why, ERR_VALUE, "from",
 		    "this file of Claude Code holds no tokens; sign in there "
 		    "once (claude, /login), or here: relayctl account login "
 		    "claude-oauth NAME");
-	if (json_as_i64(json_at(o, "expiresAt"), &until) == OK && until > 0)
-		out->until_wall_ms = until;
+	out->until_wall_ms = until;
 	if (json_as_str(json_at(o, "subscriptionType"), &plan) == OK)
 		oauth_grant_say(out, GRANT_plan, plan);
 	buf_init(&scopes, 1024);

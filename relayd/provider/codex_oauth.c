@@ -339,7 +339,8 @@ device_ask(const struct oauth_flow *f, struct oauth_ask *out)
 }
 
 static enum err
-read_device(const struct json *answer, struct oauth_device *out)
+read_device(const struct oauth_flow *f, const struct json *answer,
+    struct oauth_device *out)
 {
 	struct str id, code, text;
 	int64_t n;
@@ -348,7 +349,7 @@ read_device(const struct json *answer, struct oauth_device *out)
 	    (json_as_str(json_at(answer, "user_code"), &code) &&
 		json_as_str(json_at(answer, "usercode"), &code)) ||
 	    buf_add(&out->code, id) || buf_add(&out->user_code, code) ||
-	    buf_add(&out->url, STR("https://auth.openai.com/codex/device")))
+	    put_auth_url(f, "/codex/device", &out->url))
 		return ERR_SYNTAX;
 	/* A number, or one in quotes. */
 	if ((json_as_i64(json_at(answer, "interval"), &n) == OK ||
@@ -361,8 +362,8 @@ read_device(const struct json *answer, struct oauth_device *out)
 }
 
 static enum err
-device_read(unsigned status, struct str body, struct oauth_device *out,
-    struct why *out_why)
+device_read(const struct oauth_flow *f, unsigned status, struct str body,
+    struct oauth_device *out, struct why *out_why)
 {
 	struct json *answer;
 	enum err e;
@@ -376,7 +377,7 @@ device_read(unsigned status, struct str body, struct oauth_device *out,
 		    "the provider answered %u", status);
 	e = json_parse(body, OAUTH_ANSWER_MAX, &answer, NULL);
 	if (!e) {
-		e = read_device(answer, out);
+		e = read_device(f, answer, out);
 		json_free(answer);
 	}
 	return e ? why_set(out_why, ERR_SYNTAX, "",

@@ -4,7 +4,6 @@
  *
  * Three families of endpoints, each in a dialect of its own; the requests of
  * Droid pass as they are. */
-#include "proto/enc.h"
 #include "proto/json.h"
 
 #include "relayd/account.h"
@@ -184,13 +183,10 @@ static enum err
 ask_scoped(const struct oauth_flow *f, const struct oauth_grant *g,
     struct oauth_ask *out)
 {
-	enum err e = oauth_renew(f, buf_str(&g->refresh), out);
+	struct oauth_flow scoped = *f;
 
-	if (!e)
-		e = buf_add(&out->body, STR("&organization_id="));
-	return e ? e
-		 : enc_percent(&out->body,
-		       oauth_grant_text(g, GRANT_organization), "");
+	scoped.organization = oauth_grant_text(g, GRANT_organization);
+	return oauth_renew(&scoped, buf_str(&g->refresh), out);
 }
 
 /* Step 0 asks for the organisation, step 1 for its token; who is told it with
@@ -247,6 +243,7 @@ static const struct oauth oauth = {
 	.device = { "https://api.workos.com",
 	    "/user_management/authorize/device" },
 	.renews = true,
+	.renews_for = true,
 	.read = read_more,
 	.next_ask = next_ask,
 	.next_read = next_read,

@@ -61,7 +61,7 @@ class Plan(PlanHouse):
         open_ = self.relay.call("oauth.begin", kind="codex-oauth", name="c",
                                 device=True, fields=self.fields())
         self.assertFalse(open_["pastes"])
-        self.assertTrue(open_["url"].endswith("/codex/device"))
+        self.assertEqual(open_["url"], self.origin + "/codex/device")
         poll = lambda: self.relay.call("oauth.poll", id=open_["id"])
         self.assertTrue(poll()["pending"])
         self.post(f"/_practice/approve?user_code={open_['user_code']}")

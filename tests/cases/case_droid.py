@@ -110,6 +110,12 @@ class SignIn(Factory):
         self.assertEqual(self.relay.stop(), 0)
         self.relay.start()
         self.assertEqual(self.speak().status, 200)
+        # A renewal says for which organisation, too.
+        count = len(self.forms())
+        self.relay.call("account.refresh", name="d")
+        self.assertEqual([(f["grant_type"], f["organization_id"])
+                          for f in self.forms()[count:]],
+                         [("refresh_token", "org_practice")])
 
     def test_a_pace_that_is_too_quick_is_slowed_down(self):
         open_ = self.open(keys=LONG + ";slowdown=1")

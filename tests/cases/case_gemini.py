@@ -452,6 +452,38 @@ class Antigravity(Assist):
         self.assertEqual(headers["user-agent"], "mine/1.2 linux/amd64")
         self.assertGreater(self.relay.receipt(a)["output"], 0)
 
+    NO_PROJECT = {"path": "*:loadCodeAssist", "do": 'body={"allowedTiers":'
+                  '[{"id":"g1-pro","isDefault":true}]}'}
+
+    def test_who_has_no_project_is_let_in_its_own_way(self):
+        who = self.enter(
+            user_agent="antigravity/hub/2.9.1 darwin/arm64",
+            rules=[self.NO_PROJECT, {"path": "*:onboardUser", "times": 1,
+                                     "do": 'body={"name":"operations/x"}'}])
+        self.assertEqual((who["plan"], who["project_found"]),
+                         ("g1-pro", PROJECT))
+        self.assertEqual(json.loads(self.arrived("CA_ONBOARD")[1]), {
+            "tier_id": "g1-pro", "metadata": {
+                "ide_type": "ANTIGRAVITY", "ide_version": "2.9.1",
+                "ide_name": "antigravity"}})
+        # It was asked twice, and no operation by name.
+        self.assertEqual(len(self.asked("CA_ONBOARD")), 2)
+        self.assertEqual(self.asked("CA_OPERATION"), [])
+
+    def test_an_operation_that_fails_says_so(self):
+        open_ = self.begin("c", kind=self.kind)
+        page = self.say_yes(open_["url"])
+        self.up.script([self.NO_PROJECT, {
+            "path": "*:onboardUser", "do": "body=" + json.dumps(
+                {"done": True, "error": {"code": 7,
+                                         "message": "not this account"}})}])
+        self.assertIn("not this account", self.refused(
+            "value", "oauth.finish", id=open_["id"],
+            answer=page["callback"]))
+        self.assertNotIn("ide_version", json.loads(
+            self.arrived("CA_ONBOARD")[1])["metadata"])
+        self.up.script([])
+
     def test_nobody_is_invented(self):
         self.enter(clients="any")
         self.assertEqual(self.speak(agent=OTHER).status, 200)

@@ -729,6 +729,27 @@ class Terminal(House):
         self.assertIn("user:inference", r.stdout)
         self.works()
 
+    def test_a_file_that_is_too_old_is_renewed_at_once(self):
+        new = {"access_token": "of-somebody-new", "expires_in": 28800,
+               "refresh_token": "refresh-2"}
+        for ended in (1700000000000, 1700000000):
+            with self.subTest(ended):
+                self.up.script([{"path": "*/oauth/token",
+                                 "do": "body=" + json.dumps(new)}])
+                r = self.take_over(until=ended)
+                self.assertEqual(r.returncode, 0, r.stderr)
+                self.assertRegex(r.stdout, "token ended +2023-11-14")
+                self.assertIn("renewed at once", r.stdout)
+                self.assertNotIn("1970", r.stdout)
+                until("a new token", lambda: self.account()["expires_at"] >
+                      1700000000000)
+                self.relay.call("account.rm", name="c")
+        r = self.take_over(until=1700000000000, refresh="")
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("2023-11-14", r.stderr)
+        self.assertIn("no refresh token", r.stderr)
+        self.assertEqual(self.relay.call("account.list"), [])
+
     def test_a_plan_is_asked_for_what_it_holds(self):
         self.assertEqual(self.take_over(plan="pro").returncode, 0)
         self.works()

@@ -336,6 +336,36 @@ class Proxied(Case):
                 data += more
         self.assertEqual(self.proxy.asked, [self.host])
 
+    def test_one_that_fails_is_left_alone_for_a_while(self):
+        self.add()
+        self.account("a1", "127.0.0.1", proxy="tokyo")
+        self.account("a2", "127.0.0.1", proxy="direct", priority="99")
+        self.assertNotIn("rests_until", self.relay.call(
+            "proxy.show", name="tokyo"))
+        self.proxy.close()
+        for _ in range(2):
+            self.relay.call("account.reset", name="a1")
+            self.answered()
+        shown = self.relay.call("proxy.show", name="tokyo")
+        self.assertIn("rests_until", shown)
+        rows = {r["name"]: r for r in self.relay.control.rows("metrics")}
+        self.assertEqual(rows["relayd_proxies_resting"]["samples"][0]
+                         ["value"], 1)
+        # It is there again, but nobody goes: another account answers.
+        self.proxy.open()
+        del self.proxy.asked[:]
+        self.relay.call("account.reset", name="a1")
+        self.answered()
+        self.assertEqual(self.proxy.asked, [])
+        # A test goes all the same, and ends it.
+        self.assertTrue(self.relay.call("proxy.test", name="tokyo")["ok"])
+        self.assertNotIn("rests_until", self.relay.call(
+            "proxy.show", name="tokyo"))
+        self.relay.call("account.reset", name="a1")
+        del self.proxy.asked[:]
+        self.answered()
+        self.assertEqual(len(self.proxy.asked), 1)
+
     def test_nobody_is_told_who_goes_through(self):
         self.relay.call("proxy.add", name="tokyo",
                         url="socks5h://proxy-mallory@a.test:1",

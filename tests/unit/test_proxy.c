@@ -228,6 +228,24 @@ the_user_is_sealed_also_of_records_from_before(void **state)
 }
 
 static void
+a_proxy_that_is_mended_rests_no_longer(void **state)
+{
+	struct proxy p = { .rec = { .name = STR("tokyo") } };
+
+	(void)state;
+	proxy_note_fault(&p, 1000, 0);
+	assert_int_equal(proxy_rests_until(&p, 1000), 0);
+	proxy_note_fault(&p, 2000, 0);
+	assert_int_equal(proxy_rests_until(&p, 2000), 56000);
+	assert_int_equal(proxy_rests_until(&p, 56000), 0);
+	proxy_mend(&p);
+	assert_int_equal(proxy_rests_until(&p, 2000), 0);
+	/* It begins anew. */
+	proxy_note_fault(&p, 3000, 0);
+	assert_int_equal(proxy_rests_until(&p, 3000), 0);
+}
+
+static void
 a_save_that_cannot_be_leaves_all_as_it_was(void **state)
 {
 	struct bench *b = *state;
@@ -415,6 +433,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_password_is_sealed_kept_replaced_and_removed),
+		TEST(a_proxy_that_is_mended_rests_no_longer),
 		TEST(the_user_is_sealed_also_of_records_from_before),
 		TEST(a_save_that_cannot_be_leaves_all_as_it_was),
 		TEST(urls_that_name_no_proxy_are_refused),
