@@ -20,7 +20,7 @@ extern const struct column client_seen_columns[], client_columns[],
 extern const struct column usage_columns[], receipt_columns[];
 extern const struct column cost_columns[], price_columns[];
 extern const struct column rate_columns[], rate_details[];
-extern const struct column session_columns[], sticky_columns[],
+extern const struct column session_columns[], queue_columns[], sticky_columns[],
     sticky_details[], cleared_details[], ended_details[];
 extern const struct column voucher_columns[], voucher_details[];
 extern const struct column redeemed_columns[];

@@ -170,6 +170,8 @@ static const struct look {
 	[CTL_M_session_list] = { .table = session_columns,
 	    .empty = N_("Nothing is under way.") },
 	[CTL_M_why] = { .print = print_why },
+	[CTL_M_queue_list] = { .table = queue_columns,
+	    .empty = N_("Nothing waits.") },
 	[CTL_M_session_kill] = { .details = ended_details },
 	[CTL_M_sticky_list] = { .table = sticky_columns,
 	    .empty = N_("No session is bound to an account just now.") },

@@ -431,12 +431,21 @@ pool_drain(struct pool *p, struct account *a)
 }
 
 void
+pool_note_room(struct pool *p, struct account *a)
+{
+	if (p->on_room)
+		p->on_room(p->on_room_arg, a);
+}
+
+void
 pool_release(struct pool *p, struct account *a)
 {
 	assert(a->in_flight > 0);
 	a->in_flight--;
 	note_drained(p, a);
-	if (a->deleted && !a->in_flight)
+	if (!a->deleted)
+		pool_note_room(p, a);
+	else if (!a->in_flight)
 		loop_bury(p->loop, account_free, a);
 }
 
@@ -542,6 +551,7 @@ pool_find_ways(struct pool *p)
 		a->generation = ++p->generation;
 		pool_moved(p, a);
 	}
+	pool_note_room(p, NULL);
 }
 
 /* Where the account's requests go. */

@@ -104,6 +104,10 @@ struct pool {
 	/* The record of one is new; NULL: nobody minds. */
 	void (*on_changed)(void *arg);
 	void *on_changed_arg;
+	/* An account has a place, or something else about it is better than it
+	 * was; NULL for the account: of any.  NULL: nobody minds. */
+	void (*on_room)(void *arg, struct account *a);
+	void *on_room_arg;
 };
 
 void pool_init(struct pool *p, struct loop *l, struct store *s);
@@ -112,6 +116,8 @@ void pool_fini(struct pool *p);
 enum err pool_load(struct pool *p, struct why *out_why) CHECKED;
 /* Of an account whose generation has just become another. */
 void pool_moved(const struct pool *p, const struct account *a);
+/* It may be of use again to those who wait. */
+void pool_note_room(struct pool *p, struct account *a);
 /* A request that counted itself in a->in_flight is done with it. */
 void pool_release(struct pool *p, struct account *a);
 /* It is held: say when it has no more requests, now or later. */

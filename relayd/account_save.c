@@ -403,6 +403,8 @@ save_done(struct job *j)
 		pool_moved(p, a);
 	}
 	s->blob = NULL;
+	if (!e)
+		pool_note_room(p, a);
 	/* account_check() has passed what was written. */
 	assert(e == OK);
 	s->done(s->arg, OK, &j->why, a);

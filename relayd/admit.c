@@ -742,6 +742,5 @@ do_begin(struct relay *r)
 	}
 	why_reserved(r);
 	attempt_session(r);
-	r->tries_began_ms = loop_ms(r->d->loop);
-	return attempt_open(r);
+	return waiting_begin(r);
 }

@@ -38,6 +38,7 @@ apikey_free(void *it)
 	budget_set_free(k->budgets);
 	free(k->binding);
 	policy_free(k->policy);
+	free(k->line);
 	free(k->blob);
 	free(k);
 }
@@ -263,6 +264,13 @@ keyring_has_numbered(const struct keyring *k, const struct apikey_rec *r,
 	return STR("");
 }
 
+static void
+note_change(struct keyring *k, struct apikey *key)
+{
+	if (k->on_change)
+		k->on_change(k->on_change_arg, key);
+}
+
 void
 keyring_obey(struct keyring *k, struct str owner)
 {
@@ -270,8 +278,10 @@ keyring_obey(struct keyring *k, struct str owner)
 	struct apikey *key;
 
 	TAILQ_FOREACH (key, &k->keys, link)
-		if (str_eq(key->rec.owner, owner))
+		if (str_eq(key->rec.owner, owner)) {
 			key->owner_disabled = disabled;
+			note_change(k, key);
+		}
 }
 
 const char *
@@ -404,6 +414,7 @@ keyring_drop(struct keyring *k, struct apikey *take_key)
 {
 	ring_remove(k, take_key);
 	take_key->deleted = true;
+	note_change(k, take_key);
 	if (!take_key->users)
 		loop_bury(k->loop, apikey_free, take_key);
 }
@@ -459,6 +470,7 @@ keyring_take_up(struct keyring *ring, char *take_blob, size_t len)
 	k = keyring_id(ring, r.id);
 	if (k) {
 		take_up_again(ring, k, take_blob, len);
+		note_change(ring, k);
 		return k;
 	}
 	k = xcalloc(1, sizeof(*k));

@@ -21,6 +21,7 @@
 struct audit_who;
 struct binding;
 struct budget_set;
+struct key_line;
 struct store;
 struct txn;
 struct loop;
@@ -33,6 +34,9 @@ struct apikey {
 	struct policy *policy; /* NULL: everything is allowed */
 	bool owner_disabled;   /* as their record says */
 	unsigned in_flight;    /* requests whose client is still there */
+	unsigned running;      /* those of them that have a place */
+	int64_t hold_ms;       /* for how long, on average */
+	struct key_line *line; /* (waiting.h); NULL: none has waited yet */
 	int64_t used_wall_ms;
 	uint64_t requests; /* since start */
 	/* Requests hold on to the key they came with; a key that was deleted
@@ -68,6 +72,10 @@ struct keyring {
 	struct key_index index;
 	struct store *store;
 	struct loop *loop;
+	/* What is said of a key has changed, or it is about to go; NULL: nobody
+	 * minds. */
+	void (*on_change)(void *arg, struct apikey *k);
+	void *on_change_arg;
 };
 
 enum err

@@ -29,6 +29,7 @@ nobody(struct relay *r, const struct sched_choice *c)
 {
 	int64_t now_ms = loop_ms(r->d->loop);
 	unsigned there = 0;
+	enum relay_state next;
 
 	why_nobody(r, c);
 	for (int i = 0; i < SIEVE_COUNT; i++)
@@ -64,6 +65,8 @@ nobody(struct relay *r, const struct sched_choice *c)
 		    STR_ARG(str_first(buf_str(&r->model), 100)));
 		return do_refuse(r);
 	}
+	if (waiting_helps(r, c, &next))
+		return next;
 	if (c->soonest_ms > now_ms)
 		r->fault_retry_ms = c->soonest_ms - now_ms;
 	relay_fault(r, FAULT_NO_ACCOUNT,
@@ -159,7 +162,8 @@ start_upstream(struct relay *r, struct account *a)
 	ask.key = str_at(key, (size_t)n);
 	r->up_open = true;
 	r->up_noted = false;
-	a->in_flight++;
+	attempt_take_place(r, a);
+	r->place = NULL;
 	a->requests++;
 	r->d->counters.attempts_total++;
 	upstream_start(r->d->upstreams, &r->up, &ask);
@@ -203,7 +207,8 @@ send_request(struct relay *r, struct ask *ask)
 
 	/* Others may have taken its last place while a body was shaped or a
 	 * token renewed. */
-	if (a->rec.max_concurrency && a->in_flight >= a->rec.max_concurrency)
+	if (r->place != a && a->rec.max_concurrency &&
+	    a->in_flight >= a->rec.max_concurrency)
 		return attempt_open(r);
 	ask->length = r->up_body.len;
 	ask->credential = attempt_take_key(r);
@@ -295,16 +300,60 @@ is_still_there(struct relay *r)
 	return r->account && !r->account->rec.held;
 }
 
+void
+attempt_choose(struct relay *r, struct sched_choice *out)
+{
+	r->ask.now_ms = loop_ms(r->d->loop);
+	attempt_ask_bound(r, &r->ask);
+	r->waits_for = NULL;
+	/* It stands in nobody's way itself. */
+	if (r->place)
+		r->place->in_flight--;
+	sched_choose(r->d->pool, &r->ask, out);
+	if (r->place)
+		r->place->in_flight++;
+	if (r->ask.bound && out->account && out->account != r->ask.bound)
+		waiting_stick(r, out);
+}
+
+void
+attempt_take_place(struct relay *r, struct account *a)
+{
+	struct account *had = r->place;
+
+	if (had == a)
+		return;
+	r->place = a;
+	a->in_flight++;
+	if (had)
+		pool_release(r->d->pool, had);
+}
+
+void
+attempt_give_back(struct relay *r)
+{
+	struct account *had = r->place;
+
+	r->place = NULL;
+	if (had)
+		pool_release(r->d->pool, had);
+}
+
 enum relay_state
 attempt_open(struct relay *r)
 {
 	struct sched_choice choice;
 
-	r->ask.now_ms = loop_ms(r->d->loop);
-	attempt_ask_bound(r, &r->ask);
-	sched_choose(r->d->pool, &r->ask, &choice);
-	if (!choice.account)
+	attempt_choose(r, &choice);
+	if (choice.account && r->all->line.count && !r->place) {
+		waiting_serve(r->all, choice.account);
+		attempt_choose(r, &choice);
+	}
+	if (!choice.account) {
+		attempt_give_back(r);
 		return nobody(r, &choice);
+	}
+	attempt_take_place(r, choice.account);
 	r->account = choice.account;
 	sched_took(r->d->pool, &r->ask, &choice);
 	why_chose(r, &choice);

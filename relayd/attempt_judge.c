@@ -315,27 +315,32 @@ wants_events(const struct relay *r)
 	    (!r->routed.action.at || r->routed.sse);
 }
 
+int64_t
+attempt_ping(struct relay *r, int64_t at_ms)
+{
+	const struct settings *s = &r->d->settings;
+	int64_t now_ms = loop_ms(r->d->loop), ping_ms;
+
+	if (!wants_events(r))
+		return at_ms;
+	if (!r->said_ms)
+		r->said_ms = now_ms;
+	ping_ms =
+	    r->said_ms + (r->head_sent ? s->ping_after_ms : s->ping_before_ms);
+	if (now_ms >= ping_ms) {
+		answer_ping(r);
+		ping_ms = now_ms + s->ping_after_ms;
+	}
+	return ping_ms < at_ms ? ping_ms : at_ms;
+}
+
 /* OPENING's timer: the head is overdue, or the client has waited in silence. */
 enum relay_state
 do_waited(struct relay *r)
 {
-	const struct settings *s = &r->d->settings;
-	int64_t now_ms = loop_ms(r->d->loop), next_ms = r->deadline_ms;
-	int64_t ping_ms;
-
-	if (now_ms >= r->deadline_ms)
+	if (loop_ms(r->d->loop) >= r->deadline_ms)
 		return timed_out(r, "it did not answer in time");
-	if (wants_events(r)) {
-		ping_ms = r->said_ms +
-		    (r->head_sent ? s->ping_after_ms : s->ping_before_ms);
-		if (now_ms >= ping_ms) {
-			answer_ping(r);
-			ping_ms = now_ms + s->ping_after_ms;
-		}
-		if (ping_ms < next_ms)
-			next_ms = ping_ms;
-	}
-	relay_wait_until(r, next_ms);
+	relay_wait_until(r, attempt_ping(r, r->deadline_ms));
 	return R_OPENING;
 }
 

@@ -133,6 +133,7 @@ attempt_open_gates(struct relay *r)
 
 	gate_succeeded(&a->gates, r->heard_ms);
 	attempt_praise_key(r);
+	waiting_serve(r->all, a);
 	if (!a->is_trouble_told || gate_until(&a->gates, r->heard_ms, &which))
 		return;
 	a->is_trouble_told = false;

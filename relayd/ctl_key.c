@@ -15,6 +15,8 @@
 #define RATE_MAX_BYTES	24
 /* Of keys that a refusal names. */
 #define NAMES_MAX 160
+#define AT_ONCE_MAX	100000
+#define WEIGHT_MAX	100
 
 /* --- telling --------------------------------------------------------------- */
 
@@ -35,6 +37,7 @@ ctl_put_key(struct ctl_call *c, const struct apikey *k)
 		json_say_i64(j, "purge_at",
 		    (int64_t)r.deleted_at + c->daemon->settings.trash_keep_ms);
 	json_say_i64(j, "in_flight", k->in_flight);
+	json_say_i64(j, "running", k->running);
 	json_say_i64(j, "requests", (int64_t)k->requests);
 	json_say_i64(j, "used_at", k->used_wall_ms);
 	json_close(j, '}');
@@ -238,6 +241,32 @@ take_tags(const struct ctl_call *c, struct str *io, char tags[CTL_TAGS_SIZE],
 
 /* --- all of them ----------------------------------------------------------- */
 
+/* Of so many requests at once, and of turns where keys wait for accounts. */
+static enum err
+take_share(const struct ctl_call *c, struct apikey_rec *io, struct why *out_why)
+{
+	int64_t at_once = ctl_number(c, "max_concurrency");
+	int64_t weight = ctl_number(c, "weight");
+
+	if (ctl_has(c, "max_concurrency")) {
+		if (at_once < 0 || at_once > AT_ONCE_MAX)
+			return why_set(out_why, ERR_VALUE, "max_concurrency",
+			    "so many requests at once, from 1 to %d, or 0 for "
+			    "any number",
+			    AT_ONCE_MAX);
+		io->max_concurrency = (uint64_t)at_once;
+	}
+	if (ctl_has(c, "weight")) {
+		if (weight < 1 || weight > WEIGHT_MAX)
+			return why_set(out_why, ERR_VALUE, "weight",
+			    "a weight is from 1 to %d: a key of 3 has three "
+			    "turns where one of 1 has one",
+			    WEIGHT_MAX);
+		io->weight = (uint64_t)weight;
+	}
+	return OK;
+}
+
 /* Names are how people tell keys apart. */
 static enum err
 check_name(const struct ctl_call *c, const struct apikey_rec *r,
@@ -274,6 +303,8 @@ ctl_take_key(const struct ctl_call *c, struct apikey_rec *io,
 		    "1.25");
 	if (!e)
 		e = take_bind(c, io, out_why);
+	if (!e)
+		e = take_share(c, io, out_why);
 	if (!e)
 		e = ctl_take_expiry(c, io, out_why);
 	return e ? e : ctl_take_policy(c, io, out_why);

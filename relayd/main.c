@@ -175,6 +175,7 @@ drain(struct process *p)
 	    (unsigned long long)d->counters.requests_now);
 	p->stopping = d->draining = true;
 	listeners_stop(d->listeners);
+	relays_drain(d->relays);
 	for (c = LIST_FIRST(&d->conns); c; c = next) {
 		next = LIST_NEXT(c, link);
 		conn_drain(c);

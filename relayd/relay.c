@@ -5,7 +5,6 @@
  * by the table relay_moves.def. */
 #include "relayd/relay.h"
 
-#include <stdio.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,10 +52,10 @@ relay_state_text(enum relay_state s)
 static move do_none, do_bug;
 
 #define X(state, gone, stop, start, spoilt, head, data, fail, end, stored,     \
-    shaped, expire)                                                            \
+    shaped, turn, expire)                                                      \
 	[R_##state] = { do_##gone, do_##stop, do_##start, do_##spoilt,         \
 		do_##head, do_##data, do_##fail, do_##end, do_##stored,        \
-		do_##shaped, do_##expire },
+		do_##shaped, do_##turn, do_##expire },
 static move *const moves[R_COUNT][E_COUNT] = {
 #include "relayd/relay_moves.def"
 };
@@ -152,6 +151,7 @@ relay_end(struct relay *r)
 	attempt_forget_renewal(r);
 	holder_forget(r);
 	shape_forget(r);
+	waiting_end(r);
 	relay_unreserve(r);
 	relay_tally(r, OUTCOME_INTERRUPTED);
 	if (r->capture)
@@ -325,7 +325,7 @@ overhead_us(const struct relay *r, const struct receipt_rec *rec)
 	int64_t way_in =
 	    r->whole_us ? r->began_us + (int64_t)rec->wait_us - r->whole_us : 0;
 
-	return way_in + now_us - loop_us(r->d->loop);
+	return way_in - r->queued_us + now_us - loop_us(r->d->loop);
 }
 
 void
@@ -471,6 +471,8 @@ relay_settle(struct relay *r, enum outcome outcome)
 	if (r->settled)
 		return;
 	r->settled = true;
+	if (!r->tries)
+		r->wait_us = r->queued_us;
 	if (r->tries > 1)
 		r->flags |= RECEIPT_RETRIED;
 	if (outcome == OUTCOME_GONE)
@@ -561,6 +563,19 @@ on_account_moved(void *arg, const struct account *a)
 		upstreams_forget(all->d->upstreams, str_at(key, (size_t)n));
 }
 
+static void
+on_room(void *arg, struct account *a)
+{
+	waiting_serve(arg, a);
+}
+
+static void
+on_key_change(void *arg, struct apikey *k)
+{
+	(void)arg;
+	waiting_look_at_key(k);
+}
+
 void
 relays_new(struct daemon *d, struct relays **out)
 {
@@ -575,6 +590,11 @@ relays_new(struct daemon *d, struct relays **out)
 	d->pool->on_gone_arg = all;
 	d->pool->on_moved = on_account_moved;
 	d->pool->on_moved_arg = all;
+	queue_init(&all->line);
+	d->pool->on_room = on_room;
+	d->pool->on_room_arg = all;
+	d->keys->on_change = on_key_change;
+	d->keys->on_change_arg = all;
 	*out = all;
 }
 
@@ -584,6 +604,21 @@ relays_stop(struct relays *all)
 	struct relay *r;
 
 	TAILQ_FOREACH (r, &all->live, link) {
+		relay_fault(r, FAULT_BUSY,
+		    "this relay is being stopped; try again in a moment");
+		r->fault_retry_ms = 5000;
+		relay_post(r, E_STOP);
+	}
+}
+
+void
+relays_drain(struct relays *all)
+{
+	struct relay *r;
+
+	TAILQ_FOREACH (r, &all->live, link) {
+		if (r->state != R_WAITING)
+			continue;
 		relay_fault(r, FAULT_BUSY,
 		    "this relay is being stopped; try again in a moment");
 		r->fault_retry_ms = 5000;
@@ -621,6 +656,8 @@ relays_free(struct relays *all)
 	sticky_fini(&all->sticky);
 	all->d->pool->on_gone = NULL;
 	all->d->pool->on_moved = NULL;
+	all->d->pool->on_room = NULL;
+	all->d->keys->on_change = NULL;
 	free(all);
 }
 

@@ -3,7 +3,7 @@
  *
  * What happens when stands in relay_moves.def.  The moves are spread over the
  * files by subject: admit.c (the way in), attempt.c (one try at one account),
- * attempt_judge.c (its failure), answer.c (what comes back), answer_end.c (how
+ * attempt_judge.c (its failure), waiting.c (for a place), answer.c (what comes back), answer_end.c (how
  * that ends), and relay.c (the machine itself). */
 #ifndef RELAYD_RELAY_H
 #define RELAYD_RELAY_H
@@ -18,6 +18,7 @@
 #include "store/store.h"
 
 #include "relayd/conn.h"
+#include "relayd/queue.h"
 #include "relayd/receipt.h"
 #include "relayd/renew.h"
 #include "relayd/retry.h"
@@ -106,9 +107,19 @@ struct relay {
 
 	struct session session;
 
+	/* Waiting (waiting.c). */
+	struct queue_waiter waiter;
+	const struct account *waits_for; /* compared, never looked into */
+	int64_t wait_began_us;
+	int64_t wait_until_ms;	/* then it is refused; 0: it never waited */
+	int64_t stick_until_ms; /* for the session's account; 0: it did not */
+	int64_t queued_us;	/* before the first try */
+	bool is_running;	/* in its key's count */
+
 	/* The tries. */
 	struct sched_ask ask;
 	struct account *account; /* of the try under way */
+	struct account *place;	 /* where it has one, before the try */
 	struct upstream up;
 	bool up_open, up_fresh, up_noted;
 	struct buf up_head;
@@ -182,6 +193,8 @@ struct relays {
 	void *observer_arg;
 	struct relay_watcher watcher; /* its members are NULL: nobody */
 	struct sticky sticky;
+	struct queue line;    /* for a place at an account */
+	int64_t line_seen_ms; /* when all of it was looked at */
 	uint8_t session_secret[SESSION_SECRET];
 	/* For the ids of requests, fetched for many at once; used from the
 	 * end. */
@@ -195,6 +208,8 @@ extern const struct conn_user relay_conn_user;
 void relays_new(struct daemon *d, struct relays **out);
 /* End all that are under way (the client is told). */
 void relays_stop(struct relays *all);
+/* Those that only wait are told to come again. */
+void relays_drain(struct relays *all);
 /* End the one of that id (the client is told); false: there is none. */
 bool relays_kill(struct relays *all, struct str id);
 void relays_free(struct relays *all);
@@ -254,7 +269,32 @@ struct str relay_charges(struct relay *r);
 void relay_spend(struct relay *r, const struct receipt_rec *rec);
 void relay_unreserve(struct relay *r);
 
+/* waiting.c */
+/* The key has changed, or is about to go. */
+void waiting_look_at_key(struct apikey *k);
+/* Its key's places: go on at once, or wait. */
+enum relay_state waiting_begin(struct relay *r);
+/* No account could be used: may it wait for one?  Then *out_next says what
+ * follows. */
+bool waiting_helps(struct relay *r, const struct sched_choice *c,
+    enum relay_state *out_next);
+/* It would be another account than the session's: is that one worth waiting
+ * for?  Then it says so in *io. */
+void waiting_stick(struct relay *r, struct sched_choice *io);
+/* Others wait for such an account: they come first. */
+void waiting_serve(struct relays *all, struct account *a);
+enum relay_state do_turn(struct relay *r);
+enum relay_state do_overdue(struct relay *r);
+/* The relay ends: its places are free, and others may have them. */
+void waiting_end(struct relay *r);
+
 /* attempt.c */
+/* Which account?  As attempt_open(), for others to ask; it changes nothing but
+ * what r remembers of the question. */
+void attempt_choose(struct relay *r, struct sched_choice *out);
+/* Count r at the account, until the try or until it is given back. */
+void attempt_take_place(struct relay *r, struct account *a);
+void attempt_give_back(struct relay *r);
 /* What its account is asked, as kinds see it; borrows from r. */
 struct ask attempt_ask(const struct relay *r);
 enum relay_state attempt_open(struct relay *r);
@@ -309,6 +349,9 @@ enum relay_state do_gather(struct relay *r);
 enum relay_state do_weigh(struct relay *r);
 enum relay_state do_retry(struct relay *r);
 enum relay_state do_waited(struct relay *r);
+/* Say something to a client that has waited in silence, if it is time to; and
+ * by when it has to be again, if that is before at_ms. */
+int64_t attempt_ping(struct relay *r, int64_t at_ms);
 /* A failure of that status and body before the client saw anything. */
 enum relay_state attempt_failed(struct relay *r, unsigned status,
     struct str body, const char *error);

@@ -67,6 +67,8 @@ const struct column key_details[] = {
 	{ N_("tags"), "tags", CELL_TEXT, false },
 	{ N_("rate"), "rate", CELL_TEXT, false },
 	{ N_("bound to"), "bind", CELL_TEXT, false },
+	{ N_("max-concurrency"), "max_concurrency", CELL_COUNT, false },
+	{ N_("weight"), "weight", CELL_COUNT, false },
 	{ N_("expires"), "expires_at", CELL_MOMENT, false },
 	{ N_("expires after"), "expires_after", CELL_MS, false },
 	{ N_("first used"), "activated_at", CELL_MOMENT, false },

@@ -117,6 +117,12 @@ print_traffic(struct output *o, const struct json *data)
 	    (long long)number(n, "failed_total"),
 	    (long long)number(n, "cut_total"),
 	    (long long)number(n, "gone_total"));
+	out_paint(o, PAINT_DIM, str_of(_("waiting")));
+	fprintf(o->to, "%*s", 15 - text_width(str_of(_("waiting"))), "");
+	fprintf(o->to,
+	    _("%lld for a place of their key, %lld for an account\n"),
+	    (long long)number(n, "queue_keys_now"),
+	    (long long)number(n, "queue_accounts_now"));
 	out_paint(o, PAINT_DIM, str_of(_("connections")));
 	fprintf(o->to, "%*s", 15 - text_width(str_of(_("connections"))), "");
 	fprintf(o->to, _("%lld from clients, %lld to upstreams (%lld idle)\n"),

@@ -21,6 +21,18 @@ const struct column session_columns[] = {
 	{ .title = NULL },
 };
 
+const struct column queue_columns[] = {
+	{ N_("REQUEST"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("KEY"), "key", CELL_NAME, FIT_CUT },
+	{ N_("FOR"), "for", CELL_TEXT, FIT_WHOLE },
+	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
+	{ N_("POSITION"), "position", CELL_NUMBER, FIT_WHOLE },
+	{ N_("WAITED"), "waited_us", CELL_US, FIT_WHOLE },
+	{ N_("EXPECTED"), "expected_ms", CELL_MS, FIT_WHOLE },
+	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
+	{ .title = NULL },
+};
+
 const struct column sticky_columns[] = {
 	{ N_("SESSION"), "session", CELL_TEXT, FIT_WHOLE },
 	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_WHOLE },

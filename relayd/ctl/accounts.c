@@ -715,6 +715,7 @@ ctl_account_reset(struct ctl_call *c)
 	a->last_error[0] = '\0';
 	a->is_trouble_told = false;
 	a->last_error_wall_ms = 0;
+	pool_note_room(c->daemon->pool, a);
 	put_account(c, a);
 	ctl_answer(c, a->rec.rev, STR(""));
 }

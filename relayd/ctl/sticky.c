@@ -11,6 +11,7 @@
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
 #include "relayd/relay.h"
+#include "relayd/waiting.h"
 
 static const struct dialect *const dialects[] = {
 #define X(name) &dialect_##name,

@@ -31,7 +31,7 @@ STOREYS = [
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
     'audit family gate window oauth clientsecret grant verdict cooldown rule codex assist bedrock reshape rename modelrule plan sigv4 provider proxy headrule account apikey group binding strategy record voucher user repeat quiet notice notices messenger channel delivery limit budget spent habit platform policy client trace queue prices sticky keyring keybatch trash pool',
     'renew sched sieve retry route headers outbound probe openai_target',
-    'relay why why_step admit attempt capture shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
+    'relay waiting why why_step admit attempt capture shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
     'charge tally histogram figures holder session',
     'control follow topic drain peer ctl signin question notify lookout due expose metric metrics scrape',
     'main',
