@@ -24,7 +24,7 @@ struct question {
 	struct ulid id;
 	bool found;
 	bool all;    /* accounts, rules and candidates are told too */
-	bool sample; /* and what providers said */
+	bool sample; /* and what providers said, at length */
 	struct receipt_rec receipt;
 	struct buf encoded; /* what the receipt points into */
 };
@@ -181,11 +181,11 @@ put_try(const struct question *q, const struct attempt_rec *a)
 	struct json_out *j = &q->call->out;
 
 	begin_step(j, a->begin_us, "tried");
-	if (q->all)
+	if (q->all) {
 		say_unless_empty(j, "account", a->account);
-	json_say(j, "outcome", str_of(attempt_outcome_name(a->outcome)));
-	if (q->sample)
 		say_unless_empty(j, "error", a->error);
+	}
+	json_say(j, "outcome", str_of(attempt_outcome_name(a->outcome)));
 	say_unless_0(j, "status", a->status);
 	say_unless_0(j, "connect_us", a->connect_us);
 	say_unless_0(j, "head_us", a->head_us);

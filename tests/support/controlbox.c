@@ -91,6 +91,9 @@ house_setup(void **state)
 	h->d.traces = &h->traces;
 	traces_init(&h->traces, h->d.loop, h->d.store, &h->d.settings);
 	assert_int_equal(traces_load(&h->traces, NULL), OK);
+	h->d.whys = &h->whys;
+	whys_init(&h->whys, h->d.store, &h->d.settings);
+	assert_int_equal(whys_load(&h->whys, NULL), OK);
 	relays_new(&h->d, &h->d.relays);
 	storebox_start(&h->box);
 	h->collect = event_new(loop_base(h->d.loop), store_fd(h->box.s),
@@ -113,8 +116,10 @@ house_teardown(void **state)
 	groups_fini(&h->groups);
 	pool_fini(&h->pool);
 	traces_stop(&h->traces);
+	whys_stop(&h->whys);
 	storebox_close(&h->box);
 	traces_fini(&h->traces);
+	whys_fini(&h->whys);
 	vouchers_fini(&h->vouchers);
 	budgets_fini(&h->budgets);
 	keyring_fini(&h->keys);

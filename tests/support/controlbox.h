@@ -13,6 +13,7 @@
 #include "relayd/group.h"
 #include "relayd/trace.h"
 #include "relayd/voucher.h"
+#include "relayd/why.h"
 #include "tests/support/storebox.h"
 
 /* Turns of at most 10 ms; a test that needs more has failed. */
@@ -28,6 +29,7 @@ struct house {
 	struct budgets budgets;
 	struct vouchers vouchers;
 	struct traces traces;
+	struct whys whys;
 	struct storebox box;
 	struct event *collect;
 	char socket[100];
