@@ -170,7 +170,8 @@ add_values(struct completion *c, const struct ctl_row *row, struct str param)
 	else if (!strcmp(lower, "key") || !strcmp(lower, "like"))
 		add_ask(c, mine ? CTL_M_my_keys : CTL_M_key_list,
 		    COMPLETE_NAMES);
-	else if (!strcmp(lower, "user") || !strcmp(lower, "owner"))
+	else if (!strcmp(lower, "user") || !strcmp(lower, "owner") ||
+	    !strcmp(lower, "owned_by"))
 		add_ask(c, CTL_M_user_list, COMPLETE_OWNERS);
 	else if (!strcmp(lower, "model"))
 		add_ask(c, CTL_M_price_list, COMPLETE_NAMES);

@@ -14,6 +14,7 @@ extern const struct column signin_columns[], oauth_client_columns[];
 extern const struct column kind_columns[];
 extern const struct column key_columns[], my_key_columns[], key_details[];
 extern const struct column trash_columns[], made_columns[];
+extern const struct column template_columns[], tag_columns[];
 extern const struct column user_columns[];
 extern const struct column client_seen_columns[], client_columns[],
     client_details[];
@@ -44,6 +45,8 @@ void print_account_test(struct output *o, const struct json *data);
 void print_user(struct output *o, const struct json *data);
 void print_my(struct output *o, const struct json *data);
 void print_new_key(struct output *o, const struct json *data);
+void print_template(struct output *o, const struct json *data);
+void print_key_set(struct output *o, const struct json *data);
 void print_trashed(struct output *o, const struct json *data);
 void print_purged(struct output *o, const struct json *data);
 void print_new_vouchers(struct output *o, const struct json *data);

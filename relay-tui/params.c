@@ -97,6 +97,7 @@ static bool
 is_person(const struct ctl_match *m, const struct ctl_arg *a)
 {
 	return !strcmp(a->name, "owner") || !strcmp(a->name, "user") ||
+	    !strcmp(a->name, "owned_by") ||
 	    (!strcmp(a->name, "name") && says(m, "by", "user")) ||
 	    (!strcmp(a->name, "object") && says(m, "type", "user"));
 }
@@ -106,7 +107,10 @@ put_arg(struct json_out *j, const struct ctl_match *m, const struct ctl_arg *a,
     struct why *out_why)
 {
 	enum ctl_method method = (enum ctl_method)(m->row - ctl_row(0));
-	bool gives = method == CTL_M_key_create || method == CTL_M_key_set;
+	bool gives =
+	    (method == CTL_M_key_create || method == CTL_M_key_set ||
+		method == CTL_M_template_add || method == CTL_M_template_set) &&
+	    !strcmp(a->name, "owner");
 
 	switch (a->type) {
 	case CTL_FLAG:

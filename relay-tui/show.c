@@ -114,7 +114,21 @@ static const struct look {
 	    .empty =
 		N_("There are none. `relayctl key create NAME` makes one.") },
 	[CTL_M_key_show] = { .details = key_details },
-	[CTL_M_key_set] = { .details = key_details },
+	[CTL_M_key_set] = { .print = print_key_set },
+	[CTL_M_key_extend] = { .details = key_details },
+	[CTL_M_key_activate] = { .details = key_details },
+	[CTL_M_template_add] = { .print = print_template },
+	[CTL_M_template_list] = { .table = template_columns,
+	    .empty = N_("There are none. `relayctl template add NAME` makes "
+			"one.") },
+	[CTL_M_template_show] = { .print = print_template },
+	[CTL_M_template_set] = { .details = key_details },
+	[CTL_M_template_rm] = { .print = print_removed },
+	[CTL_M_tag_list] = { .table = tag_columns,
+	    .empty = N_("No key has a tag. `relayctl key set KEY --tags TAG` "
+			"gives it one.") },
+	[CTL_M_tag_rename] = { .print = print_key_set },
+	[CTL_M_tag_rm] = { .print = print_key_set },
 	[CTL_M_key_rm] = { .print = print_trashed },
 	[CTL_M_key_trash] = { .table = trash_columns,
 	    .empty = N_("The trash is empty.") },
@@ -443,6 +457,18 @@ is_rehearsal(const struct json *data)
 	return json_may_bool(data, "dry_run", &dry, NULL) == OK && dry;
 }
 
+/* Is there more to tell than which fields would change? */
+static bool
+tells_rehearsal(enum ctl_method method)
+{
+	void (*print)(struct output * o, const struct json *data) =
+	    looks[method].print;
+
+	return print == print_price_changes || print == print_new_key ||
+	    print == print_template || print == print_key_set ||
+	    print == print_purged;
+}
+
 /* --- pages ----------------------------------------------------------------- */
 
 static void
@@ -469,8 +495,7 @@ show_page(struct show *s, const struct json *data)
 		return;
 	}
 	if (!rows) {
-		if (is_rehearsal(data) &&
-		    looks[s->method].print != print_price_changes)
+		if (is_rehearsal(data) && !tells_rehearsal(s->method))
 			print_changes(s->out, data);
 		else if (looks[s->method].details)
 			record_print(s->out, looks[s->method].details, data);

@@ -144,21 +144,27 @@ budgets_insert(struct budgets *all, struct budget *b)
 }
 
 void
-budgets_remove(struct budgets *all, struct budget *b)
+budgets_index(struct budgets *all)
 {
-	struct budget *rest;
+	struct budget *b;
 	size_t at = 0;
 	struct str key;
 
-	map_del(&all->by_id, b->rec.id);
-	TAILQ_REMOVE(&all->list, b, link);
-	all->count--;
 	while (map_next(&all->by_subject, &at, &key, NULL))
 		map_del(&all->by_subject, key);
 	all->upstream_count = 0;
-	TAILQ_FOREACH (rest, &all->list, link)
-		index_add(all, rest);
+	TAILQ_FOREACH (b, &all->list, link)
+		index_add(all, b);
 	all->generation++;
+}
+
+void
+budgets_remove(struct budgets *all, struct budget *b)
+{
+	map_del(&all->by_id, b->rec.id);
+	TAILQ_REMOVE(&all->list, b, link);
+	all->count--;
+	budgets_index(all);
 	b->deleted = true;
 	if (!b->users)
 		budget_free(b);

@@ -255,6 +255,8 @@ enum err budget_adopt(struct budget *b, const struct zone *z, char *take_blob,
     size_t len) CHECKED;
 void budgets_insert(struct budgets *all, struct budget *take_b);
 void budgets_remove(struct budgets *all, struct budget *b);
+/* One of them has another subject. */
+void budgets_index(struct budgets *all);
 /* What the store says was used in the window from at_ms on. */
 void budget_recall(struct budget *b, int64_t at_ms, int64_t sum,
     struct budget_now now);

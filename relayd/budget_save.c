@@ -273,17 +273,21 @@ budgets_take_up(struct budgets *all, char *take_blob, size_t len)
 {
 	struct budget_rec r;
 	struct budget *b = NULL, *fresh;
+	bool moves;
 	enum err e = budget_rec_read(str_at(take_blob, len), &r);
 
 	if (!e)
 		b = budgets_find(all, r.id);
 	fresh = b ? b : xcalloc(1, sizeof(*b));
+	moves = b && !str_eq(b->rec.subject, r.subject);
 	/* Its id in the map is the map's copy; all else may move. */
 	e = budget_adopt(fresh, all->zone, take_blob, len);
 	/* The writer has just checked and encoded it. */
 	assert(e == OK);
 	if (!b)
 		budgets_insert(all, fresh);
+	else if (moves)
+		budgets_index(all);
 	return fresh;
 }
 

@@ -21,7 +21,7 @@
 /* --- telling --------------------------------------------------------------- */
 
 void
-ctl_put_key(struct ctl_call *c, const struct apikey *k)
+ctl_put_key_members(struct ctl_call *c, const struct apikey *k)
 {
 	int64_t now = clock_wall_ms();
 	struct apikey_rec r = k->rec;
@@ -30,7 +30,6 @@ ctl_put_key(struct ctl_call *c, const struct apikey *k)
 	/* A grace that is over is no news any more. */
 	if (!apikey_in_grace(&r, now))
 		apikey_retire(&r, 0);
-	json_open(j, '{');
 	ctl_put_rec(j, &apikey_kind, &r);
 	json_say(j, "state", str_of(apikey_state(k, now)));
 	if (r.deleted_at && c->daemon->settings.trash_keep_ms)
@@ -40,7 +39,14 @@ ctl_put_key(struct ctl_call *c, const struct apikey *k)
 	json_say_i64(j, "running", k->running);
 	json_say_i64(j, "requests", (int64_t)k->requests);
 	json_say_i64(j, "used_at", k->used_wall_ms);
-	json_close(j, '}');
+}
+
+void
+ctl_put_key(struct ctl_call *c, const struct apikey *k)
+{
+	json_open(&c->out, '{');
+	ctl_put_key_members(c, k);
+	json_close(&c->out, '}');
 }
 
 void
@@ -59,6 +65,36 @@ ctl_rehearse_key(struct ctl_call *c, const struct apikey_rec *from,
 	json_say_bool(j, "dry_run", true);
 	json_close(j, '}');
 	ctl_answer(c, from->rev, STR(""));
+}
+
+static void
+on_saved(void *arg, enum err e, const struct why *why, struct apikey *k)
+{
+	struct ctl_call *c = arg;
+
+	if (e) {
+		ctl_refuse(c, e, why);
+		return;
+	}
+	ctl_put_key(c, k);
+	ctl_answer(c, k->rec.rev, STR(""));
+}
+
+void
+ctl_finish_key(struct ctl_call *c, const struct apikey *k,
+    const struct apikey_rec *r, enum err e, struct why *why)
+{
+	const struct audit_who who = ctl_who(c);
+
+	if (!e)
+		e = ctl_check_rev(c, k->rec.rev, why);
+	if (e)
+		ctl_refuse(c, e, why);
+	else if (c->dry_run)
+		ctl_rehearse_key(c, &k->rec, r);
+	else
+		apikey_save(c->daemon->keys, r, STR(""), true, k->rec.rev, &who,
+		    on_saved, c);
 }
 
 /* --- finding --------------------------------------------------------------- */

@@ -10,9 +10,14 @@
 #include "relayd/control.h"
 
 struct apikey;
+struct apikey_list;
 
 /* As an object. */
 void ctl_put_key(struct ctl_call *c, const struct apikey *k);
+/* The same into an object that is open. */
+void ctl_put_key_members(struct ctl_call *c, const struct apikey *k);
+/* Answer a page of those that the call asks for. */
+void ctl_list_keys(struct ctl_call *take_c, const struct apikey_list *list);
 
 /* By id or name; a key that may not be seen is not there, and nor is its
  * name. */
@@ -45,6 +50,17 @@ enum err ctl_take_policy(const struct ctl_call *c, struct apikey_rec *io,
 void ctl_put_bound(struct ctl_call *c, enum tier_kind kind, struct str name);
 enum err ctl_check_unbound(const struct ctl_call *c, enum tier_kind kind,
     struct str name, struct why *out_why) CHECKED;
+
+/* Answer the key with this record in the place of its own: saved, or rehearsed.
+ * It must be the record that was read: another change that is on its way to
+ * the store wins, and this one is stale.  An error so far is the answer. */
+void ctl_finish_key(struct ctl_call *take_c, const struct apikey *k,
+    const struct apikey_rec *r, enum err e, struct why *why);
+
+/* Does `key set` say keys by a pattern, a tag or an owner?  Then: change all of
+ * them. */
+bool ctl_names_many(const struct ctl_call *c);
+void ctl_set_many(struct ctl_call *take_c);
 
 /* Answer what would change. */
 void ctl_rehearse_key(struct ctl_call *take_c, const struct apikey_rec *from,

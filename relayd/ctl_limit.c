@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
+#include "relayd/apikey.h"
 #include "relayd/budget.h"
+#include "relayd/ctl_key.h"
 #include "relayd/daemon.h"
 
 #define OPUS "claude-opus*"
@@ -197,4 +199,21 @@ ctl_put_limits(struct json_out *j, const struct ctl_limits *l)
 		json_close(j, '}');
 	}
 	json_close(j, ']');
+}
+
+enum err
+ctl_put_template(struct ctl_call *c, const struct apikey *k,
+    struct why *out_why)
+{
+	struct ctl_limits limits = { .count = 0 };
+	enum err e = ctl_copy_limits(c, k->rec.id, &limits, out_why);
+
+	if (e)
+		return e;
+	json_open(&c->out, '{');
+	ctl_put_key_members(c, k);
+	json_put_key(&c->out, "limits");
+	ctl_put_limits(&c->out, &limits);
+	json_close(&c->out, '}');
+	return OK;
 }

@@ -29,4 +29,9 @@ enum err ctl_take_limits(const struct ctl_call *c, struct ctl_limits *io,
 /* As an array: what each would be. */
 void ctl_put_limits(struct json_out *j, const struct ctl_limits *l);
 
+struct apikey;
+/* A template as an object, with its limits. */
+enum err ctl_put_template(struct ctl_call *c, const struct apikey *k,
+    struct why *out_why) CHECKED;
+
 #endif

@@ -96,19 +96,6 @@ on_trim(void *arg)
 /* --- what was kept long enough --------------------------------------------------------- */
 
 static void
-empty_trash(struct daemon *d)
-{
-	const struct audit_who who = {
-		.uid = getuid(), .pid = getpid(), .method = "trash_keep"
-	};
-
-	if (d->settings.trash_keep_ms)
-		trash_purge_before(d->keys, d->budgets,
-		    clock_wall_ms() - d->settings.trash_keep_ms, &who, NULL,
-		    NULL);
-}
-
-static void
 on_prune(void *arg)
 {
 	struct process *p = arg;
@@ -119,7 +106,7 @@ on_prune(void *arg)
 		.days_ms = s->keep_days_ms };
 
 	ledger_prune(p->d.ledger, &keep, clock_wall_ms());
-	empty_trash(&p->d);
+	trash_tend(p->d.keys, p->d.budgets, s->trash_keep_ms);
 	whys_prune(p->d.whys);
 	timer_set(p->d.loop, &p->prune, loop_ms(p->d.loop) + PRUNE_MS);
 }

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "proto/mem.h"
 
@@ -13,6 +14,7 @@
 #include "relayd/apikey.h"
 #include "relayd/audit.h"
 #include "relayd/budget.h"
+#include "relayd/loop.h"
 
 #define ID_SIZE 10
 
@@ -203,4 +205,16 @@ trash_purge_before(struct keyring *ring, struct budgets *budgets,
 			ids[n++] = k->rec.id;
 	trash_purge(ring, budgets, ids, n, who, done, arg);
 	free(ids);
+}
+
+void
+trash_tend(struct keyring *ring, struct budgets *budgets, int64_t keep_ms)
+{
+	const struct audit_who who = {
+		.uid = getuid(), .pid = getpid(), .method = "trash_keep"
+	};
+
+	if (keep_ms && !TAILQ_EMPTY(&ring->trash))
+		trash_purge_before(ring, budgets, clock_wall_ms() - keep_ms,
+		    &who, NULL, NULL);
 }

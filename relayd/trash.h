@@ -29,5 +29,7 @@ void trash_purge(struct keyring *ring, struct budgets *budgets,
 void trash_purge_before(struct keyring *ring, struct budgets *budgets,
     int64_t wall_ms, const struct audit_who *who, trash_purged *done,
     void *arg);
+/* What has lain for that long, as the setting trash_keep says (0: nothing). */
+void trash_tend(struct keyring *ring, struct budgets *budgets, int64_t keep_ms);
 
 #endif

@@ -47,6 +47,34 @@ const struct column trash_columns[] = {
 	{ .title = NULL },
 };
 
+const struct column template_columns[] = {
+	{ N_("ID"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("TEMPLATE"), "name", CELL_TEXT, FIT_CUT },
+	{ N_("OWNER"), "owner", CELL_OWNER, FIT_CUT },
+	{ N_("TAGS"), "tags", CELL_TEXT, FIT_CUT },
+	{ N_("EXPIRES"), "expires_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("NOTE"), "note", CELL_TEXT, FIT_CUT },
+	{ .title = NULL },
+};
+
+const struct column tag_columns[] = {
+	{ N_("TAG"), "tag", CELL_TEXT, FIT_CUT },
+	{ N_("KEYS"), "keys", CELL_NUMBER, FIT_WHOLE },
+	{ N_("TEMPLATES"), "templates", CELL_NUMBER, FIT_WHOLE },
+	{ N_("IN TRASH"), "deleted", CELL_NUMBER, FIT_WHOLE },
+	{ N_("LIMITS"), "budgets", CELL_NUMBER, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+/* Of many that were changed at once. */
+static const struct column result_columns[] = {
+	{ N_("ID"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("NAME"), "name", CELL_TEXT, FIT_CUT },
+	{ N_("RESULT"), "result", CELL_TEXT, FIT_WHOLE },
+	{ N_("WHY"), "why", CELL_TEXT, FIT_CUT },
+	{ .title = NULL },
+};
+
 /* Made at once; for programs. */
 const struct column made_columns[] = {
 	{ N_("ID"), "id", CELL_TEXT, FIT_WHOLE },
@@ -187,14 +215,79 @@ print_trashed(struct output *o, const struct json *data)
 	    STR_ARG(id));
 }
 
-void
-print_purged(struct output *o, const struct json *data)
+static int64_t
+count_at(const struct json *data, const char *name)
 {
 	int64_t n = 0;
 
-	(void)!json_may_i64(data, "purged", 0, INT64_C(1) << 53, &n, NULL);
+	(void)!json_may_i64(data, name, 0, INT64_C(1) << 53, &n, NULL);
+	return n;
+}
+
+void
+print_purged(struct output *o, const struct json *data)
+{
+	int64_t n = count_at(data, "purged");
+
+	if (json_at(data, "dry_run"))
+		fprintf(o->to,
+		    n == 1 ? _("%lld key would be gone for good.\n")
+			   : _("%lld keys would be gone for good.\n"),
+		    (long long)n);
+	else
+		fprintf(o->to,
+		    n == 1 ? _("%lld key is gone for good.\n")
+			   : _("%lld keys are gone for good.\n"),
+		    (long long)n);
+}
+
+void
+print_template(struct output *o, const struct json *data)
+{
+	if (json_at(data, "changes")) {
+		print_changes(o, data);
+	} else {
+		record_print(o, key_details, data);
+	}
+	print_limits(o, data);
+}
+
+/* A key, or what became of many; of a rehearsal, what would. */
+void
+print_key_set(struct output *o, const struct json *data)
+{
+	const struct json *rows = json_at(data, "rows");
+	bool dry = json_at(data, "dry_run") != NULL;
+	struct str name;
+	struct table t;
+
+	if (!rows && dry) {
+		print_changes(o, data);
+		return;
+	}
+	if (!rows) {
+		record_print(o, key_details, data);
+		return;
+	}
+	for (const struct json *r = dry ? json_first(rows) : NULL; r;
+	     r = json_next(r)) {
+		if (!json_at(r, "changes") ||
+		    json_want_str(r, "name", &name, NULL))
+			continue;
+		out_foreign(o, name);
+		fputs(":\n", o->to);
+		print_changes(o, r);
+	}
+	if (!dry && json_count(rows)) {
+		table_init(&t, result_columns);
+		table_add_all(&t, o, rows);
+		table_print(&t, o);
+		table_fini(&t);
+	}
 	fprintf(o->to,
-	    n == 1 ? _("%lld key is gone for good.\n")
-		   : _("%lld keys are gone for good.\n"),
-	    (long long)n);
+	    dry ? _("%lld would change, %lld would not, %lld are refused.\n")
+		: _("%lld changed, %lld were so already, %lld refused.\n"),
+	    (long long)count_at(data, "changed"),
+	    (long long)count_at(data, "unchanged"),
+	    (long long)count_at(data, "refused"));
 }

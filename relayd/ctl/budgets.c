@@ -254,6 +254,8 @@ take_scope(const struct ctl_call *c, struct budget_rec *io, struct why *out_why)
 	case BUDGET_KEY:
 		k = ctl_find_key(c, subject);
 		if (!k)
+			k = keyring_find_template(c->daemon->keys, subject);
+		if (!k)
 			return why_set(out_why, ERR_UNKNOWN, "scope",
 			    "there is no key \"%.*s\"; `key ls` lists them",
 			    STR_ARG(str_first(subject, 60)));

@@ -58,8 +58,8 @@ is_behind(const struct apikey *k, const struct place *p)
 	return str_cmp(k->rec.id, p->id) > 0;
 }
 
-static void
-list_keys(struct ctl_call *c, const struct apikey_list *list)
+void
+ctl_list_keys(struct ctl_call *c, const struct apikey_list *list)
 {
 	char next[PLACE_TEXT] = "";
 	const struct apikey *k, *last = NULL;
@@ -92,13 +92,13 @@ list_keys(struct ctl_call *c, const struct apikey_list *list)
 void
 ctl_key_list(struct ctl_call *c)
 {
-	list_keys(c, &c->daemon->keys->keys);
+	ctl_list_keys(c, &c->daemon->keys->keys);
 }
 
 void
 ctl_key_trash(struct ctl_call *c)
 {
-	list_keys(c, &c->daemon->keys->trash);
+	ctl_list_keys(c, &c->daemon->keys->trash);
 }
 
 void
@@ -133,53 +133,31 @@ ctl_key_find(struct ctl_call *c)
 
 /* --- changing -------------------------------------------------------------- */
 
-static void
-on_saved(void *arg, enum err e, const struct why *why, struct apikey *k)
-{
-	struct ctl_call *c = arg;
-
-	if (e) {
-		ctl_refuse(c, e, why);
-		return;
-	}
-	ctl_put_key(c, k);
-	ctl_answer(c, k->rec.rev, STR(""));
-}
-
-/* Rehearse or save.  What is saved is all of the record, so it must be the one
- * that was read: another change that is on its way to the store wins, and this
- * one is stale. */
-static void
-finish(struct ctl_call *c, const struct apikey *k, const struct apikey_rec *r,
-    enum err e, struct why *why)
-{
-	const struct audit_who who = ctl_who(c);
-
-	if (!e)
-		e = ctl_check_rev(c, k->rec.rev, why);
-	if (e)
-		ctl_refuse(c, e, why);
-	else if (c->dry_run)
-		ctl_rehearse_key(c, &k->rec, r);
-	else
-		apikey_save(c->daemon->keys, r, STR(""), true, k->rec.rev, &who,
-		    on_saved, c);
-}
-
 void
 ctl_key_set(struct ctl_call *c)
 {
-	struct apikey *k = ctl_want_key(c);
 	char tags[CTL_TAGS_SIZE];
 	struct apikey_rec r;
+	struct apikey *k;
 	struct why why;
 	enum err e;
 
+	if (ctl_names_many(c)) {
+		ctl_set_many(c);
+		return;
+	}
+	if (!ctl_has(c, "key")) {
+		ctl_refusef(c, ERR_VALUE, "key",
+		    "which one? say its name or id, or several with --match, "
+		    "--tag or --owned-by");
+		return;
+	}
+	k = ctl_want_key(c);
 	if (!k)
 		return;
 	r = k->rec;
 	e = ctl_take_key(c, &r, tags, &why);
-	finish(c, k, &r, e, &why);
+	ctl_finish_key(c, k, &r, e, &why);
 }
 
 /* What an operator has disabled stays so until an operator enables it. */
@@ -201,7 +179,7 @@ set_disabled(struct ctl_call *c, bool disabled)
 		    "can enable it");
 	r.disabled = disabled;
 	r.self_disabled = disabled && self;
-	finish(c, k, &r, e, &why);
+	ctl_finish_key(c, k, &r, e, &why);
 }
 
 void
@@ -311,7 +289,7 @@ ctl_key_restore(struct ctl_call *c)
 		    "there is another key \"%.*s\" by now; give this one a "
 		    "new name: --name NAME",
 		    STR_ARG(r.name));
-	finish(c, k, &r, e, &why);
+	ctl_finish_key(c, k, &r, e, &why);
 }
 
 static void

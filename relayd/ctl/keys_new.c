@@ -56,7 +56,6 @@ on_made(void *arg, enum err e, const struct why *why,
 {
 	struct ctl_call *c = arg;
 	const struct apikey *k;
-	uint64_t rev = 0;
 
 	if (e) {
 		ctl_refuse(c, e, why);
@@ -70,10 +69,30 @@ on_made(void *arg, enum err e, const struct why *why,
 		json_say(&c->out, "value", str_of(made[0].value));
 		json_put_key(&c->out, "key");
 		ctl_put_key(c, k);
-		rev = k->rec.rev;
 	}
 	json_close(&c->out, '}');
-	ctl_answer(c, rev, STR(""));
+	ctl_answer(c, count > 1 ? 0 : k->rec.rev, STR(""));
+}
+
+static void
+on_template(void *arg, enum err e, const struct why *why,
+    const struct keybatch_made *made, unsigned count)
+{
+	struct ctl_call *c = arg;
+	const struct apikey *k;
+	struct why more;
+
+	(void)count;
+	if (e) {
+		ctl_refuse(c, e, why);
+		return;
+	}
+	k = keyring_id(c->daemon->keys, str_of(made[0].id));
+	e = ctl_put_template(c, k, &more);
+	if (e)
+		ctl_refuse(c, e, &more);
+	else
+		ctl_answer(c, k->rec.rev, STR(""));
 }
 
 static void
@@ -118,7 +137,7 @@ create(struct ctl_call *c, const struct wish *w)
 		rehearse(c, w);
 	else
 		keybatch_make(c->daemon->keys, c->daemon->budgets, &ask, &who,
-		    on_made, c);
+		    w->rec.template ? on_template : on_made, c);
 }
 
 /* --- an operator's --------------------------------------------------------- */
@@ -191,6 +210,12 @@ void
 ctl_key_create(struct ctl_call *c)
 {
 	make(c, false);
+}
+
+void
+ctl_template_add(struct ctl_call *c)
+{
+	make(c, true);
 }
 
 /* --- a new value ----------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "relayd/dial.h"
 #include "relayd/proxy.h"
 #include "relayd/setting.h"
+#include "relayd/trash.h"
 
 static void
 put_setting(struct json_out *j, const struct settings *s, enum setting nr)
@@ -111,6 +112,9 @@ change_done(struct job *j)
 		if (ch->nr == SETTING_NR_proxy_default)
 			proxies_set_default(c->daemon->proxies,
 			    c->daemon->settings.proxy_default);
+		if (ch->nr == SETTING_NR_trash_keep)
+			trash_tend(c->daemon->keys, c->daemon->budgets,
+			    c->daemon->settings.trash_keep_ms);
 		put_setting(&c->out, &c->daemon->settings, ch->nr);
 		ctl_answer(c, 0, STR(""));
 	}

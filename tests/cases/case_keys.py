@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 
-from house import Case, Refused, program
+from house import Case, Refused, program, until
 from speech import ANTHROPIC, ask
 
 
@@ -19,6 +19,10 @@ class Keys(Case):
             if row["name"] != "case":
                 self.relay.call("key.rm", key=row["id"])
         self.relay.call("key.purge", all=True)
+        for row in self.relay.control.rows("budget.list"):
+            self.relay.call("budget.rm", budget=row["id"])
+        for row in self.relay.call("template.list"):
+            self.relay.call("template.rm", template=row["id"])
         self.relay.set(trash_keep="30d")
 
     def ctl(self, *words, status=0, given=None):
@@ -229,7 +233,168 @@ class Keys(Case):
         self.assertIn(b"not known", answer.body)
         self.assertTrue(self.relay.call("audit.verify")["whole"])
 
-    def test_only_admins_remove_restore_and_purge(self):
-        for method in ("key_rm", "key_restore", "key_purge"):
-            self.assertIn(method.replace("_", " "),
-                          self.ctl("help", "key").stdout)
+    def test_what_has_lain_long_enough_is_purged_by_itself(self):
+        self.relay.new_key("soon", daily="5 usd")
+        self.relay.call("key.rm", key="soon")
+        self.assertIn("purge_at", self.relay.call("key.trash")[0])
+        self.relay.set(trash_keep="0")
+        self.assertNotIn("purge_at", self.relay.call("key.trash")[0])
+        self.relay.set(trash_keep="1ms")
+        until("an empty trash", lambda: not self.relay.call("key.trash"))
+        self.assertEqual(self.relay.control.rows("budget.list"), [])
+        last, = self.relay.call("audit.list", type="key", limit=1)
+        self.assertEqual(last["method"], "trash_keep")
+
+    # --- many that are there
+
+    def test_many_keys_are_changed_at_once_each_by_itself(self):
+        self.relay.call("key.create", name="t", count=40, tags="staff,a")
+        self.relay.new_key("other", tags="b")
+        said = self.ctl("key", "set", "--match", "t-*", "--tags", "+b,-a",
+                        "--dry-run").stdout
+        self.assertIn("t-40:", said)
+        self.assertIn("staff,b", said)
+        self.assertIn("40 would change, 0 would not, 0 are refused", said)
+        self.assertEqual(self.names(tag="b"), ["other"])
+        said = self.ctl("key", "set", "--match", "t-*", "--tags", "+b,-a",
+                        "--note", "x").stdout
+        self.assertIn("40 changed, 0 were so already, 0 refused.", said)
+        self.assertEqual(self.names(tag="a"), [])
+        rows = self.relay.control.rows("key.list", tag="b")
+        self.assertEqual(len(rows), 41)
+        self.assertEqual({r["tags"] for r in rows}, {"staff,b", "b"})
+        # Those that cannot are told, and hold nobody up.
+        self.relay.call("key.set", key="other", tags="y" * 190)
+        self.relay.call("key.set", key="t-07", owner="uid:1")
+        found = self.relay.call("key.set", match="*",
+                                tags="+" + "z" * 20)
+        self.assertEqual((found["changed"], found["refused"]), (41, 1))
+        why, = [r for r in found["rows"] if r["result"] == "refused"]
+        self.assertEqual(why["name"], "other")
+        self.assertIn("200 bytes", why["why"])
+        found = self.relay.call("key.set", owned_by="uid:1", note="mine")
+        self.assertEqual([r["name"] for r in found["rows"]], ["t-07"])
+        found = self.relay.call("key.set", owned_by="uid:1", note="mine")
+        self.assertEqual(found["unchanged"], 1)
+        self.refused("unknown", "key.set", match="nobody*", note="x")
+        self.refused("value", "key.set", note="x")
+        self.refused("value", "key.set", key="other", tag="b", note="x")
+        self.refused("value", "key.set", tag="b", name="x")
+        self.refused("value", "key.set", key="other", tags="+a,b")
+
+    def test_five_hundred_are_changed_while_clients_are_served(self):
+        self.relay.call("key.create", name="n", count=500)
+        over = {}
+
+        def change():
+            over.update(self.relay.call("key.set", match="n-*", rate="2"))
+        changer = threading.Thread(target=change)
+        changer.start()
+        while changer.is_alive():
+            self.assertEqual(self.ask(self.relay.key).status, 200)
+        changer.join()
+        self.assertEqual((over["changed"], len(over["rows"])), (500, 500))
+        said = self.refused("limit", "key.set", match="*", rate="1")
+        self.assertIn("501", said)
+
+    def test_a_tag_is_renamed_with_its_limits(self):
+        value = self.relay.new_key("k", tags="old,x")
+        self.relay.new_key("gone", tags="old")
+        self.relay.call("key.rm", key="gone")
+        self.relay.call("template.add", name="tt", tags="old")
+        limit = self.relay.call("budget.add", scope="tag:old",
+                                limit="1 requests", per="day")["id"]
+        self.assertEqual(self.ask(value).status, 200)
+        row = {r["tag"]: r for r in self.relay.call("tag.list")}["old"]
+        self.assertEqual((row["keys"], row["deleted"], row["templates"],
+                          row["budgets"]), (1, 1, 1, 1))
+        self.refused("exists", "tag.rm", tag="old")
+        self.refused("value", "tag.rename", tag="old", to="a,b")
+        self.refused("unknown", "tag.rename", tag="nothing", to="b")
+        said = self.ctl("tag", "rename", "old", "new", "--dry-run").stdout
+        self.assertIn("3 would change", said)
+        said = self.ctl("tag", "rename", "old", "new").stdout
+        self.assertIn("3 changed", said)
+        self.assertEqual(self.relay.call("key.show", key="k")["tags"],
+                         "new,x")
+        # The limit goes on where it was.
+        found = self.relay.call("budget.show", budget=limit)
+        self.assertEqual((found["subject"], found["used"]), ("new", 1))
+        self.assertIn(self.ask(value).status, (402, 429))
+        self.relay.stop()
+        self.relay.start()
+        self.assertIn(self.ask(value).status, (402, 429))
+        self.relay.call("budget.rm", budget=limit)
+        self.assertEqual(self.relay.call("tag.rm", tag="new")["changed"], 3)
+        self.assertEqual([r["tag"] for r in self.relay.call("tag.list")],
+                         ["x"])
+        self.relay.call("template.rm", template="tt")
+
+    # --- templates
+
+    def test_a_template_keeps_all_and_is_no_key(self):
+        said = self.ctl("template", "add", "team", "--tags", "t", "--rate",
+                        "2", "--daily", "5usd", "--weekly-opus", "20 usd",
+                        "--expires-after", "30d", "--models-allow",
+                        "claude-*").stdout
+        self.assertNotIn("cr_", said)
+        shown = self.ctl("template", "show", "team").stdout
+        self.assertIn("limit: 5.00 usd per day", shown)
+        self.assertIn("of claude-opus*", shown)
+        self.assertEqual(self.names(), ["case"])
+        self.refused("unknown", "key.show", key="team")
+        self.refused("unknown", "key.rotate", key="team")
+        self.refused("unknown", "key.rm", key="team")
+        self.refused("exists", "key.create", name="team")
+        self.relay.call("template.set", template="team", note="n")
+        made = self.relay.call("key.create", name="k", like="team",
+                               count=3)["made"]
+        row = self.relay.call("key.show", key="k-03")
+        self.assertEqual((row["tags"], row["rate"], row["note"],
+                          row["models_allow"], row["state"]),
+                         ("t", "2", "n", "claude-*", "unused"))
+        self.assertEqual(self.limits("k-02"), sorted([
+            ("5.00 usd", "day", ""), ("20.00 usd", "week", "claude-opus*")]))
+        self.assertEqual(self.ask(made[0]["value"]).status, 200)
+        self.relay.call("budget.add", scope="key:team", limit="9 requests",
+                        per="hour")
+        self.relay.set(self_keys_max=3, self_keys_template="team")
+        self.refused("busy", "template.rm", template="team")
+        mine = self.relay.call("my.key.create", name="own")
+        self.assertEqual(len(self.limits("own")), 3)
+        self.assertEqual(mine["key"]["tags"], "t")
+        self.relay.set(self_keys_max=0, self_keys_template="")
+        budgets = len(self.relay.control.rows("budget.list"))
+        self.assertIn("team", self.ctl("template", "ls").stdout)
+        self.ctl("template", "rm", "team")
+        self.assertEqual(len(self.relay.control.rows("budget.list")),
+                         budgets - 3)
+        self.assertEqual(self.relay.call("template.list"), [])
+
+    # --- time
+
+    def test_a_key_lives_for_longer_when_it_is_extended(self):
+        day = 24 * 3600 * 1000
+        self.relay.new_key("k", expires="5d")
+        was = self.relay.call("key.show", key="k")["expires_at"]
+        self.ctl("key", "extend", "k", "--by", "30d")
+        now = self.relay.call("key.show", key="k")["expires_at"]
+        self.assertEqual(now - was, 30 * day)
+        value = self.relay.new_key("short", expires="1s")
+        until("its end", lambda: self.ask(value).status == 401)
+        self.relay.call("key.extend", key="short", by="1h")
+        self.assertEqual(self.ask(value).status, 200)
+        self.relay.new_key("ever")
+        self.refused("value", "key.extend", key="ever", by="1d")
+        for by in ("0", "soon", "30"):
+            self.refused("value", "key.extend", key="k", by=by)
+        self.refused("value", "key.extend", key="k")
+        self.refused("limit", "key.extend", key="k", by="36500d")
+        # One that was not used yet has more when it is.
+        self.relay.new_key("later", expires_after="2d")
+        self.relay.call("key.extend", key="later", by="1d")
+        row = self.relay.call("key.activate", key="later")
+        self.assertEqual(row["expires_at"] - row["activated_at"], 3 * day)
+        self.assertEqual(row["state"], "active")
+        self.refused("value", "key.activate", key="later")
+        self.refused("value", "key.activate", key="k")
