@@ -211,7 +211,10 @@ put_steps(const struct question *q, struct str story)
 
 		if (has_try && a.begin_us < next)
 			next = a.begin_us;
-		if (has_word && r->first_us < next) {
+		/* The end is written down before the last bytes leave. */
+		if (has_word &&
+		    (r->first_us < next ||
+			(has_step && !has_try && s.kind == WHY_ENDED))) {
 			begin_step(j, r->first_us, "answered");
 			json_close(j, '}');
 			has_word = false;

@@ -197,11 +197,17 @@ class Why(Case):
 
     def test_a_wait_is_told(self):
         self.rules(("a1", "status=529"), ("a2", "status=529"))
-        a = ask(self.relay, ANTHROPIC)
-        told = self.why(a)
-        waits = [s for s in told["steps"] if s["what"] == "waited"]
-        self.assertEqual(waits[0]["word"], "backoff")
-        self.assertEqual(waits[0]["took_us"], 1_000_000)
+        with self.relay.connect() as s:
+            s.sendall(ask_bytes(self.relay.key, ANTHROPIC))
+            row, = until("a wait", lambda: [
+                r for r in self.relay.control.rows("session.list")
+                if r["phase"] == "backoff"])
+            told = self.relay.call("why", request=row["id"])
+        *_, judged, wait = told["steps"]
+        self.assertEqual((judged["rule"], judged["next"]),
+                         ("overloaded", "same"))
+        self.assertEqual((wait["what"], wait["word"]), ("waited", "backoff"))
+        self.assertGreater(wait["took_us"], 500_000)
 
     def test_what_is_told_survives_a_restart_and_goes_when_it_is_old(self):
         self.rules(("a1", "status=500"))
