@@ -29,6 +29,7 @@ extern const struct column setting_columns[], option_columns[];
 extern const struct column route_columns[], change_columns[];
 extern const struct column audit_columns[], audit_details[];
 extern const struct column whoami_details[], drain_details[];
+extern const struct column finding_columns[];
 extern const struct column budget_columns[], budget_details[];
 extern const struct column channel_columns[], channel_details[];
 extern const struct column notice_columns[];
@@ -53,6 +54,7 @@ void print_new_vouchers(struct output *o, const struct json *data);
 void print_changes(struct output *o, const struct json *data);
 /* One family, as Prometheus reads it. */
 void print_metric(struct output *o, const struct json *family);
+void print_finding(struct output *o, const struct json *finding);
 void print_setting(struct output *o, const struct json *data);
 void print_explained(struct output *o, const struct json *data);
 void print_recomputed(struct output *o, const struct json *data);

@@ -70,6 +70,7 @@ static const struct look {
 	void (*print_row)(struct output *o, const struct json *row);
 } looks[CTL_METHODS] = {
 	[CTL_M_status] = { .print = print_status },
+	[CTL_M_doctor] = { .print_row = print_finding, .csv = finding_columns },
 	[CTL_M_metrics] = { .print_row = print_metric },
 	[CTL_M_whoami] = { .print = print_whoami },
 	[CTL_M_version] = { .print = print_version },

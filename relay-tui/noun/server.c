@@ -32,6 +32,15 @@ const struct column option_columns[] = {
 	{ .title = NULL },
 };
 
+const struct column finding_columns[] = {
+	{ N_("CHECK"), "check", CELL_TEXT, false },
+	{ N_("IS"), "state", CELL_TEXT, false },
+	{ N_("OF"), "object", CELL_TEXT, true },
+	{ N_("WHAT"), "text", CELL_TEXT, true },
+	{ N_("WHAT TO DO"), "advice", CELL_TEXT, true },
+	{ .title = NULL },
+};
+
 const struct column change_columns[] = {
 	{ N_("FIELD"), "field", CELL_TEXT, false },
 	{ N_("FROM"), "from", CELL_TEXT, true },
@@ -193,4 +202,50 @@ void
 print_setting(struct output *o, const struct json *data)
 {
 	record_print(o, setting_details, data);
+}
+
+/* --- doctor ---------------------------------------------------------------- */
+
+/* One of doctor's findings: how it is, what it is about, what to do. */
+void
+print_finding(struct output *o, const struct json *finding)
+{
+	static const struct {
+		const char *state, *said;
+		enum paint paint;
+	} states[] = {
+		{ "fine", N_("fine"), PAINT_DIM },
+		{ "note", N_("note"), PAINT_PLAIN },
+		{ "smell", N_("smell"), PAINT_WARN },
+		{ "broken", N_("BROKEN"), PAINT_BAD },
+	};
+	struct str state = STR(""), check = STR(""), object = STR(""),
+		   text = STR(""), advice = STR("");
+	size_t nr = 0;
+	struct buf line, clean;
+
+	(void)!json_may_str(finding, "state", &state, NULL);
+	(void)!json_may_str(finding, "check", &check, NULL);
+	(void)!json_may_str(finding, "object", &object, NULL);
+	(void)!json_may_str(finding, "text", &text, NULL);
+	(void)!json_may_str(finding, "advice", &advice, NULL);
+	while (nr + 1 < sizeof(states) / sizeof(states[0]) &&
+	    !str_eq(state, str_of(states[nr].state)))
+		nr++;
+	buf_init(&line, 4096);
+	buf_init(&clean, 4096);
+	buf_mustf(&line, "%-7s %.*s: %.*s%s%.*s", _(states[nr].said),
+	    STR_ARG(check), STR_ARG(object), object.len ? ": " : "",
+	    STR_ARG(text));
+	text_clean(buf_str(&line), &clean);
+	out_lines(o, states[nr].paint, buf_str(&clean));
+	if (advice.len) {
+		buf_clear(&clean);
+		text_clean(advice, &clean);
+		fputs("        ", o->to);
+		out_paint(o, PAINT_PLAIN, buf_str(&clean));
+		fputc('\n', o->to);
+	}
+	buf_fini(&line);
+	buf_fini(&clean);
 }

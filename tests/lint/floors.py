@@ -33,7 +33,7 @@ STOREYS = [
     'renew sched sieve retry route headers outbound probe openai_target',
     'relay waiting why why_step admit attempt capture shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
     'charge tally histogram figures holder session',
-    'control follow topic drain peer ctl signin question notify lookout due expose metric metrics scrape',
+    'control follow topic drain peer ctl signin question notify lookout due expose metric metrics scrape doctor',
     'main',
 ]
 
