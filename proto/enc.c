@@ -135,35 +135,6 @@ enc_base62(struct buf *out, struct str bytes)
 	return e;
 }
 
-enum err
-enc_unbase62(struct buf *out, struct str text, size_t n)
-{
-	uint8_t number[ENC_BASE62_MAX] = { 0 };
-	enum err e;
-
-	assert(n > 0 && n <= sizeof(number));
-	if (text.len != ENC_BASE62_LEN(n))
-		return ERR_SYNTAX;
-	for (size_t i = 0; i < text.len; i++) {
-		const char *p = text.at[i] ? strchr(base62, text.at[i]) : NULL;
-		unsigned carry;
-
-		if (!p)
-			return ERR_SYNTAX;
-		carry = (unsigned)(p - base62);
-		for (size_t j = n; j-- > 0;) {
-			carry += number[j] * 62u;
-			number[j] = (uint8_t)carry;
-			carry >>= 8;
-		}
-		if (carry)
-			return ERR_SYNTAX;
-	}
-	e = buf_add(out, str_at((const char *)number, n));
-	sodium_memzero(number, sizeof(number));
-	return e;
-}
-
 /* --- percent --------------------------------------------------------------- */
 
 static bool

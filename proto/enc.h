@@ -30,8 +30,6 @@ enum err enc_unhex(struct buf *out, struct str text) CHECKED;
 #define ENC_BASE62_MAX	  64			  /* bytes */
 #define ENC_BASE62_LEN(n) ((n)*13436 / 10000 + 1) /* 43 for 32 bytes */
 enum err enc_base62(struct buf *out, struct str bytes) CHECKED;
-/* The text of n bytes.  ERR_SYNTAX also when the number is too big for n. */
-enum err enc_unbase62(struct buf *out, struct str text, size_t n) CHECKED;
 
 /* %XX for all but letters, digits, -._~ and the bytes in `keep`. */
 enum err

@@ -360,13 +360,6 @@ want_type(const struct json *o, const char *key, enum json_type type,
 }
 
 enum err
-json_want_object(const struct json *o, const char *key, const struct json **out,
-    struct why *out_why)
-{
-	return want_type(o, key, JSON_OBJECT, "an object", out, out_why);
-}
-
-enum err
 json_want_array(const struct json *o, const char *key, const struct json **out,
     struct why *out_why)
 {

@@ -61,8 +61,6 @@ enum err json_want_i64(const struct json *o, const char *key, int64_t min,
     int64_t max, int64_t *out, struct why *out_why) CHECKED;
 enum err json_want_bool(const struct json *o, const char *key, bool *out,
     struct why *out_why) CHECKED;
-enum err json_want_object(const struct json *o, const char *key,
-    const struct json **out, struct why *out_why) CHECKED;
 enum err json_want_array(const struct json *o, const char *key,
     const struct json **out, struct why *out_why) CHECKED;
 

@@ -190,15 +190,6 @@ url_put_authority(struct buf *out, const struct url *u)
 	    u->ipv6 ? "]" : "", port);
 }
 
-enum err
-url_join(struct buf *out, struct str base_path, struct str path)
-{
-	while (base_path.len && base_path.at[base_path.len - 1] == '/')
-		base_path.len--;
-	return buf_addf(out, "%.*s%s%.*s", STR_ARG(base_path),
-	    path.len && path.at[0] == '/' ? "" : "/", STR_ARG(path));
-}
-
 /* Is `written` that name once its percent signs are undone? */
 static bool
 name_is(struct str written, struct str name)

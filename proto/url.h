@@ -42,11 +42,6 @@ const char *url_scheme_name(enum url_scheme scheme);
  * where needed: what Host says. */
 enum err url_put_authority(struct buf *out, const struct url *u) CHECKED;
 
-/* The path of a base address and the path of a request, one after the other
- * with exactly one slash between them. */
-enum err
-url_join(struct buf *out, struct str base_path, struct str path) CHECKED;
-
 /* The first parameter of that name in a query, its value as written.  Names
  * are compared as a server would see them: `%6bey` is `key`. */
 bool url_query_get(struct str query, struct str name, struct str *out_value);

@@ -378,23 +378,6 @@ add(int64_t a, int64_t b)
 	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
-void
-usage_add(struct usage *sum, const struct usage *u)
-{
-	sum->input = add(sum->input, u->input);
-	sum->output = add(sum->output, u->output);
-	sum->cache_read = add(sum->cache_read, u->cache_read);
-	sum->cache_write_5m = add(sum->cache_write_5m, u->cache_write_5m);
-	sum->cache_write_1h = add(sum->cache_write_1h, u->cache_write_1h);
-	sum->reasoning = add(sum->reasoning, u->reasoning);
-	sum->audio_input = add(sum->audio_input, u->audio_input);
-	sum->audio_output = add(sum->audio_output, u->audio_output);
-	sum->image_output = add(sum->image_output, u->image_output);
-	sum->searches = add(sum->searches, u->searches);
-	sum->known |= u->known;
-	sum->doubt |= u->doubt;
-}
-
 int64_t
 usage_read(const struct usage *u)
 {

@@ -72,9 +72,6 @@ void usage_from_openai(struct usage *u, struct str json);
 /* A usageMetadata.  The last one of a stream wins as a whole. */
 void usage_from_gemini(struct usage *u, struct str json);
 
-/* *sum += *u, field by field. */
-void usage_add(struct usage *sum, const struct usage *u);
-
 /* Everything read, and everything read and written. */
 int64_t usage_read(const struct usage *u);
 int64_t usage_total(const struct usage *u);

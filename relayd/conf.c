@@ -393,24 +393,6 @@ conf_row(const struct conf *c, enum conf_option nr, struct conf_row *out)
 	};
 }
 
-enum err
-conf_show(const struct conf *c, struct buf *out)
-{
-	enum err e = OK;
-
-	for (size_t i = 0; i < CONF_NR && e == OK; i++) {
-		const struct conf_said *said = &c->said[i];
-
-		if (said->line)
-			e = buf_addf(out, "# %s:%u\n%s = %s\n", c->file,
-			    said->line, options[i].name, said->text);
-		else
-			e = buf_addf(out, "# default\n%s = %s\n",
-			    options[i].name, said->text);
-	}
-	return e;
-}
-
 size_t
 conf_diff(const struct conf *old, const struct conf *new,
     enum conf_option out_changed[CONF_NR])

@@ -108,8 +108,6 @@ struct conf_row {
 };
 
 void conf_row(const struct conf *c, enum conf_option nr, struct conf_row *out);
-/* Every option in the form of the file, with its origin as a comment. */
-enum err conf_show(const struct conf *c, struct buf *out) CHECKED;
 
 /* The options whose text differs; returns how many.  conf_row() tells which of
  * them need a restart. */

@@ -238,12 +238,6 @@ log_i64(struct log_line *l, const char *key, int64_t value)
 }
 
 void
-log_flag(struct log_line *l, const char *key, bool value)
-{
-	log_cstr(l, key, value ? "yes" : "no");
-}
-
-void
 log_err(struct log_line *l, enum err e, const struct why *why)
 {
 	if (!l->on)

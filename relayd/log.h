@@ -59,7 +59,6 @@ void log_str(struct log_line *l, const char *key, struct str value);
 void log_cstr(struct log_line *l, const char *key, const char *value);
 void log_u64(struct log_line *l, const char *key, uint64_t value);
 void log_i64(struct log_line *l, const char *key, int64_t value);
-void log_flag(struct log_line *l, const char *key, bool value);
 /* err=NAME field=... why="...": what a failed call left behind. A NULL why is
  * fine. */
 void log_err(struct log_line *l, enum err e, const struct why *why);

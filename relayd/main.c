@@ -128,12 +128,16 @@ on_drain(void *arg)
 	struct process *p = arg;
 	struct daemon *d = &p->d;
 	int64_t now_ms = loop_ms(d->loop);
+	char status[64];
 
 	if (!d->counters.requests_now && !d->counters.connections_now &&
 	    !is_telling(p, now_ms)) {
 		loop_stop(d->loop);
 		return;
 	}
+	snprintf(status, sizeof(status), "finishing %llu requests",
+	    (unsigned long long)d->counters.requests_now);
+	sdnotify_status(&p->notify, status);
 	if (now_ms >= p->drain_until_ms) {
 		relays_stop(d->relays);
 		p->drain_until_ms = now_ms + 5000;

@@ -38,19 +38,6 @@ word_of(const struct word *all, uint64_t count, uint64_t n)
 	return n < count ? &all[n] : &unknown;
 }
 
-static enum err
-word_find(const struct word *all, unsigned count, struct str name,
-    unsigned *out)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (all[i].name && str_eq(name, str_of(all[i].name))) {
-			*out = i;
-			return OK;
-		}
-	}
-	return ERR_UNKNOWN;
-}
-
 const char *
 outcome_name(uint64_t outcome)
 {
@@ -70,35 +57,6 @@ attempt_outcome_name(uint64_t outcome)
 }
 
 const char *
-attempt_outcome_text(uint64_t outcome)
-{
-	return word_of(attempt_outcomes, ATTEMPT_OUTCOME_COUNT, outcome)->text;
-}
-
-enum err
-outcome_read(struct str word, enum outcome *out)
-{
-	unsigned n;
-	enum err e = word_find(outcomes, OUTCOME_COUNT, word, &n);
-
-	if (!e)
-		*out = (enum outcome)n;
-	return e;
-}
-
-enum err
-attempt_outcome_read(struct str word, enum attempt_outcome *out)
-{
-	unsigned n;
-	enum err e =
-	    word_find(attempt_outcomes, ATTEMPT_OUTCOME_COUNT, word, &n);
-
-	if (!e)
-		*out = (enum attempt_outcome)n;
-	return e;
-}
-
-const char *
 receipt_flag_next(uint64_t *rest)
 {
 	unsigned bit;
@@ -108,17 +66,6 @@ receipt_flag_next(uint64_t *rest)
 	bit = (unsigned)__builtin_ctzll(*rest);
 	*rest &= *rest - 1;
 	return word_of(flags, FLAG_COUNT, bit)->name;
-}
-
-enum err
-receipt_flag_read(struct str word, enum receipt_flag *out)
-{
-	unsigned bit;
-	enum err e = word_find(flags, FLAG_COUNT, word, &bit);
-
-	if (!e)
-		*out = (enum receipt_flag)(1 << bit);
-	return e;
 }
 
 bool

@@ -38,16 +38,10 @@ enum receipt_flag {
 const char *outcome_name(uint64_t outcome);
 const char *outcome_text(uint64_t outcome);
 const char *attempt_outcome_name(uint64_t outcome);
-const char *attempt_outcome_text(uint64_t outcome);
-/* By the word; ERR_UNKNOWN. */
-enum err outcome_read(struct str word, enum outcome *out) CHECKED;
-enum err
-attempt_outcome_read(struct str word, enum attempt_outcome *out) CHECKED;
 
 /* The word of the lowest bit in *rest, which is taken out of it; NULL when no
  * bit is left:  while ((word = receipt_flag_next(&rest))) ... */
 const char *receipt_flag_next(uint64_t *rest);
-enum err receipt_flag_read(struct str word, enum receipt_flag *out) CHECKED;
 
 /* Did the client get no whole answer? */
 bool receipt_is_error(const struct receipt_rec *r);

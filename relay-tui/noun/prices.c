@@ -238,6 +238,7 @@ static const struct column explained_details[] = {
 	{ N_("key"), "key", CELL_TEXT, false },
 	{ N_("account"), "account", CELL_TEXT, false },
 	{ N_("outcome"), "outcome", CELL_STATE, false },
+	{ N_("that is"), "outcome_text", CELL_TEXT, false },
 	{ N_("fault"), "fault", CELL_TEXT, false },
 	{ N_("model"), "model", CELL_TEXT, false },
 	{ N_("answered by"), "upstream_model", CELL_TEXT, false },

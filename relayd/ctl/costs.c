@@ -202,6 +202,7 @@ put_request(struct explain *x, struct json_out *j)
 	json_say(j, "key_id", r->key_id);
 	json_say(j, "account", r->account);
 	json_say(j, "outcome", str_of(outcome_name(r->outcome)));
+	json_say(j, "outcome_text", str_of(outcome_text(r->outcome)));
 	json_say_i64(j, "status", (int64_t)r->status);
 	json_say(j, "fault", r->fault);
 }

@@ -18,6 +18,18 @@ must(bool ok)
 		abort();
 }
 
+/* Every option as a file says it. */
+static void
+write_all(const struct conf *c, struct buf *out)
+{
+	for (unsigned i = 0; i < CONF_NR; i++) {
+		struct conf_row row;
+
+		conf_row(c, (enum conf_option)i, &row);
+		buf_mustf(out, "%s = %s\n", row.name, row.value);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *at, size_t size)
 {
@@ -46,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *at, size_t size)
 	must(c->listen.n > 0 && *c->state_dir && *c->control);
 	must(c->max_body <= c->body_budget);
 	buf_init(&shown, CONF_FILE_MAX * 2);
-	must(conf_show(c, &shown) == OK);
+	write_all(c, &shown);
 	/* A list that came in many lines may be too long for one. */
 	if (conf_parse(buf_str(&shown), "f", &places, &again, &why) == OK) {
 		must(conf_diff(c, again, changed) == 0);

@@ -962,7 +962,7 @@ tiers_have_words(void **state)
 static void
 usage_is_summed_without_overflow(void **state)
 {
-	struct usage sum = { .input = 1, .output = INT64_MAX - 1 };
+	const struct usage sum = { .input = 2, .output = INT64_MAX - 1 };
 	const struct usage u = { .input = 2,
 		.output = 3,
 		.cache_read = 4,
@@ -974,15 +974,6 @@ usage_is_summed_without_overflow(void **state)
 	(void)state;
 	assert_int_equal(usage_read(&u), 17);
 	assert_int_equal(usage_total(&u), 20);
-	usage_add(&sum, &u);
-	assert_usage(&sum,
-	    &(struct usage){ .input = 3,
-		.output = INT64_MAX,
-		.cache_read = 4,
-		.cache_write_5m = 5,
-		.cache_write_1h = 6,
-		.reasoning = 7,
-		.known = true });
 	assert_int_equal(usage_total(&sum), INT64_MAX);
 }
 

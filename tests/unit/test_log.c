@@ -97,14 +97,13 @@ numbers_flags_and_failures_have_their_forms(void **state)
 	log_u64(&l, "most", UINT64_MAX);
 	log_i64(&l, "least", INT64_MIN);
 	log_u64(&l, "none", 0);
-	log_flag(&l, "stream", true);
 	log_cstr(&l, "absent", NULL);
 	(void)why_set(&why, ERR_LIMIT, "max_body", "too much");
 	log_err(&l, ERR_LIMIT, &why);
 	log_end(&l);
 	assert_string_equal(seen.text,
 	    "request id=req_1 most=18446744073709551615 "
-	    "least=-9223372036854775808 none=0 stream=yes absent=\"\" "
+	    "least=-9223372036854775808 none=0 absent=\"\" "
 	    "err=limit field=max_body why=\"too much\"");
 	assert_int_equal(seen.level, LOG_WARN);
 	log_note(LOG_ERROR, "store", "%d of %s", 3, "7");

@@ -182,37 +182,6 @@ names_have_253_bytes_at_most(void **state)
 }
 
 static void
-paths_are_joined_with_one_slash(void **state)
-{
-	static const struct {
-		const char *base, *path, *joined;
-	} cases[] = {
-		{ "", "/v1/messages", "/v1/messages" },
-		{ "/", "/v1/messages", "/v1/messages" },
-		{ "/api", "/v1", "/api/v1" },
-		{ "/api/", "/v1", "/api/v1" },
-		{ "/api//", "v1", "/api/v1" },
-		{ "/api", "v1", "/api/v1" },
-		{ "/api", "/", "/api/" },
-		{ "/api", "", "/api/" },
-		{ "", "", "/" },
-		{ "/a", "/b//c/", "/a/b//c/" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct buf b;
-
-		buf_init(&b, 100);
-		assert_int_equal(url_join(&b, str_of(cases[i].base),
-				     str_of(cases[i].path)),
-		    OK);
-		assert_string_equal(buf_cstr(&b), cases[i].joined);
-		buf_fini(&b);
-	}
-}
-
-static void
 parameters_are_found_as_a_server_would(void **state)
 {
 	static const struct {
@@ -288,7 +257,6 @@ what_does_not_fit_leaves_nothing_behind(void **state)
 	(void)state;
 	buf_init(&b, 6);
 	buf_must(&b, STR("xx"));
-	assert_int_equal(url_join(&b, STR("/ab"), STR("/c")), ERR_LIMIT);
 	assert_int_equal(url_query_without(&b, STR("aa&key&bb"), STR("key")),
 	    ERR_LIMIT);
 	assert_string_equal(buf_cstr(&b), "xx");
@@ -306,7 +274,6 @@ main(void)
 		cmocka_unit_test(what_is_no_address_is_refused_with_a_reason),
 		cmocka_unit_test(reasons_do_not_tell_the_password),
 		cmocka_unit_test(names_have_253_bytes_at_most),
-		cmocka_unit_test(paths_are_joined_with_one_slash),
 		cmocka_unit_test(parameters_are_found_as_a_server_would),
 		cmocka_unit_test(a_removed_parameter_leaves_the_others_alone),
 		cmocka_unit_test(what_does_not_fit_leaves_nothing_behind),
