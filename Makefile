@@ -106,6 +106,7 @@ all: $(programs) $(test_programs)
 help:
 	@echo 'make                 build relayd, relayctl and the practice upstream'
 	@echo 'make check           unit tests, fuzz corpus, behaviour cases, lint'
+	@echo 'make check-tui       relay-tui, played by scripts and under tmux'
 	@echo 'make check-door      quickstart.sh, and what make install installs'
 	@echo 'make check-clients   the real command-line clients (npm, node 20)'
 	@echo 'make check-long      tests that take longer than a commit should wait'
@@ -204,8 +205,8 @@ $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(test_libs)
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # --- tests -----------------------------------------------------------------
-.PHONY: check check-unit check-corpus check-cases check-door check-clients check-long bench bench-ledger bench-sched fuzz
-check: check-unit check-corpus check-cases lint
+.PHONY: check check-unit check-corpus check-cases check-tui check-door check-clients check-long bench bench-ledger bench-sched fuzz
+check: check-unit check-corpus check-cases check-tui lint
 
 # make check-unit T=test_buf runs one.
 T	?=
@@ -218,13 +219,16 @@ check-corpus: $(replay_programs)
 check-cases: all
 	@$(PYTHON) tests/cases/run.py --build $(O) $(CASES)
 
+check-tui: all
+	@$(PYTHON) -B tests/tui/run.py --build $(O) $(SCREENS)
+
 check-door: all
 	@$(PYTHON) -B tests/door/run.py
 
 check-clients: all
 	@sh tests/clients/run.sh $(O)
 
-check-long: all
+check-long: all $(O)/unit/test_app
 	@$(PYTHON) tests/long/run.py --build $(O)
 
 bench: all

@@ -46,6 +46,7 @@ suite 'fuzz corpus' make "$jobs" WERROR=1 check-corpus
 suite 'practice upstream' python3 -B tests/upstream/selftest.py \
 	build/release/bin/practice-upstream
 suite 'cases' make WERROR=1 check-cases
+suite 'screens' make WERROR=1 check-tui
 for part in floors defs headers sizes man-lint tidy; do
 	suite "lint: $part" make WERROR=1 $part
 done

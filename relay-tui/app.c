@@ -444,7 +444,7 @@ press_own(struct app *a, struct view *v, const struct press *p)
 			view_say(v, PAINT_WARN,
 			    _("this needs the role %s; yours is %s"),
 			    ctl_role_name(k->role), ctl_role_name(a->role));
-		else
+		else if (k->does)
 			k->does(v);
 		return true;
 	}

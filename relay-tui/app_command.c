@@ -183,6 +183,7 @@ start(void *user)
 
 	r->out = r->app->output;
 	r->out.to = open_memstream(&r->text, &r->text_len);
+	r->out.aside = r->out.to;
 	if (!r->out.to || show_begin(&r->show, &r->out, r->method, &why)) {
 		running_free(r);
 		return;
@@ -252,6 +253,7 @@ show_help(struct app *a, int count, const char *const *words)
 	out.to = open_memstream(&text, &len);
 	if (!out.to)
 		return;
+	out.aside = out.to;
 	help_print(&out, count, words, false);
 	fclose(out.to);
 	view_open_text(app_top(a), _("Commands"), str_at(text, len));

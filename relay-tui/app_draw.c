@@ -46,7 +46,7 @@ draw_title(struct app *a, const struct area *all)
 	char right[128] = "";
 	int end, at = 0;
 
-	if (a->is_up)
+	if (a->is_up && all->columns >= 60)
 		snprintf(right, sizeof(right), "relayd %s", a->version);
 	end = all->columns - text_width(str_of(right)) - 1;
 	for (unsigned i = first_tab(open, end); screen_tab(i); i++) {
@@ -143,7 +143,13 @@ draw_keys(const struct app *a, const struct area *all, int row)
 {
 	struct view *v = app_top(a);
 	struct area rest;
-	int at = draw_key(a, all, row, 0, key_of(KEY_HELP));
+	/* Where text is typed a question mark is one. */
+	struct key help = *key_of(KEY_HELP);
+	int at;
+
+	if (v->screen->press)
+		help.presses = "F1";
+	at = draw_key(a, all, row, 0, &help);
 
 	rest = draw_part(all, row, at, 1, all->columns - at);
 	at = 0;
@@ -153,10 +159,12 @@ draw_keys(const struct app *a, const struct area *all, int row)
 		at = draw_keys_of(a, &rest, 0, at, KEYS_LIST);
 	if (v->reads_text)
 		at = draw_keys_of(a, &rest, 0, at, KEYS_TEXT);
-	at = draw_key(a, &rest, 0, at, key_of(KEY_COMMAND));
+	if (!v->screen->press)
+		at = draw_key(a, &rest, 0, at, key_of(KEY_COMMAND));
 	if (TAILQ_PREV(v, view_list, link))
 		at = draw_key(a, &rest, 0, at, key_of(KEY_BACK));
-	draw_key(a, &rest, 0, at, key_of(KEY_QUIT));
+	if (!v->screen->press)
+		draw_key(a, &rest, 0, at, key_of(KEY_QUIT));
 }
 
 /* --- all of it ------------------------------------------------------------- */

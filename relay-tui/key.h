@@ -16,7 +16,7 @@ struct key {
 	enum ctl_role role;  /* the least that may: greyed out for others */
 	const char *word;    /* N_(): in the footer; "": not there */
 	const char *help;    /* N_(): on the page of help */
-	void (*does)(struct view *v);
+	void (*does)(struct view *v); /* NULL: screen.press does */
 };
 
 enum keys_where {

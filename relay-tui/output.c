@@ -47,6 +47,7 @@ void
 output_init(struct output *o, FILE *to, bool json)
 {
 	*o = (struct output){ .to = to,
+		.aside = stderr,
 		.json = json,
 		.colour = !json && wants_colour(to),
 		.width = width_of(to) };

@@ -16,6 +16,7 @@
 
 struct output {
 	FILE *to;
+	FILE *aside;	     /* what is to be known, but not to be copied */
 	bool json;	     /* for programs */
 	bool csv;	     /* for programs, lists only */
 	bool ascii;	     /* the locale has no UTF-8 to draw with */

@@ -131,6 +131,7 @@ play_say(struct script *s, struct str args, struct why *out_why)
 {
 	(void)out_why;
 	fprintf(s->out, "%.*s\n", STR_ARG(args));
+	fflush(s->out);
 	return OK;
 }
 

@@ -583,7 +583,8 @@ show_event(struct output *o, enum ctl_method method,
 		return;
 	}
 	if (event->lost && o->csv)
-		fprintf(stderr, _("(%lld lost: this terminal was too slow)\n"),
+		fprintf(o->aside,
+		    _("(%lld lost: this terminal was too slow)\n"),
 		    (long long)event->lost);
 	if (event->lost && !o->json && !o->csv)
 		fprintf(o->to, _("(%lld lost: this terminal was too slow)\n"),

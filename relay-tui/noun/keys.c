@@ -135,7 +135,7 @@ print_batch(struct output *o, const struct json *made)
 		fputc('\n', o->to);
 	}
 	fflush(o->to);
-	fprintf(stderr, "%s\n",
+	fprintf(o->aside, "%s\n",
 	    _("These values are shown this once and kept nowhere."));
 }
 
@@ -195,7 +195,7 @@ print_new_key(struct output *o, const struct json *data)
 	out_foreign(o, value);
 	fputc('\n', o->to);
 	fflush(o->to);
-	fprintf(stderr,
+	fprintf(o->aside,
 	    _("This is key %.*s (%.*s). Its value is shown this once and "
 	      "kept nowhere.\n"),
 	    STR_ARG(id), STR_ARG(name));

@@ -75,6 +75,6 @@ print_new_vouchers(struct output *o, const struct json *data)
 		fputc('\n', o->to);
 	}
 	fflush(o->to);
-	fprintf(stderr, "%s\n",
+	fprintf(o->aside, "%s\n",
 	    _("These codes are shown this once and kept nowhere."));
 }

@@ -84,6 +84,12 @@ test(struct view *v)
 }
 
 static void
+edit(struct view *v)
+{
+	view_open(v, "account_edit", str_of(v->about));
+}
+
+static void
 hold(struct view *v)
 {
 	view_do(v, CTL_M_account_hold, "name", str_of(v->about),
@@ -107,6 +113,7 @@ reset(struct view *v)
 static const struct key keys[] = {
 	{ "t", CTL_OPS, N_("test"),
 	    N_("send a small prompt, show answer and times"), test },
+	{ "e", CTL_ADMIN, N_("edit"), N_("change it"), edit },
 	{ "H", CTL_OPS, N_("hold"), N_("take it out of use"), hold },
 	{ "R", CTL_OPS, N_("release"), N_("take it back into use"), release },
 	{ "r", CTL_OPS, N_("reset"), N_("forget its failures, use it at once"),

@@ -12,8 +12,7 @@ static void
 open_accounts(struct view *v)
 {
 	list_view_open(v, CTL_M_account_list, account_columns, "name",
-	    N_("There are no accounts yet. `:account kinds` lists what there "
-	       "can be; `relayctl account add KIND NAME` adds one."));
+	    N_("There are no accounts yet. Press a to add one."));
 }
 
 static struct str
@@ -27,6 +26,19 @@ open_one(struct view *v)
 {
 	if (chosen(v).len)
 		view_open(v, "account", chosen(v));
+}
+
+static void
+add(struct view *v)
+{
+	view_open(v, "kinds", STR(""));
+}
+
+static void
+edit(struct view *v)
+{
+	if (chosen(v).len)
+		view_open(v, "account_edit", chosen(v));
 }
 
 static void
@@ -64,6 +76,8 @@ drop(struct view *v)
 static const struct key keys[] = {
 	{ "Enter l Right", CTL_VIEW, N_("open"), N_("show all of it"),
 	    open_one },
+	{ "a", CTL_ADMIN, N_("add"), N_("add one"), add },
+	{ "e", CTL_ADMIN, N_("edit"), N_("change it"), edit },
 	{ "H", CTL_OPS, N_("hold"), N_("take it out of use"), hold },
 	{ "R", CTL_OPS, N_("release"), N_("take it back into use"), release },
 	{ "r", CTL_OPS, N_("reset"), N_("forget its failures, use it at once"),

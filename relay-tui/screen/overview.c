@@ -26,8 +26,9 @@ open_overview(struct view *v)
 	struct state *s = v->state;
 
 	list_init(&s->list, account_columns, "name",
-	    N_("There are no accounts yet. `relayctl account add KIND NAME` "
-	       "adds one."));
+	    N_("There are no accounts yet. Go to the screen Accounts with 3 "
+	       "and "
+	       "press a to add one."));
 	v->list = &s->list;
 }
 

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """case_long.py - more of the same: larger crowds, more bodies, more deaths."""
+import os
+import subprocess
+import unittest
+
 import case_bytes
 import case_fault
 import case_leave
 import case_life
 import case_oracle
 import case_slow
+import house
 from house import Case
 from speech import ALL, ANTHROPIC, ask
 
@@ -106,3 +111,13 @@ class Faults(case_fault.After):
                         else:
                             self.assertIsNotNone(a.broken)
                             self.assertTrue(dialect.stream_error(a.body))
+
+
+class Presses(unittest.TestCase):
+    """What test_app does at random, ten times as often."""
+
+    def test_a_hundred_seeds(self):
+        program = os.path.join(house.BUILD, "unit", "test_app")
+        ran = subprocess.run([program], capture_output=True, text=True,
+                             env={**os.environ, "TUI_SEEDS": "100"})
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
