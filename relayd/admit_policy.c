@@ -92,12 +92,14 @@ say_models(struct relay *r, struct str model)
 	const struct apikey_rec *k = &r->key->rec;
 	struct str allow = str_first(k->models_allow, TOLD_MAX);
 	struct str deny = str_first(k->models_deny, TOLD_MAX);
+	struct str map = str_first(k->models_map, TOLD_MAX);
 
 	relay_fault(r, FAULT_POLICY,
-	    "this API key may not use the model %.*s; it may use: %.*s%s%.*s",
+	    "this API key may not use the model %.*s; it may use: %.*s%s%.*s"
+	    "%s%.*s",
 	    STR_ARG(str_first(model, 100)),
-	    STR_ARG(allow.len ? allow : STR("any")),
-	    deny.len ? ", but not: " : "", STR_ARG(deny));
+	    STR_ARG(allow.len ? allow : STR("any")), map.len ? ", " : "",
+	    STR_ARG(map), deny.len ? ", but not: " : "", STR_ARG(deny));
 }
 
 enum fault

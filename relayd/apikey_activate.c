@@ -31,7 +31,7 @@ activate(struct activation *a, struct txn *t, const struct apikey_rec *old,
 {
 	struct apikey_rec r = *old;
 
-	if (!apikey_is_unused(old))
+	if (old->deleted_at || !apikey_is_unused(old))
 		return OK;
 	r.activated_at = a->at_wall_ms;
 	r.expires_at = a->at_wall_ms + r.expires_after;

@@ -253,10 +253,13 @@ give_time(struct exchange *x, struct txn *t, struct why *out_why)
 		    "vouchers may give; come again later",
 		    max);
 	}
-	if (apikey_is_unused(&to))
+	if (apikey_is_unused(&to)) {
 		to.expires_after = (uint64_t)(until - x->now_ms);
-	else
+		/* Nothing was left, and now something is. */
+		to.expires_at = 0;
+	} else {
 		to.expires_at = v->key_expires_at = (uint64_t)until;
+	}
 	return apikey_put(t, &x->key, &to, &x->who, &x->key_out, out_why);
 }
 

@@ -281,6 +281,83 @@ a_key_is_active_until_it_is_not(void **state)
 	assert_string_equal(apikey_state(&k, INT64_MAX), "active");
 }
 
+/* What lies in the store of the box's key, after what was under way. */
+static struct apikey_rec
+settle(struct relaybox *b)
+{
+	struct apikey *k = keyring_id(&b->keys, STR("kbox00001"));
+
+	for (int i = 0; i < RELAYBOX_PATIENCE && k->activating; i++)
+		relaybox_turn(b);
+	assert_false(k->activating);
+	return k->rec;
+}
+
+static void
+the_first_use_begins_the_time_of_a_key_once(void **state)
+{
+	struct relaybox *b = *state;
+	struct apikey *k = keyring_id(&b->keys, STR("kbox00001"));
+	struct apikey_rec r = k->rec;
+	struct saved s = { .done = false };
+
+	/* There is nothing to begin. */
+	apikey_activate(&b->keys, k, 500);
+	assert_false(k->activating);
+	r.expires_after = 3000;
+	assert_int_equal(save(b, &r, "", true, 0).e, OK);
+	assert_string_equal(apikey_state(k, 1), "unused");
+	assert_true(apikey_state_serves("unused"));
+	apikey_activate(&b->keys, k, 1000);
+	apikey_activate(&b->keys, k, 2000);
+	r = settle(b);
+	assert_int_equal(r.activated_at, 1000);
+	assert_int_equal(r.expires_at, 4000);
+	assert_string_equal(apikey_state(k, 3999), "active");
+	assert_string_equal(apikey_state(k, 4000), "expired");
+	apikey_activate(&b->keys, k, 3000);
+	assert_false(k->activating);
+	/* A change that was read before the use is stale; one that takes the
+	 * end off before the use is stored wins over it. */
+	r.activated_at = r.expires_at = 0;
+	assert_int_equal(save(b, &r, "", true, r.rev).e, OK);
+	r = k->rec;
+	apikey_activate(&b->keys, k, 5000);
+	assert_int_equal(save(b, &r, "", true, r.rev).e, ERR_STALE);
+	r = settle(b);
+	assert_int_equal(r.activated_at, 5000);
+	r.activated_at = r.expires_at = 0;
+	assert_int_equal(save(b, &r, "", true, r.rev).e, OK);
+	r = k->rec;
+	r.expires_after = 0;
+	apikey_save(&b->keys, &r, STR(""), true, 0, NULL, on_saved, &s);
+	apikey_activate(&b->keys, k, 6000);
+	assert_int_equal(wait_saved(b, &s).e, OK);
+	r = settle(b);
+	assert_int_equal(r.activated_at, 0);
+	assert_int_equal(r.expires_at, 0);
+}
+
+static void
+a_first_use_of_a_key_that_goes_is_forgotten(void **state)
+{
+	struct relaybox *b = *state;
+	struct apikey *k = keyring_id(&b->keys, STR("kbox00001"));
+	struct apikey_rec r = k->rec;
+	struct saved s = { .done = false };
+
+	r.expires_after = 3000;
+	assert_int_equal(save(b, &r, "", true, 0).e, OK);
+	r = k->rec;
+	r.deleted_at = 1;
+	apikey_save(&b->keys, &r, STR(""), true, 0, NULL, on_saved, &s);
+	apikey_activate(&b->keys, k, 6000);
+	assert_int_equal(wait_saved(b, &s).e, OK);
+	r = settle(b);
+	assert_int_equal(r.activated_at, 0);
+	assert_string_equal(apikey_state(k, 1), "deleted");
+}
+
 /* A request that hangs at the upstream. */
 static void
 ask_and_hang(struct relaybox *b, struct boxclient *c)
@@ -364,6 +441,8 @@ main(void)
 		TEST(a_deleted_key_is_found_by_its_value_until_it_is_purged),
 		TEST(a_deleted_key_is_refused_and_told_so),
 		cmocka_unit_test(a_key_is_active_until_it_is_not),
+		TEST(the_first_use_begins_the_time_of_a_key_once),
+		TEST(a_first_use_of_a_key_that_goes_is_forgotten),
 		TEST(a_key_that_is_deleted_lasts_as_long_as_its_request),
 		TEST(
 		    a_key_that_is_disabled_lets_its_request_end_and_no_other_begin),

@@ -483,6 +483,42 @@ time_goes_on_from_the_end_or_from_now(void **state)
 	shop_end(&s);
 }
 
+/* Of a key whose time begins with its first use. */
+static void
+time_of_an_unused_key_waits_for_its_first_use(void **state)
+{
+	struct apikey_rec r;
+	unsigned came = 0;
+	struct shop s;
+
+	(void)state;
+	shop_begin(&s, 0);
+	r = keyring_id(&s.keys, str_of(s.key))->rec;
+	r.expires_after = (uint64_t)DAY_MS;
+	apikey_save(&s.keys, &r, STR(""), true, 0, NULL, on_key, &came);
+	wait_for(&s, &came, 1);
+	make(&s, 2, 0, 10 * DAY_MS, 0);
+	assert_int_equal(redeem(&s, s.code[0], false), OK);
+	r = keyring_id(&s.keys, str_of(s.key))->rec;
+	assert_int_equal(r.expires_after, 11 * DAY_MS);
+	assert_int_equal(r.expires_at, 0);
+	/* Less than was given is left of it: all of that goes. */
+	r.expires_after = (uint64_t)DAY_MS;
+	apikey_save(&s.keys, &r, STR(""), true, 0, NULL, on_key, &came);
+	wait_for(&s, &came, 2);
+	assert_int_equal(revoke(&s, 0), OK);
+	assert_string_equal(apikey_state(keyring_id(&s.keys, str_of(s.key)),
+				clock_wall_ms()),
+	    "expired");
+	assert_int_equal(redeem(&s, s.code[1], false), OK);
+	r = keyring_id(&s.keys, str_of(s.key))->rec;
+	assert_int_equal(r.expires_after, 10 * DAY_MS);
+	assert_string_equal(apikey_state(keyring_id(&s.keys, str_of(s.key)),
+				clock_wall_ms()),
+	    "unused");
+	shop_end(&s);
+}
+
 static void
 too_much_is_refused_whole_and_the_voucher_stays_good(void **state)
 {
@@ -758,6 +794,7 @@ main(void)
 		cmocka_unit_test(
 		    a_key_without_limits_is_asked_for_before_it_gets_any),
 		cmocka_unit_test(time_goes_on_from_the_end_or_from_now),
+		cmocka_unit_test(time_of_an_unused_key_waits_for_its_first_use),
 		cmocka_unit_test(
 		    too_much_is_refused_whole_and_the_voucher_stays_good),
 		cmocka_unit_test(what_is_over_is_over),
