@@ -113,6 +113,7 @@ attempt_shut_gate(struct relay *r, const char *error)
 		until_ms = a->gates.until_ms[gate];
 		break;
 	}
+	r->shut_until_ms = until_ms;
 	if (gate < 0 || until_ms - now_ms < TOLD_FROM_MS)
 		return;
 	if (notice_raise(r->d->notices,

@@ -159,6 +159,7 @@ struct relay {
 	int64_t heard_wall_ms;	   /* the head of its answer */
 	int64_t wait_us, head_us, first_us;
 	int64_t told_ms; /* how long the upstream asked to be left alone */
+	int64_t shut_until_ms; /* what the verdict has shut; 0: nothing */
 	uint64_t bytes_in, bytes_out;
 	unsigned flags;	      /* RECEIPT_ bits */
 	bool settled;	      /* the receipt is written */

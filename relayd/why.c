@@ -38,12 +38,6 @@ static const char *const bond_names[] = {
 	[BOND_MOVED] = "moved",
 };
 
-static const char *const next_names[] = {
-	[NEXT_RETURN] = "return",
-	[NEXT_OTHER] = "other",
-	[NEXT_SAME] = "same",
-};
-
 const char *
 why_step_name(uint64_t kind)
 {
@@ -236,23 +230,24 @@ void
 why_judged(struct relay *r, unsigned status, struct str body)
 {
 	const struct verdict *v = r->verdict;
+	int64_t left_ms = r->shut_until_ms - loop_ms(r->d->loop);
 	struct str secrets[SECRETS_MAX];
-	char sample[SAMPLE_MAX + 1];
+	char sample[SAMPLE_MAX + 1], rule[VERDICT_LABEL];
 	struct step_rec s = { .kind = WHY_JUDGED,
 		.account = str_of(r->account_name),
-		.word = str_of(v->name),
-		.next = str_of(next_names[v->next]),
-		.status = status };
-	int64_t left_ms;
+		.next = str_of(verdict_next_name(v->next)),
+		.scope = str_of(verdict_scope_name(v->scope)),
+		.status = status > STATUS_SILENT ? status : 0 };
 
+	verdict_label(v, rule);
+	s.word = str_of(rule);
 	sample_take(body, secrets, secrets_of(r, secrets), sample);
 	s.text = str_of(sample);
-	if (v->gate >= 0 && v->gate < GATE_COUNT) {
-		left_ms =
-		    r->account->gates.until_ms[v->gate] - loop_ms(r->d->loop);
+	if (left_ms > 0 && v->gate >= 0 && v->gate < GATE_COUNT) {
 		s.reason = str_of(gate_text((enum gate)v->gate));
-		s.took_us = left_ms > 0 ? (uint64_t)left_ms * 1000 : 0;
+		s.took_us = (uint64_t)left_ms * 1000;
 	}
+	r->shut_until_ms = 0;
 	r->story_tells = true;
 	tell(r, &s);
 }

@@ -218,21 +218,63 @@ say_tried(struct output *o, const struct json *step, struct buf *to)
 		add_said(to, " %s.", member(step, "error"));
 }
 
+struct phrase {
+	const char *word, *said;
+};
+
+static void
+add_phrase(struct buf *to, const struct phrase *phrases, struct str word)
+{
+	for (; phrases->word; phrases++)
+		if (str_eq(word, str_of(phrases->word)))
+			break;
+	if (phrases->said[0])
+		buf_must(to, str_of(_(phrases->said)));
+}
+
+static void
+add_scope(struct buf *to, struct str scope)
+{
+	static const struct phrase scopes[] = {
+		{ "request", N_("the request is at fault") },
+		{ "account", N_("the account is at fault") },
+		{ "family", N_("the account has no more of these models") },
+		{ "model", N_("the account cannot serve this model now") },
+		{ "long-context", N_("the account takes none so long") },
+		{ "limit", N_("a limit of the account is reached") },
+		{ "provider", N_("the provider is in trouble") },
+		{ "proxy", N_("the proxy is at fault") },
+		{ NULL, N_("it failed") },
+	};
+
+	add_phrase(to, scopes, scope);
+}
+
+static void
+add_next(struct buf *to, struct str next)
+{
+	static const struct phrase nexts[] = {
+		{ "return", N_("; the client is told") },
+		{ "other", N_("; another one may be asked") },
+		{ "swap", N_("; another one may be asked, once") },
+		{ "same", N_("; the same account may be asked again") },
+		{ "once", N_("; the same account is asked once more first") },
+		{ "hold", N_("; it is held, and another one may be asked") },
+		{ NULL, "" },
+	};
+
+	add_phrase(to, nexts, next);
+}
+
 static void
 say_judged(struct output *o, const struct json *step, struct buf *to)
 {
-	struct str next = member(step, "next");
-
+	(void)o;
 	if (member(step, "rule").len)
 		add_said(to, _("The rule \"%s\" judges: "),
 		    member(step, "rule"));
-	buf_must(to,
-	    str_of(str_eq(next, STR("return"))
-		    ? _("the request is at fault; it goes back to the client")
-		    : str_eq(next, STR("same"))
-		    ? _("the provider is at fault; the same account may be "
-			"asked again")
-		    : _("the account is at fault; another one may be asked")));
+	add_scope(to, member(step, "scope"));
+	add_next(to, member(step, "next"));
 	if (number(step, "took_us")) {
 		buf_must(to, str_of(_("; it rests for ")));
 		add_cell(o, step, "took_us", CELL_US, to);

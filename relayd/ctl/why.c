@@ -137,6 +137,7 @@ put_judged(const struct question *q, const struct step_rec *s)
 		say_unless_empty(j, "reason", s->reason);
 	}
 	say_unless_empty(j, "next", s->next);
+	say_unless_empty(j, "scope", s->scope);
 	if (q->sample)
 		say_unless_empty(j, "sample", s->text);
 }

@@ -58,6 +58,16 @@ scene_end(struct scene *s)
 	loop_free(s->d.loop);
 }
 
+static const struct verdict *
+rule_of(unsigned status)
+{
+	const struct verdict_case c = {
+		.status = status, .kind = STR("claude-api"), .body = STR("")
+	};
+
+	return verdict_find(&c);
+}
+
 static const struct why_story *
 kept(const struct scene *s)
 {
@@ -102,7 +112,7 @@ a_judgement_is_told_without_the_credential(void **state)
 
 	(void)state;
 	scene_begin(&s);
-	s.r.verdict = verdict_find(401, STR(""));
+	s.r.verdict = rule_of(401);
 	why_judged(&s.r, 401, STR("bad key sk-canary-0123456789, sorry"));
 	s.r.fault = FAULT_NO_ACCOUNT;
 	buf_must(&s.r.fault_text, STR("nobody\nthere"));
@@ -113,7 +123,8 @@ a_judgement_is_told_without_the_credential(void **state)
 	assert_int_equal(step.kind, WHY_JUDGED);
 	assert_true(str_eq(step.account, STR("acc")));
 	assert_true(str_eq(step.word, STR("unauthorized")));
-	assert_true(str_eq(step.next, STR("other")));
+	assert_true(str_eq(step.scope, STR("account")));
+	assert_true(step.next.len > 0);
 	assert_true(str_eq(step.text, STR("bad key ***, sorry")));
 	assert_int_equal(step.status, 401);
 	assert_true(why_next(&rest, &step));
@@ -141,7 +152,7 @@ a_story_is_bounded_and_its_end_is_told(void **state)
 	scene_begin(&s);
 	memset(body, 'x', sizeof(body));
 	memset(words, 'w', sizeof(words));
-	s.r.verdict = verdict_find(500, STR(""));
+	s.r.verdict = rule_of(500);
 	for (int i = 0; i < 20; i++) {
 		why_judged(&s.r, 500, str_at(body, sizeof(body)));
 		assert_true(buf_len(&s.r.story) <= WHY_MAX - WHY_LAST);
@@ -200,7 +211,7 @@ every_cut_of_a_story_is_read_without_harm(void **state)
 
 	(void)state;
 	scene_begin(&s);
-	s.r.verdict = verdict_find(429, STR(""));
+	s.r.verdict = rule_of(429);
 	why_judged(&s.r, 429, STR("slow down"));
 	why_waits(&s.r, "queue", 5);
 	whole = buf_str(&s.r.story);
