@@ -266,18 +266,22 @@ is_much_faster(const struct account *a, const struct account *than)
 	    3 * a->ttft_ms < than->ttft_ms;
 }
 
+static bool
+precedes(const struct sched_candidate *a, const struct sched_candidate *b)
+{
+	if (a->is_shut != b->is_shut)
+		return b->is_shut;
+	if (a->is_soft != b->is_soft)
+		return b->is_soft;
+	if (a->priority != b->priority)
+		return a->priority < b->priority;
+	return strategy_is_before(&a->rank, &b->rank);
+}
+
 int
 sched_compare(const struct sched_candidate *a, const struct sched_candidate *b)
 {
-	if (a->is_shut != b->is_shut)
-		return a->is_shut ? 1 : -1;
-	if (a->is_soft != b->is_soft)
-		return a->is_soft ? 1 : -1;
-	if (a->priority != b->priority)
-		return a->priority < b->priority ? -1 : 1;
-	if (strategy_is_before(&a->rank, &b->rank))
-		return -1;
-	return strategy_is_before(&b->rank, &a->rank);
+	return precedes(a, b) ? -1 : precedes(b, a);
 }
 
 /* Put it where it belongs among the best; the last one may have to go. */
@@ -290,7 +294,7 @@ keep(struct sched_choice *out, const struct sched_candidate *c)
 		out->best_count++;
 	else
 		i--;
-	for (; i > 0 && sched_compare(c, &out->best[i - 1]) < 0; i--)
+	for (; i > 0 && precedes(c, &out->best[i - 1]); i--)
 		out->best[i] = out->best[i - 1];
 	out->best[i] = *c;
 }
@@ -301,7 +305,7 @@ static bool
 cannot_win(const struct sched_choice *out, const struct sched_candidate *c)
 {
 	return out->best_count == SCHED_BEST_MAX &&
-	    sched_compare(c, &out->best[SCHED_BEST_MAX - 1]) >= 0;
+	    !precedes(c, &out->best[SCHED_BEST_MAX - 1]);
 }
 
 /* By its priority alone? */
