@@ -306,6 +306,7 @@ attempt_choose(struct relay *r, struct sched_choice *out)
 	r->ask.now_ms = loop_ms(r->d->loop);
 	attempt_ask_bound(r, &r->ask);
 	r->waits_for = NULL;
+	r->ask.may_wait = waiting_for_tier(r);
 	/* It stands in nobody's way itself. */
 	if (r->place)
 		r->place->in_flight--;

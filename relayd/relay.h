@@ -112,6 +112,7 @@ struct relay {
 	const struct account *waits_for; /* compared, never looked into */
 	int64_t wait_began_us;
 	int64_t wait_until_ms;	/* then it is refused; 0: it never waited */
+	int64_t tier_until_ms;	/* for the first tier; 0: it did not */
 	int64_t stick_until_ms; /* for the session's account; 0: it did not */
 	int64_t queued_us;	/* before the first try */
 	bool is_running;	/* in its key's count */
@@ -279,6 +280,8 @@ enum relay_state waiting_begin(struct relay *r);
  * follows. */
 bool waiting_helps(struct relay *r, const struct sched_choice *c,
     enum relay_state *out_next);
+/* Would it rather wait than go to the next tier of its key? */
+bool waiting_for_tier(const struct relay *r);
 /* It would be another account than the session's: is that one worth waiting
  * for?  Then it says so in *io. */
 void waiting_stick(struct relay *r, struct sched_choice *io);

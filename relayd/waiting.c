@@ -18,6 +18,7 @@
 #include "relayd/loop.h"
 #include "relayd/relay.h"
 #include "relayd/tally.h"
+#include "relayd/why.h"
 
 /* Nobody is told to come back sooner, or later, than that. */
 #define RETRY_MIN_S 1
@@ -79,6 +80,8 @@ note_left(struct relay *r, bool for_key)
 	r->waits_for = NULL;
 	(*(for_key ? &n->queue_keys_now : &n->queue_accounts_now))--;
 	histogram_add(&r->d->tally->took[TALLY_H_queue], took_us);
+	why_waits(r, for_key ? "a place of its key" : "a place at an account",
+	    took_us);
 	if (!r->tries)
 		r->queued_us += took_us;
 	r->tries_began_ms += took_us / 1000;
@@ -129,20 +132,16 @@ is_for(const struct relay *r, const struct account *a)
 struct room {
 	uint64_t places;
 	int64_t hold_ms;  /* how long one is taken, on average */
-	int64_t opens_ms; /* when a gate opens next; 0: none is shut */
+	int64_t opens_ms; /* when one that rests may be used; 0: unknown */
 	bool is_busy;	  /* an account of them has no place left */
 };
 
 static void
-add_room(struct room *io, const struct account *a, int64_t now_ms)
+add_room(struct room *io, const struct account *a)
 {
 	uint64_t more = a->rec.max_concurrency;
 	int64_t hold_ms = a->hold_ms ? a->hold_ms : HOLD_GUESS_MS;
-	enum gate which;
-	int64_t opens_ms = gate_until(&a->gates, now_ms, &which);
 
-	if (opens_ms && (!io->opens_ms || opens_ms < io->opens_ms))
-		io->opens_ms = opens_ms;
 	if (!more)
 		return;
 	io->is_busy = io->is_busy || a->in_flight >= more;
@@ -152,17 +151,34 @@ add_room(struct room *io, const struct account *a, int64_t now_ms)
 	io->places += more;
 }
 
+struct view {
+	const struct relay *r;
+	int64_t now_ms;
+	struct room room;
+};
+
+static void
+see(void *arg, const struct sched_candidate *c)
+{
+	struct view *v = arg;
+
+	if (v->r->waits_for && v->r->waits_for != c->account)
+		return;
+	if (c->sieve == SIEVE_BUSY || c->sieve == SIEVE_COUNT)
+		add_room(&v->room, c->account);
+	else if (c->until_ms > v->now_ms &&
+	    (!v->room.opens_ms || c->until_ms < v->room.opens_ms))
+		v->room.opens_ms = c->until_ms;
+}
+
 static struct room
 room_of(const struct relay *r)
 {
-	int64_t now_ms = loop_ms(r->d->loop);
-	struct room room = { .places = 0 };
-	const struct account *a;
+	struct view v = { .r = r, .now_ms = loop_ms(r->d->loop) };
+	struct sched_choice choice;
 
-	TAILQ_FOREACH (a, &r->d->pool->accounts, link)
-		if (is_for(r, a))
-			add_room(&room, a, now_ms);
-	return room;
+	sched_explain(r->d->pool, &r->ask, see, &v, &choice);
+	return v.room;
 }
 
 static struct room
@@ -246,6 +262,7 @@ set_timer(struct relay *r)
 	if (r->waiter.in == &r->all->line) {
 		at_ms = earlier(at_ms, room_of(r).opens_ms, now_ms);
 		at_ms = earlier(at_ms, r->stick_until_ms, now_ms);
+		at_ms = earlier(at_ms, r->tier_until_ms, now_ms);
 	}
 	relay_wait_until(r, attempt_ping(r, at_ms));
 }
@@ -450,6 +467,15 @@ waiting_stick(struct relay *r, struct sched_choice *io)
 }
 
 bool
+waiting_for_tier(const struct relay *r)
+{
+	int64_t now_ms = loop_ms(r->d->loop);
+
+	return r->key && now_ms < deadline(r) &&
+	    (!r->tier_until_ms || now_ms < r->tier_until_ms);
+}
+
+bool
 waiting_helps(struct relay *r, const struct sched_choice *c,
     enum relay_state *out_next)
 {
@@ -458,8 +484,10 @@ waiting_helps(struct relay *r, const struct sched_choice *c,
 
 	if (!r->key)
 		return false;
+	if (c->is_worth_waiting && !r->tier_until_ms)
+		r->tier_until_ms = now_ms + r->ask.tier_wait_ms;
 	room = room_of(r);
-	if (!c->fell[SIEVE_BUSY] &&
+	if (!c->fell[SIEVE_BUSY] && !c->is_worth_waiting &&
 	    (!room.opens_ms || room.opens_ms - now_ms > SCHED_SHORT_MS))
 		return false;
 	*out_next = begin(r, false);
