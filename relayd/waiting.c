@@ -293,7 +293,7 @@ begin(struct relay *r, bool for_key)
 		n->queue_full_total++;
 		return refuse(r, "too many wait already");
 	}
-	n->queue_entered_total += is_new;
+	n->queue_entered_total++;
 	if (loop_ms(r->d->loop) >= r->wait_until_ms) {
 		n->queue_late_total++;
 		return refuse(r, "none became free in time");
