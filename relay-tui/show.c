@@ -177,6 +177,17 @@ static const struct look {
 	[CTL_M_price_update] = { .print = print_price_changes },
 	[CTL_M_price_override] = { .print = print_price_changes },
 	[CTL_M_price_check] = { .print = print_price_check },
+	[CTL_M_rule_add] = { .details = rule_details },
+	[CTL_M_rule_list] = { .table = rule_columns,
+	    .empty = N_("There are no rules. Add one: relayctl rule add "
+			"--status 429 --text TEXT --action cool --for 10m") },
+	[CTL_M_rule_show] = { .details = rule_details },
+	[CTL_M_rule_set] = { .details = rule_details },
+	[CTL_M_rule_rm] = { .print = print_removed },
+	[CTL_M_rule_test] = { .details = verdict_details },
+	[CTL_M_cooldown_list] = { .table = cooldown_columns,
+	    .empty = N_("Nothing rests.") },
+	[CTL_M_cooldown_clear] = { .details = cleared_details },
 	[CTL_M_rate_list] = { .table = rate_columns,
 	    .empty = N_("There are none: every service counts once. `relayctl "
 			"rate set SERVICE RATE` gives one a factor.") },

@@ -47,7 +47,8 @@ struct account {
 	/* What the record says of resting, read. */
 	struct window_stop stop;
 	struct cooldowns cooldowns;
-	bool unprotected; /* nothing shuts its gates */
+	bool unprotected;  /* nothing shuts its gates */
+	uint64_t kept_sum; /* of the gates that are stored (gate_save.c) */
 	/* Of the token's renewal. */
 	unsigned renew_failures;     /* in a row */
 	int64_t renew_after_wall_ms; /* not before, after a failure */

@@ -423,7 +423,7 @@ error_first(struct relay *r)
 	    STR_ARG(type));
 	attempt_find_verdict(r, status, type);
 	if (r->verdict->next == NEXT_RETURN) {
-		tally_verdict(r->d->tally, r->verdict);
+		attempt_count_verdict(r);
 		return go_streaming(r);
 	}
 	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);

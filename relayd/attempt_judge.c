@@ -11,6 +11,7 @@
 #include "relayd/loop.h"
 #include "relayd/relay.h"
 #include "relayd/reshape.h"
+#include "relayd/rule.h"
 #include "relayd/tally.h"
 
 /* As much of an error's body is read to judge it; a longer one is passed on
@@ -233,10 +234,27 @@ attempt_find_verdict(struct relay *r, unsigned status, struct str body)
 		.kind = str_of(r->account->provider->name),
 		.model = r->ask.model,
 		.body = body };
+	struct rule *rule;
 
 	if (status >= 100 && r->up.answer.status)
 		c.answer = &r->up.answer;
-	r->verdict = verdict_find(&c);
+	r->verdict = rules_judge(r->d->rules, &c);
+	rule = rule_of(r->d->rules, r->verdict);
+	if (!rule)
+		return;
+	/* It may be removed before this request is over. */
+	r->by_rule = *r->verdict;
+	r->verdict = &r->by_rule;
+}
+
+void
+attempt_count_verdict(struct relay *r)
+{
+	struct rule *rule = rule_of(r->d->rules, r->verdict);
+
+	tally_verdict(r->d->tally, r->verdict);
+	if (rule)
+		rule->judged++;
 }
 
 /* A slip, perhaps: the account is asked once more before it is blamed. */
@@ -256,7 +274,7 @@ attempt_failed(struct relay *r, unsigned status, struct str body,
 	char label[VERDICT_LABEL];
 
 	attempt_find_verdict(r, status, body);
-	tally_verdict(r->d->tally, r->verdict);
+	attempt_count_verdict(r);
 	remember_error(r, error);
 	r->silences += status == STATUS_SILENT;
 	if (!is_forgiven(r))
@@ -495,7 +513,7 @@ weigh(struct relay *r, struct str body)
 	v = r->verdict;
 	if (!r->head_sent &&
 	    (v->next == NEXT_RETURN || (v->show && !who_next(r, &choice)))) {
-		tally_verdict(r->d->tally, v);
+		attempt_count_verdict(r);
 		if (v->next != NEXT_RETURN)
 			remember_error(r, error);
 		/* A no to a long context is of that, and no error. */

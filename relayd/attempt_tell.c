@@ -2,8 +2,10 @@
 /* attempt_tell.c - what people are told about an account that was tried. */
 #include <stdio.h>
 
+#include "relayd/audit.h"
 #include "relayd/daemon.h"
 #include "relayd/family.h"
+#include "relayd/log.h"
 #include "relayd/loop.h"
 #include "relayd/notice.h"
 #include "relayd/relay.h"
@@ -32,6 +34,43 @@ attempt_blow(const struct relay *r, const char *error)
 		    : r->account->cooldowns.ms[gate],
 		.random = r->all->draw(),
 		.reason = error };
+}
+
+static void
+on_held(void *arg, enum err e, const struct why *why, struct account *a)
+{
+	(void)arg;
+	(void)a;
+	/* Somebody else has changed it meanwhile: they know better. */
+	if (e && e != ERR_STALE && e != ERR_UNKNOWN && e != ERR_CLOSED)
+		log_note(LOG_ERROR, "attempt", "cannot hold the account: %s",
+		    why->text);
+}
+
+/* An operator's rule takes the account out of use. */
+static void
+hold(struct relay *r, const char *error)
+{
+	static const struct audit_who ourselves = { .method = "rule" };
+	const struct account_secrets kept = { .signed_in = false };
+	struct account *a = r->account;
+	struct account_rec rec = a->rec;
+	char reason[GATE_REASON];
+
+	if (rec.held || a->deleted)
+		return;
+	snprintf(reason, sizeof(reason), "rule %s: %s", r->verdict->rule,
+	    error);
+	rec.held = true;
+	rec.held_by = STR("relayd");
+	rec.held_reason = str_of(reason);
+	rec.held_at = (uint64_t)clock_wall_ms();
+	rec.held_until = 0;
+	account_save(r->d->pool, &rec, &kept, true, rec.rev, &ourselves,
+	    on_held, NULL);
+	if (notice_raise(r->d->notices, NOTICE_account_held, a->rec.name,
+		"by the %s", reason))
+		a->is_trouble_told = true;
 }
 
 /* Of what the answer says that it is used up. */
@@ -101,6 +140,10 @@ attempt_shut_gate(struct relay *r, const char *error)
 	int64_t now_ms = loop_ms(r->d->loop), until_ms = 0;
 	int gate = r->verdict->gate;
 
+	if (r->verdict->next == NEXT_HOLD) {
+		hold(r, error);
+		return;
+	}
 	if (a->unprotected)
 		return;
 	switch (attempt_rest_key(r, error)) {

@@ -29,6 +29,7 @@
 #include "relayd/drain.h"
 #include "relayd/due.h"
 #include "relayd/figures.h"
+#include "relayd/gate_save.h"
 #include "relayd/group.h"
 #include "relayd/ledger.h"
 #include "relayd/listen.h"
@@ -38,6 +39,7 @@
 #include "relayd/prices.h"
 #include "relayd/relay.h"
 #include "relayd/renew.h"
+#include "relayd/rule.h"
 #include "relayd/sandbox.h"
 #include "relayd/scrape.h"
 #include "relayd/sdnotify.h"
@@ -414,6 +416,23 @@ bear_clients(struct daemon *d, struct why *out_why)
 }
 
 static enum err
+bear_gates(struct daemon *d, struct why *out_why)
+{
+	d->gates = xcalloc(1, sizeof(*d->gates));
+	gate_keeper_init(d->gates, d->loop, d->store, d->pool);
+	gate_keeper_start(d->gates);
+	return gate_keeper_load(d->gates, out_why);
+}
+
+static enum err
+bear_rules(struct daemon *d, struct why *out_why)
+{
+	d->rules = xcalloc(1, sizeof(*d->rules));
+	rules_init(d->rules, d->store);
+	return rules_load(d->rules, out_why);
+}
+
+static enum err
 bear_groups(struct daemon *d, struct why *out_why)
 {
 	d->groups = xcalloc(1, sizeof(*d->groups));
@@ -473,6 +492,10 @@ bear_store(struct daemon *d, struct why *out_why)
 		e = bear_groups(d, out_why);
 	if (!e)
 		e = bear_clients(d, out_why);
+	if (!e)
+		e = bear_rules(d, out_why);
+	if (!e)
+		e = bear_gates(d, out_why);
 	if (e)
 		return e;
 	d->notices = notices_new(d->loop, &d->settings);
@@ -666,6 +689,8 @@ bury(struct process *p)
 		traces_stop(d->traces);
 	if (d->whys)
 		whys_stop(d->whys);
+	if (d->gates)
+		gate_keeper_stop(d->gates);
 	store_close(d->store);
 	due_free(d->due);
 	lookout_free(d->lookout);
@@ -684,6 +709,10 @@ bury(struct process *p)
 	if (d->clients)
 		clients_fini(d->clients);
 	free(d->clients);
+	free(d->gates);
+	if (d->rules)
+		rules_fini(d->rules);
+	free(d->rules);
 	if (d->pool && d->pool->store)
 		pool_fini(d->pool);
 	if (d->vouchers)

@@ -364,6 +364,8 @@ enum relay_state attempt_refused(struct relay *r, unsigned status);
 /* May the request be sent once more, to whomever? */
 bool attempt_may_repeat(struct relay *r);
 void attempt_forget_answer(struct relay *r);
+/* The verdict decides: count it. */
+void attempt_count_verdict(struct relay *r);
 /* Who judges a failure of that status and body; r->verdict is set. */
 void attempt_find_verdict(struct relay *r, unsigned status, struct str body);
 /* The retry budget of its account's provider. */

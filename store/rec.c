@@ -79,6 +79,16 @@ static const struct rec_field notice_fields[] = {
 #include "store/rec/notice.def"
 };
 #undef X
+#define X(type, name, since) FIELD(rest_rec, type, name, since)
+static const struct rec_field rest_fields[] = {
+#include "store/rec/rest.def"
+};
+#undef X
+#define X(type, name, since) FIELD(rule_rec, type, name, since)
+static const struct rec_field rule_fields[] = {
+#include "store/rec/rule.def"
+};
+#undef X
 #define X(type, name, since) FIELD(group_rec, type, name, since)
 static const struct rec_field group_fields[] = {
 #include "store/rec/group.def"
@@ -152,6 +162,12 @@ union channel_newest {
 union notice_newest {
 #include "store/rec/notice.def"
 };
+union rest_newest {
+#include "store/rec/rest.def"
+};
+union rule_newest {
+#include "store/rec/rule.def"
+};
 union group_newest {
 #include "store/rec/group.def"
 };
@@ -190,6 +206,8 @@ KIND(channel);
 KIND(notice);
 KIND(budget);
 KIND(voucher);
+KIND(rest);
+KIND(rule);
 KIND(group);
 KIND(client);
 KIND(proxy);
@@ -466,6 +484,8 @@ TYPED(channel)
 TYPED(notice)
 TYPED(budget)
 TYPED(voucher)
+TYPED(rest)
+TYPED(rule)
 TYPED(group)
 TYPED(client)
 TYPED(proxy)

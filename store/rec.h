@@ -64,6 +64,12 @@ struct notice_rec {
 struct proxy_rec {
 #include "store/rec/proxy.def"
 };
+struct rest_rec {
+#include "store/rec/rest.def"
+};
+struct rule_rec {
+#include "store/rec/rule.def"
+};
 struct group_rec {
 #include "store/rec/group.def"
 };
@@ -120,6 +126,10 @@ enum err budget_rec_read(struct str from, struct budget_rec *out) CHECKED;
 enum err
 voucher_rec_write(const struct voucher_rec *r, struct buf *out) CHECKED;
 enum err voucher_rec_read(struct str from, struct voucher_rec *out) CHECKED;
+enum err rest_rec_write(const struct rest_rec *r, struct buf *out) CHECKED;
+enum err rest_rec_read(struct str from, struct rest_rec *out) CHECKED;
+enum err rule_rec_write(const struct rule_rec *r, struct buf *out) CHECKED;
+enum err rule_rec_read(struct str from, struct rule_rec *out) CHECKED;
 enum err group_rec_write(const struct group_rec *r, struct buf *out) CHECKED;
 enum err group_rec_read(struct str from, struct group_rec *out) CHECKED;
 enum err client_rec_write(const struct client_rec *r, struct buf *out) CHECKED;
@@ -163,7 +173,7 @@ struct rec_kind {
 extern const struct rec_kind account_kind, apikey_kind, receipt_kind,
     attempt_kind, rollup_kind, audit_kind, user_kind, channel_kind, notice_kind,
     budget_kind, keeping_kind, voucher_kind, proxy_kind, group_kind,
-    client_kind, trace_kind, part_kind, step_kind;
+    client_kind, rule_kind, rest_kind, trace_kind, part_kind, step_kind;
 
 /* The engine below all of the above; `rec` is a struct of that kind. */
 enum err rec_write(const struct rec_kind *kind, const void *rec,

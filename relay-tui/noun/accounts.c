@@ -129,6 +129,8 @@ const struct column window_columns[] = {
 	{ N_("USED"), "used_ppm", CELL_PPM, FIT_WHOLE },
 	{ N_("STATUS"), "status", CELL_STATE, FIT_WHOLE },
 	{ N_("RESETS"), "reset_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("FULL"), "full_at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("STOPS NEW"), "stop_until_at", CELL_MOMENT, FIT_WHOLE },
 	{ N_("TOLD"), "told_at", CELL_AGO, FIT_WHOLE },
 	{ .title = NULL },
 };

@@ -6,10 +6,12 @@
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
 #include "relayd/question.h"
+#include "relayd/relay.h"
 
 static void
 put_windows(struct ctl_call *c, const struct account *a)
 {
+	int64_t now_ms = loop_ms(c->daemon->loop);
 	struct json_out *j = &c->out;
 
 	for (unsigned i = 0; i < a->windows.count; i++) {
@@ -23,6 +25,13 @@ put_windows(struct ctl_call *c, const struct account *a)
 		json_say(j, "status", str_of(w->status));
 		json_say_i64(j, "reset_at", w->reset_at);
 		json_say_i64(j, "told_at", w->told_at);
+		if (w->hourly_ppm > 0)
+			json_say_i64(j, "hourly_ppm", w->hourly_ppm);
+		if (window_full_at(w))
+			json_say_i64(j, "full_at", window_full_at(w));
+		if (w->stop_ms[0] > now_ms)
+			json_say_i64(j, "stop_until_at",
+			    clock_wall_ms() + w->stop_ms[0] - now_ms);
 		json_close(j, '}');
 	}
 }
@@ -56,6 +65,8 @@ hear_limits(struct ctl_call *c, struct account *a,
 	for (unsigned i = 0; i < a->windows.count; i++)
 		if (!a->windows.at[i].told_at)
 			a->windows.at[i].told_at = clock_wall_ms();
+	windows_turn(&a->windows, &a->stop, clock_wall_ms(),
+	    loop_ms(c->daemon->loop), c->daemon->relays->draw());
 	answer_windows(c);
 }
 
