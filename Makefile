@@ -100,8 +100,10 @@ test_programs	:= $(if $(upstream_src),$(O)/bin/practice-upstream) \
 unit_programs	:= $(patsubst tests/unit/%.c,$(O)/unit/%,$(unit_src))
 replay_programs	:= $(patsubst tests/fuzz/%.c,$(O)/replay/%,$(fuzz_src))
 
+catalogues	:= $(patsubst po/%.po,$(O)/share/locale/%/LC_MESSAGES/relayd.mo,$(wildcard po/*.po))
+
 .PHONY: all help clean FORCE
-all: $(programs) $(test_programs)
+all: $(programs) $(test_programs) $(catalogues)
 
 help:
 	@echo 'make                 build relayd, relayctl and the practice upstream'
@@ -166,6 +168,12 @@ $(eval $(call archive,libstore.a,$(store_src),))
 $(eval $(call archive,librelayd.a,$(relayd_src),))
 $(eval $(call archive,libtui.a,$(tui_src),))
 $(eval $(call archive,libsupport.a,$(support_src),))
+
+# Languages: gettext.  Programs look beside themselves, in ../share/locale.
+$(O)/share/locale/%/LC_MESSAGES/relayd.mo: po/%.po
+	@mkdir -p $(@D)
+	$(say) MO $@
+	$(Q)msgfmt --check-format -o $@ $<
 
 link	= @mkdir -p $(@D); $(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
@@ -261,13 +269,17 @@ fuzz:
 		build/fuzz/corpus-$(T) tests/fuzz/corpus/$(T)
 
 # --- what is checked without running ---------------------------------------
-.PHONY: lint floors defs headers sizes man-lint tidy format format-check compile_commands.json
-lint: floors defs headers sizes man-lint tidy
+.PHONY: lint floors defs catalogues po headers sizes man-lint tidy format format-check compile_commands.json
+lint: floors defs catalogues headers sizes man-lint tidy
 
 floors:
 	@$(PYTHON) tests/lint/floors.py
 defs:
 	@$(PYTHON) tests/lint/defs.py
+catalogues:
+	@$(PYTHON) tests/lint/catalogues.py
+po:
+	@$(PYTHON) tests/lint/catalogues.py --update
 sizes:
 	@$(PYTHON) tests/lint/sizes.py
 headers:
@@ -312,6 +324,7 @@ uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/relayd $(DESTDIR)$(BINDIR)/relayctl $(DESTDIR)$(BINDIR)/relay-tui
 	for m in man/*.[1-8]; do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 	rm -f $(DESTDIR)$(PREFIX)/share/relayd/prices.json
+	rm -f $(DESTDIR)$(PREFIX)/share/locale/*/LC_MESSAGES/relayd.mo
 	rm -f $(DESTDIR)$(UNITDIR)/relayd.service $(DESTDIR)$(COMPDIR)/relayctl
 	rm -f $(DESTDIR)$(ZSHDIR)/_relayctl $(DESTDIR)$(FISHDIR)/relayctl.fish
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/relayd.conf $(DESTDIR)$(TMPFILESDIR)/relayd.conf

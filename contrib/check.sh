@@ -47,7 +47,7 @@ suite 'practice upstream' python3 -B tests/upstream/selftest.py \
 	build/release/bin/practice-upstream
 suite 'cases' make WERROR=1 check-cases
 suite 'screens' make WERROR=1 check-tui
-for part in floors defs headers sizes man-lint tidy; do
+for part in floors defs catalogues headers sizes man-lint tidy; do
 	suite "lint: $part" make WERROR=1 $part
 done
 suite 'unit, sanitizers' make "$jobs" $san check-unit

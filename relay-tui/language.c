@@ -36,7 +36,8 @@ speak_without_locale(void)
 	char language[32];
 	size_t len = strcspn(said, ".@");
 
-	if (len < 2 || len >= sizeof(language) || !strstr(said, "UTF") ||
+	if (len < 2 || len >= sizeof(language) ||
+	    (!strcasestr(said, "utf-8") && !strcasestr(said, "utf8")) ||
 	    !strcmp(said, "C.UTF-8"))
 		return;
 	memcpy(language, said, len);

@@ -45,6 +45,18 @@ class Screens(Case):
                     self.assertIn(name.capitalize(), rows[0])
                     self.assertIn("help", rows[-1])
 
+    def test_it_speaks_chinese(self):
+        for locale in ("zh_CN.UTF-8", "zh_CN.utf8"):
+            for size in SIZES:
+                for number, word in ((1, "今天"), (2, "当前没有请求"),
+                                     (3, "名称")):
+                    rows = self.play(f"key {number}", "settle", "dump",
+                                     size=size, locale=locale)
+                    self.assertShape(rows, size)
+                    self.assertIn(word, "".join(rows))
+                    self.assertIn("帮助", rows[-1])
+        self.assertIn("Overview", "".join(self.play("dump", locale="C")))
+
     def test_a_terminal_too_small_says_so(self):
         rows = self.play("settle", "dump", size=(19, 5))
         self.assertShape(rows, (19, 5))
