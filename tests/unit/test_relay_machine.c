@@ -911,6 +911,8 @@ in_any_order_there_is_one_receipt_for_each_request(void **state)
 	struct settings *s = &c.b->d.settings;
 	uint64_t tried = 0, tries = 0;
 	struct budget *limits[CROWD_BUDGETS];
+	struct apikey *key = keyring_id(&c.b->keys, STR("kbox00001"));
+	uint64_t waited = n->queue_entered_total;
 
 	relaybox_reset(c.b);
 	limit_all(c.b, limits);
@@ -919,6 +921,10 @@ in_any_order_there_is_one_receipt_for_each_request(void **state)
 	s->ping_before_ms = s->ping_after_ms = 5;
 	s->hold_time_ms = 4;
 	s->request_head_wait_ms = 20;
+	s->queue_wait_ms = s->queue_wait_stream_ms = 12;
+	/* More ask than have places, of the key and at the accounts. */
+	key->rec.max_concurrency = 6;
+	c.b->a->rec.max_concurrency = c.b->b->rec.max_concurrency = 2;
 	c.b->choose = any_act;
 	c.b->choose_arg = &c;
 	for (int i = 0; c.ended < RANDOM_LIVES; i++) {
@@ -927,6 +933,14 @@ in_any_order_there_is_one_receipt_for_each_request(void **state)
 	}
 	c.b->choose = NULL;
 	settle(c.b, "at the end");
+	key->rec.max_concurrency = 0;
+	c.b->a->rec.max_concurrency = c.b->b->rec.max_concurrency = 0;
+	assert_true(n->queue_entered_total - waited > RANDOM_LIVES / 20);
+	assert_true(n->queue_late_total && n->queue_left_total);
+	assert_int_equal(n->queue_entered_total,
+	    n->queue_served_total + n->queue_late_total + n->queue_left_total);
+	assert_int_equal(n->queue_keys_now + n->queue_accounts_now, 0);
+	assert_int_equal(key->running, 0);
 	qsort(c.b->receipts, c.b->receipts_count, sizeof(*c.b->receipts),
 	    by_id);
 	for (size_t i = 0; i < c.b->receipts_count; i++) {
