@@ -277,40 +277,6 @@ no_rows_are_no_heads(void **state)
 /* --- words ----------------------------------------------------------------- */
 
 static void
-completion_knows_what_may_follow(void **state)
-{
-	static const struct {
-		const char *words[4];
-		int count;
-		const char *has, *lacks;
-	} cases[] = {
-		{ { "" }, 1, "account\n", "list\n" },
-		{ { "account", "" }, 2, "list\n", "account\n" },
-		{ { "account", "show", "" }, 3, "<account>\n", "<kind>" },
-		{ { "account", "add", "" }, 3, "<kind>\n", "<account>" },
-		{ { "account", "set", "a", "" }, 4, "<field>\n", "<account>" },
-		{ { "account", "set", "a", "" }, 4, "--credential-file\n",
-		    "--url" },
-		{ { "key", "rm", "" }, 3, "<key>\n", "<account>" },
-		{ { "set", "" }, 2, "<setting>\n", "<key>" },
-		{ { "env", "" }, 2, "<client>\n", "<key>" },
-		{ { "key", "create", "" }, 3, "--expires\n", "<" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct buf b;
-
-		buf_init(&b, 65536);
-		help_complete(&b, cases[i].count, cases[i].words);
-		if (!strstr(buf_cstr(&b), cases[i].has) ||
-		    strstr(buf_cstr(&b), cases[i].lacks))
-			fail_msg("case %zu: %s", i, buf_cstr(&b));
-		buf_fini(&b);
-	}
-}
-
-static void
 what_looks_like_a_secret_is_known_for_one(void **state)
 {
 	static const struct {
@@ -417,7 +383,6 @@ main(void)
 		cmocka_unit_test(a_table_is_cut_where_it_may_be),
 		cmocka_unit_test(colours_are_never_all_there_is),
 		cmocka_unit_test(no_rows_are_no_heads),
-		cmocka_unit_test(completion_knows_what_may_follow),
 		cmocka_unit_test(what_looks_like_a_secret_is_known_for_one),
 		cmocka_unit_test(the_audit_tells_moments_and_commands),
 		cmocka_unit_test(every_client_is_told_address_and_key),
