@@ -8,7 +8,7 @@
 #include "proto/url.h"
 
 #include "relay-tui/calendar.h"
-#include "relay-tui/client.h"
+#include "relay-tui/snippet.h"
 #include "relay-tui/ctl_client.h"
 #include "relay-tui/login.h"
 #include "relay-tui/noun.h"
@@ -243,9 +243,9 @@ enum verdict
 command_env(const struct command *c, struct str name)
 {
 	struct ctl_client *client = NULL;
-	const struct client *kind;
+	const struct snippet *kind;
 	struct why why = { .text = "" };
-	enum err e = client_find(name, &kind, &why);
+	enum err e = snippet_find(name, &kind, &why);
 
 	if (e)
 		return command_fail(c->out, MISUSED, &why);
@@ -278,9 +278,9 @@ static enum err
 print_key_env(const struct command *c, struct ctl_client *client,
     const struct ctl_frame *f, struct why *out_why)
 {
-	const struct client *kind;
+	const struct snippet *kind;
 	struct str value = STR(""), id = STR("");
-	enum err e = client_find(str_of(c->client), &kind, out_why);
+	enum err e = snippet_find(str_of(c->client), &kind, out_why);
 
 	if (!e)
 		e = json_want_str(f->data, "value", &value, out_why);
@@ -461,7 +461,7 @@ command_run(const struct command *c)
 {
 	struct ready r = { .match = c->match };
 	struct ctl_client *client = NULL;
-	const struct client *kind;
+	const struct snippet *kind;
 	struct why why = { .text = "" };
 	enum verdict v = DONE;
 	struct pager p;
@@ -469,7 +469,7 @@ command_run(const struct command *c)
 
 	e = pager_init(&p, c->match, &why);
 	if (!e && c->client)
-		e = client_find(str_of(c->client), &kind, &why);
+		e = snippet_find(str_of(c->client), &kind, &why);
 	if (e) {
 		buf_fini(&p.cursor);
 		return command_fail(c->out, MISUSED, &why);

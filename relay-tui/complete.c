@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay-tui/client.h"
 #include "relay-tui/owner.h"
+#include "relay-tui/snippet.h"
 
 #define WORDS_BYTES_MAX (1024 * 1024)
 #define NOUN_MAX	64
@@ -197,8 +197,9 @@ add_params(struct completion *c, const struct ctl_row *row, int after)
 	while (ctl_param_next(row, &at, &p)) {
 		if (p.positional && positionals++ == after) {
 			if (!row->method && str_eq(p.name, STR("CLIENT")))
-				for (unsigned i = 0; client_at(i); i++)
-					add_word(c, str_of(client_at(i)->said));
+				for (unsigned i = 0; snippet_at(i); i++)
+					add_word(c,
+					    str_of(snippet_at(i)->said));
 			else
 				add_values(c, row, p.name);
 		} else if (p.type == CTL_FIELDS) {
@@ -268,15 +269,22 @@ complete_fini(struct completion *c)
 
 /* --- lists ----------------------------------------------------------------- */
 
+/* Absent members leave the text as it was. */
+static struct str
+member(const struct json *row, const char *key)
+{
+	struct str s = STR("");
+
+	(void)!json_may_str(row, key, &s, NULL);
+	return s;
+}
+
 static void
 add_fields(struct completion *c, const struct json *kind)
 {
-	struct str name;
-
 	for (const struct json *f = json_first(json_at(kind, "fields")); f;
 	     f = json_next(f))
-		if (json_may_str(f, "name", &name, NULL) == OK)
-			add_option(c, name, "");
+		add_option(c, member(f, "name"), "");
 }
 
 static void
@@ -284,18 +292,29 @@ add_owner(struct completion *c, struct str owner)
 {
 	struct buf text;
 
+	if (!owner.len)
+		return;
 	buf_init(&text, 4096);
 	owner_write(str_first(owner, 1000), &text);
 	add_word(c, buf_str(&text));
 	buf_fini(&text);
 }
 
+static struct str
+name_of(const struct json *row)
+{
+	static const char *const keys[] = { "name", "model", "id", "session" };
+	struct str s = STR("");
+
+	for (size_t i = 0; !s.len && i < sizeof(keys) / sizeof(keys[0]); i++)
+		s = member(row, keys[i]);
+	return s;
+}
+
 void
 complete_add(struct completion *c, unsigned i, const struct json *rows)
 {
-	static const char *const names[] = { "name", "model", "id", "session" };
 	const struct json *r;
-	struct str s;
 
 	for (r = json_first(rows); r; r = json_next(r)) {
 		switch (c->asks[i].want) {
@@ -303,17 +322,10 @@ complete_add(struct completion *c, unsigned i, const struct json *rows)
 			add_fields(c, r);
 			break;
 		case COMPLETE_OWNERS:
-			if (json_may_str(r, "user", &s, NULL) == OK)
-				add_owner(c, s);
+			add_owner(c, member(r, "user"));
 			break;
 		case COMPLETE_NAMES:
-			for (size_t n = 0; n < sizeof(names) / sizeof(names[0]);
-			     n++)
-				if (json_may_str(r, names[n], &s, NULL) == OK &&
-				    s.len) {
-					add_word(c, s);
-					break;
-				}
+			add_word(c, name_of(r));
 			break;
 		}
 	}

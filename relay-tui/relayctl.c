@@ -6,7 +6,7 @@
 
 #include "proto/version.h"
 
-#include "relay-tui/client.h"
+#include "relay-tui/snippet.h"
 #include "relay-tui/command.h"
 #include "relay-tui/complete.h"
 #include "relay-tui/ctl_client.h"

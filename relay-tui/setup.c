@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "relay-tui/client.h"
+#include "relay-tui/snippet.h"
 #include "relay-tui/ctl_client.h"
 #include "relay-tui/words.h"
 
@@ -50,7 +50,7 @@ find_url(struct ctl_client *client, const char *said, struct buf *out,
 
 enum err
 setup_print(struct output *o, struct ctl_client *client, const char *said_url,
-    const struct client *kind, struct str key, struct why *out_why)
+    const struct snippet *kind, struct str key, struct why *out_why)
 {
 	struct buf url, text;
 	enum err e;
@@ -59,7 +59,7 @@ setup_print(struct output *o, struct ctl_client *client, const char *said_url,
 	buf_init(&text, 16 * 1024);
 	e = find_url(client, said_url, &url, out_why);
 	if (!e)
-		e = client_write(kind, buf_str(&url), key, &text);
+		e = snippet_write(kind, buf_str(&url), key, &text);
 	if (!e) {
 		fprintf(stderr, "%s\n", _(kind->label));
 		if (kind->note[0])

@@ -5,13 +5,13 @@
 
 #include "relay-tui/output.h"
 
-struct client;
+struct snippet;
 struct ctl_client;
 
 /* What is to be copied goes to o, what is to be known to the standard error.
  * said_url NULL: where the daemon listens first, which `client` is asked for. */
 enum err
 setup_print(struct output *o, struct ctl_client *client, const char *said_url,
-    const struct client *kind, struct str key, struct why *out_why) CHECKED;
+    const struct snippet *kind, struct str key, struct why *out_why) CHECKED;
 
 #endif

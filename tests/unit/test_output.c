@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "relay-tui/client.h"
+#include "relay-tui/snippet.h"
 #include "relay-tui/help.h"
 #include "relay-tui/noun.h"
 #include "relay-tui/secret.h"
@@ -306,18 +306,18 @@ what_looks_like_a_secret_is_known_for_one(void **state)
 static void
 every_client_is_told_address_and_key(void **state)
 {
-	const struct client *c;
+	const struct snippet *c;
 
 	(void)state;
-	for (unsigned i = 0; (c = client_at(i)); i++) {
-		const struct client *found;
+	for (unsigned i = 0; (c = snippet_at(i)); i++) {
+		const struct snippet *found;
 		struct buf b;
 
-		assert_int_equal(client_find(str_of(c->said), &found, NULL),
+		assert_int_equal(snippet_find(str_of(c->said), &found, NULL),
 		    OK);
 		assert_ptr_equal(found, c);
 		buf_init(&b, 16384);
-		assert_int_equal(client_write(c, STR("http://relay:3000"),
+		assert_int_equal(snippet_write(c, STR("http://relay:3000"),
 				     STR("cr_value"), &b),
 		    OK);
 		assert_true(str_find(buf_str(&b), STR("http://relay:3000")) >=
@@ -329,12 +329,12 @@ every_client_is_told_address_and_key(void **state)
 		buf_fini(&b);
 	}
 	/* A base that ends with /v1 would be doubled by this client. */
-	assert_int_equal(client_find(STR("claude"), &c, NULL), OK);
+	assert_int_equal(snippet_find(STR("claude"), &c, NULL), OK);
 	assert_non_null(strstr(c->text, "{URL}/api\""));
 	/* Its users must know who else sees the key. */
-	assert_int_equal(client_find(STR("gemini_gca"), &c, NULL), OK);
+	assert_int_equal(snippet_find(STR("gemini_gca"), &c, NULL), OK);
 	assert_non_null(strstr(c->note, "googleapis.com"));
-	assert_int_equal(client_find(STR("telnet"), &c, NULL), ERR_UNKNOWN);
+	assert_int_equal(snippet_find(STR("telnet"), &c, NULL), ERR_UNKNOWN);
 }
 
 static void

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* client.c - how the clients people use are pointed to a relay. */
-#include "relay-tui/client.h"
+/* snippet.c - how the clients people use are pointed to a relay. */
+#include "relay-tui/snippet.h"
 
 #include <stdio.h>
 
 #include "relay-tui/words.h"
 
-static const struct client clients[] = {
+static const struct snippet snippets[] = {
 #define X(name_, said_, label_, note_, text_)                                  \
 	{ .said = (said_),                                                     \
 		.label = (label_),                                             \
 		.note = (note_),                                               \
 		.text = (text_) },
-#include "relay-tui/client.def"
+#include "relay-tui/snippet.def"
 #undef X
 };
 
-const struct client *
-client_at(unsigned i)
+const struct snippet *
+snippet_at(unsigned i)
 {
-	return i < sizeof(clients) / sizeof(clients[0]) ? &clients[i] : NULL;
+	return i < sizeof(snippets) / sizeof(snippets[0]) ? &snippets[i] : NULL;
 }
 
 static bool
-is_named(const struct client *c, struct str name)
+is_named(const struct snippet *c, struct str name)
 {
 	if (strlen(c->said) != name.len)
 		return false;
@@ -34,13 +34,13 @@ is_named(const struct client *c, struct str name)
 }
 
 enum err
-client_find(struct str name, const struct client **out, struct why *out_why)
+snippet_find(struct str name, const struct snippet **out, struct why *out_why)
 {
-	const struct client *c;
+	const struct snippet *c;
 	char names[160] = "";
 	size_t len = 0;
 
-	for (unsigned i = 0; (c = client_at(i)); i++) {
+	for (unsigned i = 0; (c = snippet_at(i)); i++) {
 		if (is_named(c, name)) {
 			*out = c;
 			return OK;
@@ -56,7 +56,7 @@ client_find(struct str name, const struct client **out, struct why *out_why)
 }
 
 enum err
-client_write(const struct client *c, struct str url, struct str key,
+snippet_write(const struct snippet *c, struct str url, struct str key,
     struct buf *out)
 {
 	struct str rest = str_of(c->text);
