@@ -134,11 +134,13 @@ app_init(struct app *a, struct calls *calls, int rows, int columns, bool ascii)
 void
 app_fini(struct app *a)
 {
-	struct view *v;
+	struct view *v, *next;
 
 	dialog_fini(&a->dialog);
-	while ((v = TAILQ_FIRST(&a->views)))
+	for (v = TAILQ_FIRST(&a->views); v; v = next) {
+		next = TAILQ_NEXT(v, link);
 		view_free(a, v);
+	}
 	calls_forget(a->calls, a);
 	app_command_fini(a);
 	prompt_fini(&a->prompt);
@@ -324,6 +326,7 @@ step_tab(struct app *a, int by)
 
 	while (screen_tab(count))
 		count++;
+	assert(count);
 	at = (unsigned)(now + (int)count + by) % count;
 	show(a, screen_tab(at));
 }

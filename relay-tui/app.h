@@ -40,8 +40,7 @@ void
 app_init(struct app *a, struct calls *calls, int rows, int columns, bool ascii);
 void app_fini(struct app *a);
 /* ERR_UNKNOWN: there is none of that name. */
-enum err
-app_show(struct app *a, struct str screen, struct why *out_why) CHECKED;
+enum err app_show(struct app *a, struct str name, struct why *out_why) CHECKED;
 
 /* The time, before anything else is told; wall clock for "ago". */
 void app_time(struct app *a, int64_t now_ms, int64_t wall_ms);

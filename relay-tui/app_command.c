@@ -306,8 +306,10 @@ app_command(struct app *a, struct str line)
 void
 app_command_fini(struct app *a)
 {
-	struct running *r;
+	struct running *r, *next;
 
-	while ((r = TAILQ_FIRST(&a->running)))
+	for (r = TAILQ_FIRST(&a->running); r; r = next) {
+		next = TAILQ_NEXT(r, link);
 		running_free(r);
+	}
 }

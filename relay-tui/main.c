@@ -179,7 +179,8 @@ on_signal(evutil_socket_t number, short what, void *user)
 static void
 on_crash(int number)
 {
-	tty_rescue();
+	/* It only writes and sets modes, which may be done here. */
+	tty_rescue(); /* NOLINT(bugprone-signal-handler) */
 	signal(number, SIG_DFL);
 	raise(number);
 }

@@ -35,8 +35,8 @@ struct screen {
 /* i counts from 0, tabs and pages; NULL ends. */
 const struct screen *screen_at(unsigned i);
 const struct screen *screen_find(struct str name);
-/* The i-th that has a digit; NULL ends. */
-const struct screen *screen_tab(unsigned i);
+/* The so-manieth tab, from 0; NULL ends. */
+const struct screen *screen_tab(unsigned wanted);
 /* Which tab it is; -1: a page. */
 int screen_tab_of(const struct screen *s);
 

@@ -286,13 +286,15 @@ static void
 presses_at_random_end_in_no_crash_and_no_stuck_screen(void **state)
 {
 	const char *said = getenv("TUI_SEEDS");
-	int seeds = said ? atoi(said) : SEEDS;
+	uint64_t seeds = SEEDS;
 
 	(void)state;
-	for (int seed = 1; seed <= seeds; seed++) {
+	if (said)
+		assert_int_equal(str_u64(str_of(said), &seeds), OK);
+	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		struct box b;
 
-		box_init(&b, (uint64_t)seed);
+		box_init(&b, seed);
 		for (int i = 0; i < PRESSES; i++) {
 			do_something(&b);
 			b.now_ms += dice(&b, 300);
