@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const names[] = {
 	"ok",
@@ -47,4 +48,16 @@ why_set(struct why *out_why, enum err e, const char *field, const char *fmt,
 	vsnprintf(out_why->text, sizeof(out_why->text), fmt, ap);
 	va_end(ap);
 	return e;
+}
+
+void
+why_offer(struct why *io_why, const char *name)
+{
+	size_t len;
+
+	if (!io_why)
+		return;
+	len = strlen(io_why->text);
+	snprintf(io_why->text + len, sizeof(io_why->text) - len, "%s%s",
+	    len && io_why->text[len - 1] == ':' ? " " : ", ", name);
 }

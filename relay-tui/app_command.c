@@ -88,7 +88,7 @@ running_free(struct running *r)
 static void
 say_why(struct app *a, const struct why *why)
 {
-	char text[400];
+	char text[sizeof(*why) + 4];
 
 	snprintf(text, sizeof(text), "%s%s%s", why->field,
 	    why->field[0] ? ": " : "", why->text);

@@ -184,8 +184,7 @@ account_check(const struct account_rec *r, struct why *out_why)
 		    "must be 1 to 64 letters, digits, '-', '_' or '.', and "
 		    "begin with a letter or digit");
 	if (!p)
-		return why_set(out_why, ERR_UNKNOWN, "kind",
-		    "no such kind; `relayctl account kinds` lists them");
+		return provider_refuse(r->kind, out_why);
 	if (p->check) {
 		e = p->check(r, out_why);
 		if (e)
@@ -243,8 +242,15 @@ enum err
 account_field_set(struct account_rec *r, const struct provider *p,
     struct str name, struct str value, struct buf *io_text, struct why *out_why)
 {
-	return field_set(&account_kind, r, account_field_find(p, name), p->name,
-	    name, value, io_text, out_why);
+	const struct field *f = account_field_find(p, name);
+	enum err e = field_set(&account_kind, r, f, p->name, name, value,
+	    io_text, out_why);
+
+	if (f)
+		return e;
+	for (unsigned i = 0; (f = account_field_at(p, i)); i++)
+		field_offer(f, out_why);
+	return e;
 }
 
 bool

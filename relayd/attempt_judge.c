@@ -296,7 +296,7 @@ do_retry(struct relay *r)
 {
 	enum upstream_fault f = r->up.fault;
 	const char *text = upstream_fault_text(f);
-	char error[320];
+	char error[sizeof(r->up.why.text) + 64];
 
 	snprintf(error, sizeof(error), "%s%s%s", text,
 	    r->up.why.text[0] ? ": " : "", r->up.why.text);

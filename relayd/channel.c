@@ -195,8 +195,15 @@ enum err
 channel_field_set(struct channel_rec *r, const struct messenger *m,
     struct str name, struct str value, struct buf *io_text, struct why *out_why)
 {
-	return field_set(&channel_kind, r, messenger_field_find(m, name),
-	    m->name, name, value, io_text, out_why);
+	const struct field *f = messenger_field_find(m, name);
+	enum err e = field_set(&channel_kind, r, f, m->name, name, value,
+	    io_text, out_why);
+
+	if (f)
+		return e;
+	for (unsigned i = 0; (f = messenger_field_at(m, i)); i++)
+		field_offer(f, out_why);
+	return e;
 }
 
 /* --- this moment ----------------------------------------------------------- */

@@ -102,6 +102,13 @@ keep(struct buf *text, struct str value, struct str *out, struct why *out_why)
 	return buf_add(text, value);
 }
 
+void
+field_offer(const struct field *f, struct why *io_why)
+{
+	if (f->type != FIELD_SECRET)
+		why_offer(io_why, f->name);
+}
+
 enum err
 field_set(const struct rec_kind *kind, void *rec, const struct field *f,
     const char *of, struct str name, struct str value, struct buf *io_text,
@@ -111,10 +118,14 @@ field_set(const struct rec_kind *kind, void *rec, const struct field *f,
 	char *member;
 	uint64_t n;
 
-	if (!f || !m || f->type == FIELD_SECRET)
+	if (!f)
 		return why_set(out_why, ERR_UNKNOWN, "",
-		    "%s has no field \"%.*s\" that can be set so", of,
+		    "%s has no field \"%.*s\"; there are:", of,
 		    STR_ARG(str_first(name, 40)));
+	if (!m || f->type == FIELD_SECRET)
+		return why_set(out_why, ERR_UNKNOWN, "",
+		    "the field \"%s\" of %s is a secret, which is not set so",
+		    f->name, of);
 	member = (char *)rec + m->offset;
 	switch (f->type) {
 	case FIELD_FLAG:

@@ -40,9 +40,12 @@ bool field_is_text(struct str s);
 /* Set the member of a record from text.  *io_text keeps the bytes that the
  * record then points at; it must have memory for all that come, because it may
  * not move.  A NULL field, and a secret, are ERR_UNKNOWN; `of` says in the
- * reason whose field it is. */
+ * reason whose field it is.  The reason of a NULL field wants field_offer() for
+ * each there is. */
 enum err field_set(const struct rec_kind *kind, void *rec,
     const struct field *f, const char *of, struct str name, struct str value,
     struct buf *io_text, struct why *out_why) CHECKED;
+/* End the reason with one more field that can be set. */
+void field_offer(const struct field *f, struct why *io_why);
 
 #endif

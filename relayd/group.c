@@ -28,13 +28,18 @@ group_field_set(struct group_rec *r, struct str name, struct str value,
     struct buf *io_text, struct why *out_why)
 {
 	const struct field *f;
-	unsigned i = 0;
+	enum err e;
 
-	while ((f = group_field_at(i)) &&
-	    !field_same_name(str_of(f->name), name))
-		i++;
-	return field_set(&group_kind, r, f, "a group", name, value, io_text,
+	for (unsigned i = 0; (f = group_field_at(i)); i++)
+		if (field_same_name(str_of(f->name), name))
+			break;
+	e = field_set(&group_kind, r, f, "a group", name, value, io_text,
 	    out_why);
+	if (f)
+		return e;
+	for (unsigned i = 0; (f = group_field_at(i)); i++)
+		field_offer(f, out_why);
+	return e;
 }
 
 /* --- members as text ------------------------------------------------------- */

@@ -70,7 +70,9 @@ read_address(const struct oauth_flow *f, struct str query, struct buf *out_code,
 		struct str word = str_first(buf_str(&value), 60);
 
 		e = why_set(out_why, ERR_DENIED, "answer",
-		    "the provider did not grant it: %.*s", STR_ARG(word));
+		    "the provider did not grant it: %.*s; the address can be "
+		    "opened again",
+		    STR_ARG(word));
 	}
 	if (!e)
 		e = query_value(query, STR("state"), &value);
@@ -373,7 +375,7 @@ poll_read(const struct oauth_flow *f, unsigned status, struct str body,
 		e = ERR_AGAIN;
 	} else if (str_eq(word, STR("expired_token"))) {
 		e = why_set(out_why, ERR_TIMEOUT, "",
-		    "the code was not used in time; begin again");
+		    "the code was not used in time");
 	} else if (str_eq(word, STR("access_denied"))) {
 		e = why_set(out_why, ERR_DENIED, "",
 		    "the provider did not grant it: access_denied");

@@ -50,6 +50,19 @@ provider_find(struct str name)
 	return NULL;
 }
 
+enum err
+provider_refuse(struct str name, struct why *out_why)
+{
+	const struct provider *p;
+	enum err e = why_set(out_why, ERR_UNKNOWN, "kind",
+	    "there is no kind \"%.*s\"; there are:",
+	    STR_ARG(str_first(name, 40)));
+
+	for (unsigned i = 0; (p = provider_at(i)); i++)
+		why_offer(out_why, p->name);
+	return e;
+}
+
 unsigned
 provider_nr(const struct provider *p)
 {

@@ -140,6 +140,8 @@ struct provider {
 
 /* By name, or NULL.  provider_at(0), (1), ... until NULL lists them. */
 const struct provider *provider_find(struct str name);
+/* There is no such kind: says so, and which there are. */
+enum err provider_refuse(struct str name, struct why *out_why) CHECKED;
 const struct provider *provider_at(unsigned i);
 /* The i at which it stands there. */
 unsigned provider_nr(const struct provider *p);

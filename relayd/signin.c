@@ -93,6 +93,29 @@ fail(struct signin *s, enum err e, const struct why *why)
 	tell(s, &end);
 }
 
+/* The provider gave nothing that could be used: say how to start again. */
+static void
+fail_anew(struct signin *s, enum err e, const struct why *why)
+{
+	struct str name = s->rec.name;
+	struct why all;
+
+	if (s->is_again)
+		(void)why_set(&all, e, why->field,
+		    "%.260s; nothing was stored; begin again: relayctl account "
+		    "reauth %.*s",
+		    why->text, STR_ARG(name));
+	else if (s->is_import)
+		(void)why_set(&all, e, why->field, "%.260s; nothing was stored",
+		    why->text);
+	else
+		(void)why_set(&all, e, why->field,
+		    "%.240s; nothing was stored; begin again: relayctl account "
+		    "login %s %.*s",
+		    why->text, s->flow.provider->name, STR_ARG(name));
+	fail(s, e, &all);
+}
+
 static void next(struct signin *s);
 
 /* What the next step had to wait for is over. */
@@ -106,13 +129,6 @@ static bool
 is_too_late(const struct signin *s)
 {
 	return loop_ms(s->all->d->loop) >= s->ends_ms;
-}
-
-static enum err
-refuse_late(struct why *out_why)
-{
-	return why_set(out_why, ERR_TIMEOUT, "id",
-	    "the time for this sign-in is over; begin again");
 }
 
 /* One that is being asked for sees itself that its time is over. */
@@ -329,7 +345,7 @@ on_next(void *arg, const struct fetch_result *result)
 	e = o->next_read(&s->flow, s->step, e ? 0 : result->status,
 	    e ? STR("") : result->body, &s->grant, &why);
 	if (e) {
-		fail(s, e, &why);
+		fail_anew(s, e, &why);
 		return;
 	}
 	s->step++;
@@ -361,7 +377,7 @@ next(struct signin *s)
 		why_set(&why, e, "",
 		    e == ERR_TIMEOUT ? "the provider does not come to an end"
 				     : "the next step cannot be asked");
-		fail(s, e, &why);
+		fail_anew(s, e, &why);
 	}
 	oauth_ask_fini(&ask);
 }
@@ -375,20 +391,19 @@ on_tokens(void *arg, const struct fetch_result *result)
 
 	s->fetch = NULL;
 	if (e) {
-		fail(s, e, &why);
+		fail_anew(s, e, &why);
 		return;
 	}
 	e = oauth_read(&s->flow, result->status, result->body, &s->grant,
 	    &said);
 	if (e) {
-		why_set(&why, e, "answer",
-		    "%s (%s); nothing was stored: begin again",
+		why_set(&why, e, "answer", "%s (%s)",
 		    e == ERR_DENIED
 			? "the provider does not take this code: it is wrong, "
 			  "was used before, or is too old"
 			: "the provider gave no token",
 		    said.text);
-		fail(s, e, &why);
+		fail_anew(s, e, &why);
 		return;
 	}
 	next(s);
@@ -408,7 +423,7 @@ on_device(void *arg, const struct fetch_result *result)
 		end.e = oauth_device_read(&s->flow, result->status,
 		    result->body, &s->device, &end.why);
 	if (end.e) {
-		fail(s, end.e, &end.why);
+		fail_anew(s, end.e, &end.why);
 		return;
 	}
 	s->flow.device_code = buf_str(&s->device.code);
@@ -438,14 +453,15 @@ on_polled(void *arg, const struct fetch_result *result)
 		end.e = ERR_AGAIN; /* the network's trouble is not a no */
 	/* Its time ran out while the provider was asked. */
 	if (end.e == ERR_AGAIN && is_too_late(s))
-		end.e = refuse_late(&end.why);
+		end.e = why_set(&end.why, ERR_TIMEOUT, "id",
+		    "the time for this sign-in is over");
 	if (end.e == ERR_AGAIN) {
 		s->state = SIGNIN_OPEN;
 		s->poll_ms = loop_ms(l) + s->pace_s * 1000;
 		end.open = s;
 		tell(s, &end);
 	} else if (end.e) {
-		fail(s, end.e, &end.why);
+		fail_anew(s, end.e, &end.why);
 	} else {
 		next(s);
 	}
@@ -528,7 +544,9 @@ take_turn(struct signin *s, const struct audit_who *who, signin_done *done,
 		return why_set(out_why, ERR_BUSY, "id",
 		    "this sign-in is being finished already");
 	if (is_too_late(s))
-		return refuse_late(out_why);
+		return why_set(out_why, ERR_TIMEOUT, "id",
+		    "the time for this sign-in is over; begin again: relayctl "
+		    "account login KIND NAME, or account reauth NAME");
 	s->who = *who;
 	s->done = done;
 	s->arg = arg;

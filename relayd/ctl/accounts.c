@@ -196,20 +196,12 @@ put_kind(struct json_out *j, const struct provider *p)
 	json_close(j, '}');
 }
 
-/* "the kinds are a, b, c" */
 static void
 refuse_kind(struct ctl_call *c, struct str kind)
 {
-	char kinds[160] = "";
-	const struct provider *p;
-	size_t len = 0;
+	struct why why;
 
-	for (unsigned i = 0; (p = provider_at(i)) && len < sizeof(kinds); i++)
-		len += (size_t)snprintf(kinds + len, sizeof(kinds) - len,
-		    "%s%s", i ? ", " : "", p->name);
-	ctl_refusef(c, ERR_UNKNOWN, "kind",
-	    "there is no kind \"%.*s\"; the kinds are %s",
-	    STR_ARG(str_first(kind, 40)), kinds);
+	ctl_refuse(c, provider_refuse(kind, &why), &why);
 }
 
 void
@@ -454,7 +446,9 @@ check_required(const struct draft *d, const struct provider *p,
 
 	if (f && f->required && !d->secrets.credential.at)
 		return why_set(out_why, ERR_VALUE, "credential",
-		    "an account of this kind needs a credential");
+		    "an account of this kind needs a credential: typed at a "
+		    "terminal, --credential - from a pipe, or "
+		    "--credential-file FILE");
 	return check_credential(d, p, out_why);
 }
 

@@ -114,10 +114,7 @@ check_allowed(const struct ctl_call *c, const struct provider *p,
     struct str kind, struct why *out_why)
 {
 	if (!p)
-		return why_set(out_why, ERR_UNKNOWN, "kind",
-		    "there is no kind \"%.*s\"; `relayctl account kinds` lists "
-		    "them",
-		    STR_ARG(str_first(kind, 40)));
+		return provider_refuse(kind, out_why);
 	if (!p->oauth)
 		return why_set(out_why, ERR_UNSUPPORTED, "kind",
 		    "nobody signs in to accounts of the kind %s: relayctl "

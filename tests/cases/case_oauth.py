@@ -175,8 +175,11 @@ class SignIn(House):
             "unknown", "oauth.finish", id=open_["id"],
             answer=page["paste"]))
         again = self.begin("d")
-        self.assertIn("used before", self.refused(
-            "value", "oauth.finish", id=again["id"], answer=page["code"]))
+        said = self.refused("value", "oauth.finish", id=again["id"],
+                            answer=page["code"])
+        self.assertIn("used before", said)
+        self.assertIn("nothing was stored; begin again: relayctl account "
+                      "login claude-oauth d", said)
         self.assertEqual([a["name"] for a in
                           self.relay.call("account.list")], ["c"])
 

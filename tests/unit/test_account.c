@@ -199,6 +199,47 @@ a_field_is_set_from_text(void **state)
 	buf_fini(&text);
 }
 
+/* Whoever mistypes is told all there is, to the last word. */
+static void
+what_is_unknown_is_answered_with_all_that_is_known(void **state)
+{
+	const struct provider *p, *last = NULL;
+	struct account_rec r;
+	struct why why;
+	struct buf text;
+	size_t room;
+	char *at;
+
+	(void)state;
+	account_rec_init(&r);
+	buf_init(&text, TEXT_MAX);
+	assert_int_equal(buf_room(&text, TEXT_MAX, &at, &room), OK);
+	for (unsigned k = 0; (p = provider_at(k)); k++) {
+		const struct field *f, *end = NULL;
+
+		last = p;
+		assert_int_equal(account_field_set(&r, p,
+				     STR("a-name-of-forty-bytes-or-even-more-"
+					 "of-it"),
+				     STR("x"), &text, &why),
+		    ERR_UNKNOWN);
+		for (unsigned i = 0; (f = account_field_at(p, i)); i++)
+			if (f->type != FIELD_SECRET) {
+				assert_non_null(strstr(why.text, f->name));
+				end = f;
+			}
+		assert_true(str_ends(str_of(why.text), str_of(end->name)));
+	}
+	assert_int_equal(provider_refuse(STR("a-name-of-forty-bytes-or-even-"
+					     "more-of-it"),
+			     &why),
+	    ERR_UNKNOWN);
+	for (unsigned k = 0; (p = provider_at(k)); k++)
+		assert_non_null(strstr(why.text, p->name));
+	assert_true(str_ends(str_of(why.text), str_of(last->name)));
+	buf_fini(&text);
+}
+
 static void
 every_field_of_every_kind_is_found_by_its_name(void **state)
 {
@@ -386,6 +427,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_may_not_be_saved_names_its_field),
 		cmocka_unit_test(a_field_is_set_from_text),
+		cmocka_unit_test(
+		    what_is_unknown_is_answered_with_all_that_is_known),
 		cmocka_unit_test(
 		    every_field_of_every_kind_is_found_by_its_name),
 		TEST(an_account_is_saved_against_its_revision),
