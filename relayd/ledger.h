@@ -128,8 +128,9 @@ struct receipts_query {
 	/* since <= id < before; all zero: no such bound. */
 	struct ulid since, before;
 	unsigned limit; /* 0: LEDGER_RECEIPTS_MAX, which is also the most */
-	/* Only of these; .at NULL: any. */
-	struct str key_id, account, model;
+	/* Only of these; .at NULL: any, empty: of none. */
+	struct str key_id, account, model, client, user, tag;
+	int outcome; /* enum outcome + 1; 0: any */
 	/* Only of keys in this list; NULL: of all. */
 	const struct str *keys;
 	size_t key_count;

@@ -93,12 +93,27 @@ is_listed(const struct receipts_query *q, struct str key_id)
 }
 
 static bool
+has_tag(struct str tags, struct str tag)
+{
+	struct str member;
+
+	while (str_list_next(&tags, &member))
+		if (str_eq(member, tag))
+			return true;
+	return false;
+}
+
+static bool
 wanted(const struct receipts_query *q, const struct receipt_rec *r)
 {
 	return is_listed(q, r->key_id) &&
 	    (!q->key_id.at || str_eq(q->key_id, r->key_id)) &&
 	    (!q->account.at || str_eq(q->account, r->account)) &&
-	    (!q->model.at || str_eq(q->model, r->model));
+	    (!q->model.at || str_eq(q->model, r->model)) &&
+	    (!q->client.at || str_eq(q->client, r->client)) &&
+	    (!q->user.at || str_eq(q->user, r->user)) &&
+	    (!q->tag.at || has_tag(r->tags, q->tag)) &&
+	    (!q->outcome || r->outcome == (uint64_t)q->outcome - 1);
 }
 
 static bool
@@ -184,6 +199,9 @@ receipts_done(struct job *j)
 	str_free(r->q.key_id);
 	str_free(r->q.account);
 	str_free(r->q.model);
+	str_free(r->q.client);
+	str_free(r->q.user);
+	str_free(r->q.tag);
 	for (size_t i = 0; i < r->q.key_count; i++)
 		str_free(r->keys[i]);
 	free(r->keys);
@@ -205,6 +223,9 @@ ledger_receipts(struct ledger *l, const struct receipts_query *q,
 	r->q.key_id = str_keep(q->key_id);
 	r->q.account = str_keep(q->account);
 	r->q.model = str_keep(q->model);
+	r->q.client = str_keep(q->client);
+	r->q.user = str_keep(q->user);
+	r->q.tag = str_keep(q->tag);
 	if (q->keys) {
 		r->keys = xcalloc(q->key_count + 1, sizeof(*r->keys));
 		for (size_t i = 0; i < q->key_count; i++)

@@ -14,6 +14,7 @@
 #include "relayd/daemon.h"
 #include "relayd/ledger.h"
 #include "relayd/loop.h"
+#include "relayd/receipt.h"
 
 /* What a key's id is called; empty when the key is gone. */
 static struct str
@@ -441,12 +442,46 @@ read_span(const struct ctl_call *c, struct receipts_query *q,
 	return e;
 }
 
+/* Said and empty are those that have none. */
+static struct str
+if_said(const struct ctl_call *c, const char *name)
+{
+	struct str s = ctl_text(c, name);
+
+	if (!ctl_has(c, name))
+		return (struct str){ .at = NULL };
+	return s.len ? s : STR("");
+}
+
+static enum err
+read_outcome(const struct ctl_call *c, int *out, struct why *out_why)
+{
+	struct str said = ctl_text(c, "outcome");
+	struct buf all;
+	enum err e;
+
+	if (!said.len)
+		return OK;
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		if (str_eq(said, str_of(outcome_name((uint64_t)i)))) {
+			*out = i + 1;
+			return OK;
+		}
+	buf_init(&all, 1024);
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		buf_mustf(&all, "%s%s", i ? ", " : "",
+		    outcome_name((uint64_t)i));
+	e = why_set(out_why, ERR_VALUE, "outcome", "there are %s",
+	    buf_cstr(&all));
+	buf_fini(&all);
+	return e;
+}
+
 void
 ctl_receipt_list(struct ctl_call *c)
 {
 	struct receipts_query q = { .limit = c->limit };
-	struct str key = ctl_text(c, "key"), account = ctl_text(c, "account");
-	struct str model = ctl_text(c, "model"), *keys = NULL;
+	struct str key = ctl_text(c, "key"), *keys = NULL;
 	struct why why;
 	enum err e = read_span(c, &q, &why);
 
@@ -454,14 +489,20 @@ ctl_receipt_list(struct ctl_call *c)
 		e = find_key_id(c, key, &q.key_id, &why);
 	else if (!e && c->peer.role == CTL_SELF)
 		q.keys = keys = own_keys(c, &q.key_count);
+	else if (!e && ctl_has(c, "key"))
+		q.key_id = STR("");
+	if (!e)
+		e = read_outcome(c, &q.outcome, &why);
 	if (e) {
 		ctl_refuse(c, e, &why);
+		free(keys);
 		return;
 	}
-	if (account.len)
-		q.account = account;
-	if (model.len)
-		q.model = model;
+	q.account = if_said(c, "account");
+	q.model = if_said(c, "model");
+	q.client = if_said(c, "client");
+	q.user = if_said(c, "user");
+	q.tag = if_said(c, "tag");
 	ledger_receipts(c->daemon->ledger, &q, on_receipts, c);
 	free(keys);
 }

@@ -52,6 +52,20 @@ class Usage(Case):
         self.assertEqual(self.shown(by="model", key="ben")["total"]
                          ["requests"], 2)
 
+    def test_receipts_are_found_by_what_usage_is_told_by(self):
+        relay = self.relay
+        client = relay.receipts()[0]["client"]
+        for params, count in (({"user": "uid:4001"}, 3), ({"tag": "ci"}, 5),
+                              ({"tag": "night"}, 3), ({"tag": "nigh"}, 0),
+                              ({"client": client}, 5), ({"client": "none"}, 0),
+                              ({"user": ""}, 0), ({"account": ""}, 0),
+                              ({"outcome": "ok"}, 5), ({"outcome": "cut"}, 0),
+                              ({"tag": "ci", "key": "ben"}, 2)):
+            self.assertEqual(len(relay.receipts(**params)), count, params)
+        with self.assertRaises(Refused) as r:
+            relay.receipts(outcome="moon")
+        self.assertRegex(str(r.exception), "interrupted")
+
     def test_periods_begin_in_the_zone(self):
         data = self.shown(by="all", per="hour")
         self.assertEqual(data["zone"], "Asia/Kolkata")
