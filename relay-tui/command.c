@@ -259,10 +259,11 @@ command_env(const struct command *c, struct str name)
 }
 
 static bool
-makes_value(enum ctl_method method)
+tells_value(enum ctl_method method)
 {
 	return method == CTL_M_key_create || method == CTL_M_key_rotate ||
-	    method == CTL_M_my_key_create || method == CTL_M_my_key_rotate;
+	    method == CTL_M_key_reveal || method == CTL_M_my_key_create ||
+	    method == CTL_M_my_key_rotate;
 }
 
 /* What is answered is only the beginning. */
@@ -271,6 +272,15 @@ is_dialogue(enum ctl_method method)
 {
 	return method == CTL_M_oauth_begin || method == CTL_M_oauth_again ||
 	    method == CTL_M_oauth_resume;
+}
+
+/* May it be asked for again? */
+static bool
+is_kept(const struct json *data)
+{
+	bool kept = false;
+
+	return !json_may_bool(data, "kept", &kept, NULL) && kept;
 }
 
 /* The new key inside of the settings of its client. */
@@ -288,7 +298,9 @@ print_key_env(const struct command *c, struct ctl_client *client,
 		e = json_may_str(json_at(f->data, "key"), "id", &id, out_why);
 	if (e)
 		return e;
-	fprintf(stderr, _("Key %.*s; its value is shown this once. "),
+	fprintf(stderr,
+	    is_kept(f->data) ? _("Key %.*s. ")
+			     : _("Key %.*s; its value is shown this once. "),
 	    STR_ARG(id));
 	return setup_print(c->out, client, c->url, kind, value, out_why);
 }
@@ -334,7 +346,7 @@ take_answer(const struct command *c, struct ctl_client *client, struct pager *p,
 		return follow(c, client, p->method);
 	if (is_dialogue(p->method))
 		return login_run(c, client, f->data);
-	if (makes_value(p->method) && c->client && !c->out->json) {
+	if (tells_value(p->method) && c->client && !c->out->json) {
 		enum err e = print_key_env(c, client, f, &why);
 
 		/* The key is made, and nobody can ask for its value again. */
@@ -385,7 +397,7 @@ ask_all(const struct command *c, struct ctl_client *client,
 		ctl_frame_fini(&f);
 	}
 	if (v == DONE && !is_followed(p->method) && !is_dialogue(p->method) &&
-	    !(makes_value(p->method) && c->client))
+	    !(tells_value(p->method) && c->client))
 		show_end(&s);
 	return v;
 }

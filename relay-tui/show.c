@@ -138,6 +138,7 @@ static const struct look {
 	[CTL_M_key_disable] = { .details = key_details },
 	[CTL_M_key_enable] = { .details = key_details },
 	[CTL_M_key_rotate] = { .print = print_new_key },
+	[CTL_M_key_reveal] = { .print = print_new_key },
 	[CTL_M_key_find] = { .details = key_details },
 	[CTL_M_my_overview] = { .print = print_my },
 	[CTL_M_my_keys] = { .table = my_key_columns,

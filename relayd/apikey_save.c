@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include <sodium.h>
+
 #include "proto/mem.h"
 
 #include "store/store.h"
@@ -11,6 +13,7 @@
 #include "relayd/apikey.h"
 #include "relayd/audit.h"
 #include "relayd/keybatch.h"
+#include "relayd/keycopy.h"
 #include "relayd/loop.h"
 
 #define RECORD_MAX (8 * 1024)
@@ -53,6 +56,8 @@ load_work(struct job *j, struct txn *t, struct why *out_why)
 	if (!e)
 		e = keybatch_recover(t, out_why);
 	if (!e)
+		e = keycopy_recover(t, out_why);
+	if (!e)
 		e = txn_scan(t, TABLE_apikey, STR(""), false, load_one, l);
 	return e ? e : l->job.result;
 }
@@ -75,6 +80,7 @@ struct save {
 	char *blob;
 	size_t blob_len;
 	char *id;
+	char *value; /* a new one; NULL: it has the one it had */
 	bool must_exist;
 	uint64_t if_rev;
 	struct audit_who who; /* method NULL: nobody */
@@ -111,6 +117,9 @@ making_end(struct save *s)
 static void
 save_free(struct save *s)
 {
+	if (s->value)
+		sodium_memzero(s->value, strlen(s->value));
+	free(s->value);
 	free(s->blob);
 	free(s->id);
 	free(s);
@@ -198,6 +207,8 @@ save_work(struct job *j, struct txn *t, struct why *out_why)
 	if (!e)
 		e = apikey_put(t, &old, &r, s->who.method ? &s->who : NULL,
 		    &out, out_why);
+	if (!e && s->value)
+		e = keycopy_keep(t, r.id, str_of(s->value));
 	free(old_blob);
 	if (!e) {
 		free(s->blob);
@@ -258,6 +269,7 @@ apikey_save(struct keyring *k, const struct apikey_rec *r, struct str value,
 	if (value.len) {
 		key_index_of(&k->index, value, rec.hash);
 		rec.value_end = str_skip(value, value.len - 4);
+		s->value = xmemdup(value.at, value.len);
 	}
 	buf_init(&blob, RECORD_MAX);
 	e = apikey_rec_write(&rec, &blob);

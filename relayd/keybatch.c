@@ -16,6 +16,7 @@
 
 #include "relayd/audit.h"
 #include "relayd/budget.h"
+#include "relayd/keycopy.h"
 
 #define RECORD_MAX (8 * 1024)
 /* Records that one job writes, and that one turn of the loop takes up. */
@@ -127,6 +128,8 @@ undo_one(struct txn *t, struct str id, const struct audit_who *who,
 	bool is_key = id.at[0] == 'k';
 	enum err e = txn_del(t, is_key ? TABLE_apikey : TABLE_budget, id);
 
+	if (!e && is_key)
+		e = keycopy_forget(t, id);
 	if (e)
 		return e == ERR_UNKNOWN ? OK : e;
 	return audit_write_text(t, who, is_key ? "key" : "budget", id,
@@ -301,6 +304,8 @@ make_key(struct batch *b, unsigned n, struct txn *t, struct buf *ids,
 	e = check_free(t, TABLE_apikey, r.id, out_why);
 	if (!e)
 		e = apikey_put(t, &nothing, &r, &b->who, &out, out_why);
+	if (!e && !r.template)
+		e = keycopy_keep(t, r.id, str_of(m->value));
 	if (!e)
 		e = buf_add(ids, r.id);
 	if (!e)

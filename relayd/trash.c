@@ -14,6 +14,7 @@
 #include "relayd/apikey.h"
 #include "relayd/audit.h"
 #include "relayd/budget.h"
+#include "relayd/keycopy.h"
 #include "relayd/loop.h"
 
 #define ID_SIZE 10
@@ -69,6 +70,8 @@ purge_key(struct purge *p, unsigned n, struct txn *t, struct why *out_why)
 		    out_why);
 		if (!e)
 			e = txn_del(t, TABLE_apikey, id);
+		if (!e)
+			e = keycopy_forget(t, id);
 	}
 	free(blob);
 	return e;

@@ -121,7 +121,7 @@ const struct column key_details[] = {
 
 /* Names and values, so that whoever hands them out knows which is whose. */
 static void
-print_batch(struct output *o, const struct json *made)
+print_batch(struct output *o, const struct json *made, bool is_kept)
 {
 	struct str name, value;
 
@@ -136,7 +136,9 @@ print_batch(struct output *o, const struct json *made)
 	}
 	fflush(o->to);
 	fprintf(o->aside, "%s\n",
-	    _("These values are shown this once and kept nowhere."));
+	    is_kept ? _("Sealed copies of these values are kept; admins can "
+			"see one again: relayctl key reveal")
+		    : _("These values are shown this once and kept nowhere."));
 }
 
 /* What would be made. */
@@ -178,9 +180,11 @@ print_new_key(struct output *o, const struct json *data)
 {
 	const struct json *key = json_at(data, "key");
 	struct str value = STR(""), id = STR(""), name = STR("");
+	bool is_kept = false;
 
+	(void)!json_may_bool(data, "kept", &is_kept, NULL);
 	if (json_at(data, "made")) {
-		print_batch(o, json_at(data, "made"));
+		print_batch(o, json_at(data, "made"), is_kept);
 		return;
 	}
 	if (json_at(data, "changes")) {
@@ -196,8 +200,11 @@ print_new_key(struct output *o, const struct json *data)
 	fputc('\n', o->to);
 	fflush(o->to);
 	fprintf(o->aside,
-	    _("This is key %.*s (%.*s). Its value is shown this once and "
-	      "kept nowhere.\n"),
+	    is_kept ? _("This is key %.*s (%.*s). A sealed copy of its value "
+			"is kept; admins can see it again: relayctl key "
+			"reveal\n")
+		    : _("This is key %.*s (%.*s). Its value is shown this once "
+			"and kept nowhere.\n"),
 	    STR_ARG(id), STR_ARG(name));
 }
 

@@ -195,6 +195,7 @@ static const struct column setting_details[] = {
 	{ N_("value"), "value", CELL_TEXT, false },
 	{ N_("default"), "default", CELL_TEXT, false },
 	{ N_("what"), "help", CELL_TEXT, false },
+	{ N_("copies wiped"), "wiped", CELL_NUMBER, false },
 	{ .title = NULL },
 };
 

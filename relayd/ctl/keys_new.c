@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* keys_new.c - control methods that make values of keys: an operator's new
  * keys, a person's new keys, and new values of old ones.  A value is shown
- * once, in the answer that made it; only its hash is kept. */
+ * once, in the answer that made it; only its hash is kept, and a sealed copy
+ * where the setting reveal wants one (keycopy.h). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,6 +51,13 @@ put_batch(struct ctl_call *c, const struct keybatch_made *made, unsigned count)
 	json_close(&c->out, ']');
 }
 
+/* Can it be shown again? */
+static void
+say_kept(struct ctl_call *c)
+{
+	json_say_bool(&c->out, "kept", c->daemon->settings.reveal);
+}
+
 static void
 on_made(void *arg, enum err e, const struct why *why,
     const struct keybatch_made *made, unsigned count)
@@ -70,6 +78,7 @@ on_made(void *arg, enum err e, const struct why *why,
 		json_put_key(&c->out, "key");
 		ctl_put_key(c, k);
 	}
+	say_kept(c);
 	json_close(&c->out, '}');
 	ctl_answer(c, count > 1 ? 0 : k->rec.rev, STR(""));
 }
@@ -239,6 +248,7 @@ on_rotated(void *arg, enum err e, const struct why *why, struct apikey *k)
 		json_say(&c->out, "value", str_of(made->value));
 		json_put_key(&c->out, "key");
 		ctl_put_key(c, k);
+		say_kept(c);
 		json_close(&c->out, '}');
 		ctl_answer(c, k->rec.rev, STR(""));
 	}

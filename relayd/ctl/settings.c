@@ -12,18 +12,19 @@
 #include "relayd/control.h"
 #include "relayd/daemon.h"
 #include "relayd/dial.h"
+#include "relayd/keycopy.h"
 #include "relayd/proxy.h"
 #include "relayd/setting.h"
 #include "relayd/trash.h"
 
 static void
-put_setting(struct json_out *j, const struct settings *s, enum setting nr)
+put_setting_members(struct json_out *j, const struct settings *s,
+    enum setting nr)
 {
 	const struct setting_row *row = setting_row(nr);
 	char value[SETTING_VALUE];
 
 	settings_text(s, nr, value);
-	json_open(j, '{');
 	json_say(j, "name", str_of(row->name));
 	json_say(j, "value", str_of(value));
 	json_say(j, "default", str_of(row->value));
@@ -32,6 +33,13 @@ put_setting(struct json_out *j, const struct settings *s, enum setting nr)
 	json_say(j, "most", str_of(row->most));
 	json_say(j, "unit", str_of(row->unit));
 	json_say(j, "help", str_of(row->help));
+}
+
+static void
+put_setting(struct json_out *j, const struct settings *s, enum setting nr)
+{
+	json_open(j, '{');
+	put_setting_members(j, s, nr);
 	json_close(j, '}');
 }
 
@@ -54,6 +62,8 @@ struct change {
 	enum setting nr;
 	char value[SETTING_VALUE], before[SETTING_VALUE];
 	bool unset;
+	bool wipes; /* copies of values */
+	unsigned wiped;
 };
 
 static enum err
@@ -94,6 +104,39 @@ apply(const struct change *ch, struct settings *s, struct why *out_why)
 }
 
 static void
+answer_change(struct change *take_ch)
+{
+	struct ctl_call *c = take_ch->call;
+
+	json_open(&c->out, '{');
+	put_setting_members(&c->out, &c->daemon->settings, take_ch->nr);
+	if (take_ch->wipes)
+		json_say_i64(&c->out, "wiped", take_ch->wiped);
+	json_close(&c->out, '}');
+	ctl_answer(c, 0, STR(""));
+	free(take_ch);
+}
+
+static void
+on_wiped(void *arg, enum err e, const struct why *why, unsigned count)
+{
+	struct change *ch = arg;
+	struct ctl_call *c = ch->call;
+
+	if (e) {
+		ctl_refusef(c, e, "value",
+		    "copies are kept no longer, but not all there were could "
+		    "be wiped (%s); set it once more, or restart relayd",
+		    why->text[0] ? why->text : err_text(e));
+		free(ch);
+		return;
+	}
+	ch->wipes = true;
+	ch->wiped = count;
+	answer_change(ch);
+}
+
+static void
 change_done(struct job *j)
 {
 	struct change *ch = (struct change *)j;
@@ -115,8 +158,11 @@ change_done(struct job *j)
 		if (ch->nr == SETTING_NR_trash_keep)
 			trash_tend(c->daemon->keys, c->daemon->budgets,
 			    c->daemon->settings.trash_keep_ms);
-		put_setting(&c->out, &c->daemon->settings, ch->nr);
-		ctl_answer(c, 0, STR(""));
+		if (ch->nr == SETTING_NR_reveal && !c->daemon->settings.reveal)
+			keycopy_wipe(c->daemon->store, &ch->who, on_wiped, ch);
+		else
+			answer_change(ch);
+		return;
 	}
 	free(ch);
 }

@@ -73,6 +73,22 @@ class Completion(Case):
         self.assertIn("--priority", self.offered("account", "set", "a1", ""))
         self.assertIn("claude", self.offered("env", ""))
 
+    def test_what_was_removed_is_offered_where_it_can_be_had_back(self):
+        self.relay.new_key("binned")
+        self.relay.call("key.rm", key="binned")
+        for verb in ("restore", "purge"):
+            offered = self.offered("key", verb, "")
+            self.assertIn("binned", offered)
+            self.assertNotIn("case", offered)
+        self.assertNotIn("binned", self.offered("key", "show", ""))
+        self.assertNotIn("binned",
+                         self.offered("key", "restore", "x", "--name", ""))
+
+    def test_a_template_is_offered_to_be_like_it(self):
+        self.relay.call("template.add", name="form")
+        for words in (("key", "create", "x", "--like"), ("template", "rm")):
+            self.assertIn("form", self.offered(*words, ""), words)
+
     def test_a_new_thing_has_no_name_to_offer(self):
         self.assertNotIn("a1", self.offered("account", "add", "claude-api", ""))
         self.assertNotIn("case", self.offered("key", "create", ""))

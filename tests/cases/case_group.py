@@ -124,6 +124,17 @@ class Group(Case):
                          ["named"])
         self.key("named", bind="pool")
         self.assertEqual(self.relay.call("key.show", key="named")["bind"], "")
+        # What is made like a template, or restored, would be bound to nothing.
+        self.relay.call("template.add", name="form", bind="group:team")
+        said = self.refused("busy", "group.rm", name="team")
+        self.assertIn("1 template is bound to it: form", said)
+        self.relay.call("template.rm", template="form")
+        self.key("binned", bind="group:team, acct:a2")
+        self.relay.call("key.rm", key="binned")
+        said = self.refused("busy", "group.rm", name="team")
+        self.assertIn("1 key in the trash is bound to it: binned", said)
+        self.refused("busy", "account.rm", name="a2")
+        self.relay.call("key.purge", key="binned")
         b = self.relay.call("budget.add", scope="group:team",
                             limit="9 requests", per="day")
         self.assertIn(b["id"], self.refused("busy", "group.rm", name="team"))

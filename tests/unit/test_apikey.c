@@ -281,6 +281,28 @@ a_key_is_active_until_it_is_not(void **state)
 	assert_string_equal(apikey_state(&k, INT64_MAX), "active");
 }
 
+static void
+what_a_first_use_has_set_is_not_taken_over(void **state)
+{
+	const struct apikey_rec used = { .expires_after = 500,
+		.activated_at = 1000,
+		.expires_at = 1500,
+		.note = STR("n") };
+	const struct apikey_rec fixed = { .expires_at = 1500 };
+	struct apikey_rec r = { .id = STR("k") };
+
+	(void)state;
+	apikey_like(&r, &used);
+	assert_true(str_eq(r.note, STR("n")));
+	assert_true(apikey_is_unused(&r));
+	assert_int_equal(r.expires_after, 500);
+	assert_int_equal(r.activated_at, 0);
+	assert_int_equal(r.expires_at, 0);
+	apikey_like(&r, &fixed);
+	assert_int_equal(r.expires_at, 1500);
+	assert_false(apikey_is_unused(&r));
+}
+
 /* What lies in the store of the box's key, after what was under way. */
 static struct apikey_rec
 settle(struct relaybox *b)
@@ -441,6 +463,7 @@ main(void)
 		TEST(a_deleted_key_is_found_by_its_value_until_it_is_purged),
 		TEST(a_deleted_key_is_refused_and_told_so),
 		cmocka_unit_test(a_key_is_active_until_it_is_not),
+		cmocka_unit_test(what_a_first_use_has_set_is_not_taken_over),
 		TEST(the_first_use_begins_the_time_of_a_key_once),
 		TEST(a_first_use_of_a_key_that_goes_is_forgotten),
 		TEST(a_key_that_is_deleted_lasts_as_long_as_its_request),
