@@ -151,6 +151,23 @@ add_own_names(struct completion *c, const struct ctl_row *row)
 		add_ask(c, list, COMPLETE_NAMES);
 }
 
+/* Is what it is about something that was removed? */
+static bool
+is_of_trash(const struct ctl_row *row)
+{
+	struct str verb = ctl_row_literal(row, ctl_row_literals(row) - 1);
+
+	return str_eq(verb, STR("restore")) || str_eq(verb, STR("purge"));
+}
+
+/* What a new key can be like. */
+static void
+add_models(struct completion *c)
+{
+	add_ask(c, CTL_M_template_list, COMPLETE_NAMES);
+	add_ask(c, CTL_M_key_list, COMPLETE_NAMES);
+}
+
 /* What a parameter, or an option, of that name holds. */
 static void
 add_values(struct completion *c, const struct ctl_row *row, struct str param)
@@ -165,9 +182,14 @@ add_values(struct completion *c, const struct ctl_row *row, struct str param)
 		lower[i] = (char)tolower((unsigned char)param.at[i]);
 	lower[param.len] = '\0';
 	noun_of(row, noun);
-	if (!strcmp(lower, "name"))
+	if (strcmp(lower, "name") != 0 && is_of_trash(row) &&
+	    find_method(noun, "trash", &m))
+		add_ask(c, m, COMPLETE_NAMES);
+	else if (!strcmp(lower, "name"))
 		add_own_names(c, row);
-	else if (!strcmp(lower, "key") || !strcmp(lower, "like"))
+	else if (!strcmp(lower, "like"))
+		add_models(c);
+	else if (!strcmp(lower, "key"))
 		add_ask(c, mine ? CTL_M_my_keys : CTL_M_key_list,
 		    COMPLETE_NAMES);
 	else if (!strcmp(lower, "user") || !strcmp(lower, "owner") ||

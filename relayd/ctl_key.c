@@ -14,9 +14,9 @@
 #define NOTE_MAX_BYTES	500
 #define RATE_MAX_BYTES	24
 /* Of keys that a refusal names. */
-#define NAMES_MAX 160
-#define AT_ONCE_MAX	100000
-#define WEIGHT_MAX	100
+#define NAMES_MAX   160
+#define AT_ONCE_MAX 100000
+#define WEIGHT_MAX  100
 
 /* --- telling --------------------------------------------------------------- */
 
@@ -135,9 +135,11 @@ ctl_put_bound(struct ctl_call *c, enum tier_kind kind, struct str name)
 			json_put_string(&c->out, k->rec.name);
 }
 
-enum err
-ctl_check_unbound(const struct ctl_call *c, enum tier_kind kind,
-    struct str name, struct why *out_why)
+/* ERR_BUSY when anything of a list is bound to it.  `are` is for one, and for
+ * more. */
+static enum err
+check_list(const struct apikey_list *list, enum tier_kind kind, struct str name,
+    const char *const are[2], const char *advice, struct why *out_why)
 {
 	const struct apikey *k;
 	unsigned count = 0;
@@ -146,7 +148,7 @@ ctl_check_unbound(const struct ctl_call *c, enum tier_kind kind,
 	enum err e = OK;
 
 	buf_init(&names, NAMES_MAX);
-	TAILQ_FOREACH (k, &c->daemon->keys->keys, link) {
+	TAILQ_FOREACH (k, list, link) {
 		if (!binding_names(k->rec.bind, kind, name))
 			continue;
 		if (buf_addf(&names, "%s%.*s", count++ ? ", " : "",
@@ -155,11 +157,34 @@ ctl_check_unbound(const struct ctl_call *c, enum tier_kind kind,
 	}
 	if (count)
 		e = why_set(out_why, ERR_BUSY, "name",
-		    "%u key%s bound to it: %.*s%s; relayctl key set KEY --bind "
-		    "... first",
-		    count, count == 1 ? " is" : "s are",
-		    STR_ARG(buf_str(&names)), is_cut ? ", ..." : "");
+		    "%u %s bound to it: %.*s%s; %s first", count,
+		    are[count > 1], STR_ARG(buf_str(&names)),
+		    is_cut ? ", ..." : "", advice);
 	buf_fini(&names);
+	return e;
+}
+
+/* What is restored, or made like a template, would be bound to nothing. */
+enum err
+ctl_check_unbound(const struct ctl_call *c, enum tier_kind kind,
+    struct str name, struct why *out_why)
+{
+	static const char *const keys[] = { "key is", "keys are" };
+	static const char *const templates[] = { "template is",
+		"templates are" };
+	static const char *const trash[] = { "key in the trash is",
+		"keys in the trash are" };
+	const struct keyring *ring = c->daemon->keys;
+	enum err e;
+
+	e = check_list(&ring->keys, kind, name, keys,
+	    "relayctl key set KEY --bind ...", out_why);
+	if (!e)
+		e = check_list(&ring->templates, kind, name, templates,
+		    "relayctl template set TEMPLATE --bind ...", out_why);
+	if (!e)
+		e = check_list(&ring->trash, kind, name, trash,
+		    "relayctl key purge KEY", out_why);
 	return e;
 }
 

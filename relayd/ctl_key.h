@@ -46,7 +46,8 @@ enum err ctl_take_policy(const struct ctl_call *c, struct apikey_rec *io,
     struct why *out_why) CHECKED;
 
 /* The names of the keys whose bindings name that account or group, into an open
- * array; ERR_BUSY, naming them, when there are any. */
+ * array; ERR_BUSY, naming them, when there are any, also among templates and in
+ * the trash. */
 void ctl_put_bound(struct ctl_call *c, enum tier_kind kind, struct str name);
 enum err ctl_check_unbound(const struct ctl_call *c, enum tier_kind kind,
     struct str name, struct why *out_why) CHECKED;
