@@ -73,6 +73,9 @@ remember_error(struct relay *r, const char *error)
 static enum relay_state
 give_up(struct relay *r, unsigned status, const char *error)
 {
+	/* Addresses, and whose proxy there is, are the operator's to know. */
+	if (status < 100 && r->up.fault)
+		error = upstream_fault_text(r->up.fault);
 	if (r->verdict->show && status == 529) {
 		/* 529 is Anthropic's own; others know 503 for it. */
 		relay_fault(r,
@@ -100,7 +103,9 @@ give_up(struct relay *r, unsigned status, const char *error)
 		    r->account_name);
 	} else {
 		relay_fault(r, FAULT_UPSTREAM,
-		    "no account could be reached: %s", error);
+		    "no account could be reached: %s (see relayctl account "
+		    "show %s)",
+		    error, r->account_name);
 	}
 	return do_refuse(r);
 }
