@@ -535,8 +535,12 @@ pool_insert(struct pool *p, struct account *a)
 static bool
 find_way(const struct pool *p, struct account *a)
 {
-	return outlet_find(&a->outlet, p->proxies, a->rec.proxy, a->rec.family,
-	    a->proxy_password);
+	if (!outlet_find(&a->outlet, p->proxies, a->rec.proxy, a->rec.family,
+		a->proxy_password))
+		return false;
+	/* What could not be reached the old way was not tried this way. */
+	gate_open(&a->gates, GATE_UNREACHABLE);
+	return true;
 }
 
 void

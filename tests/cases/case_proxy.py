@@ -226,6 +226,9 @@ class Proxied(Case):
         self.proxy.close()
         a = ask(self.relay, ANTHROPIC, False)
         self.assertIn(a.status, (502, 503))
+        # The client hears what failed, and not where the proxy is.
+        self.assertIn(b"proxy failed", a.body)
+        self.assertNotIn(b"127.0.0.1", a.body)
         self.assertIn("proxy", self.show()["last_error"])
         self.assertIn("proxy", self.relay.call(
             "proxy.show", name="tokyo")["last_error"])
@@ -236,6 +239,18 @@ class Proxied(Case):
         self.assertFalse(test["ok"])
         self.assertEqual(self.requests(), [])
         self.proxy.open()
+
+    def test_another_way_out_is_tried_at_once(self):
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        self.account("a1", "127.0.0.1", proxy=f"socks5h://127.0.0.1:{port}")
+        ask(self.relay, ANTHROPIC, False)
+        self.assertEqual(self.show()["state"], "unreachable")
+        self.relay.call("account.set", name="a1", fields={"note": "same way"})
+        self.assertEqual(self.show()["state"], "unreachable")
+        self.relay.call("account.set", name="a1", fields={"proxy": "direct"})
+        self.assertEqual(self.show()["state"], "ready")
+        self.answered()
 
     def test_another_account_answers_meanwhile(self):
         self.add()
