@@ -25,6 +25,10 @@
 #define ORIGIN_MAX 4096
 /* Of names that a refusal tells. */
 #define NAMES_MAX 120
+/* Three words of an overload in that time, and for so long it is used after
+ * all others. */
+#define CROWD_MS   60000
+#define CROWDED_MS 30000
 
 /* What every kind has. */
 static const struct field common_fields[] = {
@@ -416,6 +420,18 @@ account_note_ttft(struct account *a, int64_t took_ms)
 	a->ttft_ms = smooth(a->ttft_ms, took_ms);
 	if (a->ttft_count < UINT32_MAX)
 		a->ttft_count++;
+}
+
+void
+account_note_crowd(struct account *a, int64_t now_ms, uint32_t random)
+{
+	int64_t tenth = CROWDED_MS / 10;
+
+	if (a->crowded_ms[0] && now_ms - a->crowded_ms[0] < CROWD_MS)
+		a->soft_until_ms = now_ms + CROWDED_MS - tenth +
+		    (int64_t)(2 * (uint64_t)tenth * random / UINT32_MAX);
+	a->crowded_ms[0] = a->crowded_ms[1];
+	a->crowded_ms[1] = now_ms;
 }
 
 /* Whoever has released it meanwhile does not want to know. */

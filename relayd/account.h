@@ -59,7 +59,7 @@ struct account {
 	struct gates gates;
 	struct gate_parts parts; /* shut for some models alone */
 	/* Its provider said too often that it is overloaded: until then it is
-	 * used after all others.  Kept by attempt_tell.c. */
+	 * used after all others (account_note_crowd()). */
 	int64_t soft_until_ms;
 	int64_t crowded_ms[2]; /* when it said so before */
 	unsigned sessions;     /* bound to it (sticky.h) */
@@ -164,6 +164,10 @@ void account_open(struct account *a);
 /* What one more try has taken: the whole of it, or to its first word. */
 void account_note_hold(struct account *a, int64_t took_ms);
 void account_note_ttft(struct account *a, int64_t took_ms);
+/* Its provider says that it is overloaded, which each account of it may tell.
+ * One that tells it three times in a minute is used after the others for a
+ * while, a tenth more or less as `random` says. */
+void account_note_crowd(struct account *a, int64_t now_ms, uint32_t random);
 
 /* Does the account serve the model: by its rules (all when empty), and by its
  * plan where they do not name it? */

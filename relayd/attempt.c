@@ -226,7 +226,8 @@ send_request(struct relay *r, struct ask *ask)
 	}
 	if (r->tries++)
 		r->d->counters.retries_total++;
-	retry_asked(attempt_retries(r), loop_ms(r->d->loop));
+	else
+		retry_asked(attempt_retries(r), loop_ms(r->d->loop));
 	a->used_us = clock_us();
 	if (r->capture || r->d->traces->active)
 		capture_sent(r);

@@ -21,11 +21,6 @@
 #define ERROR_TEXT_MAX 128
 /* Reading it may take that long. */
 #define ERROR_BODY_MS 10000
-/* Waits before the same account is asked again (semantics of 529). */
-#define SAME_WAIT_MS 1000
-#define SAME_MAX     2
-/* ... at most, when it says itself how long. */
-#define SAME_TOLD_MS 10000
 /* Before a refusal is believed that may be a slip. */
 #define ONCE_WAIT_MS 2000
 /* Other accounts that are tried when one does not answer in time. */
@@ -143,7 +138,7 @@ who_next(struct relay *r, struct sched_choice *choice)
 	if (attempt_has_other_key(r))
 		return r->account;
 	if (r->verdict->next == NEXT_SAME)
-		return r->same_tries < SAME_MAX ? r->account : NULL;
+		return r->same_tries < RETRY_SAME_MAX ? r->account : NULL;
 	if (r->verdict->next == NEXT_ONCE && !r->forgiven)
 		return r->account;
 	if (r->verdict->next == NEXT_SWAP && r->silences > SWAPS_MAX)
@@ -167,19 +162,6 @@ back_off(struct relay *r, int64_t wait_ms)
 	relay_wait_until(r, loop_ms(r->d->loop) + wait_ms);
 }
 
-/* An upstream that names a wait is not asked before. */
-static int64_t
-same_wait_ms(const struct relay *r)
-{
-	int64_t wait_ms = SAME_WAIT_MS << r->same_tries;
-
-	if (r->told_ms > wait_ms)
-		wait_ms = r->told_ms < SAME_TOLD_MS
-		    ? r->told_ms + r->told_ms / 9
-		    : SAME_TOLD_MS;
-	return wait_ms;
-}
-
 static enum relay_state
 next_try(struct relay *r, unsigned status, const char *error)
 {
@@ -199,13 +181,13 @@ next_try(struct relay *r, unsigned status, const char *error)
 		return R_BACKOFF;
 	}
 	if (next == r->account) {
-		back_off(r, same_wait_ms(r));
-		r->same_tries++;
+		back_off(r, retry_same_wait_ms(r->same_tries++, r->told_ms));
 		return R_BACKOFF;
 	}
 	if (r->ask.tried_count < SCHED_TRIED_MAX)
 		r->ask.tried[r->ask.tried_count++] = r->account;
 	r->account = next;
+	sched_took(r->d->pool, &r->ask, &choice);
 	why_chose(r, &choice);
 	attempt_bind(r, &choice);
 	r->same_tries = 0;

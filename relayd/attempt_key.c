@@ -28,11 +28,14 @@ attempt_take_key(struct relay *r)
 }
 
 /* Does it speak of who asks (refused, out of credit, limited), rather than of
- * the service or the request? */
+ * the service, the request, or what the account does not have?  What is limited
+ * rests with all models: a key's limits are those of its owner, and of them
+ * nothing but the answer is known.  An operator's rule is of the account. */
 static bool
 is_about_key(const struct verdict *v)
 {
-	return v->gate >= 0 && v->from >= 400 && v->to < 500;
+	return v->gate >= 0 && v->from >= 400 && v->to < 500 &&
+	    v->scope != SCOPE_MODEL && v->scope != SCOPE_LONG;
 }
 
 bool

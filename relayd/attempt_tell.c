@@ -12,10 +12,6 @@
 
 /* An account that cannot be used for less is not worth a word. */
 #define TOLD_FROM_MS 60000
-/* Three words of an overload in that time, and for so long it is used after
- * all others. */
-#define CROWD_MS   60000
-#define CROWDED_MS 30000
 /* A window of which that much is used. */
 #define NEARLY_PPM 900000
 /* The ends of two windows are at least so far apart; the same end is told
@@ -28,6 +24,7 @@ attempt_blow(const struct relay *r, const char *error)
 	int gate = r->verdict->gate;
 
 	return (struct verdict_blow){ .now_ms = loop_ms(r->d->loop),
+		.began_ms = r->up.began_us / 1000,
 		.told_ms = r->told_ms,
 		.own_ms = gate < 0 || r->verdict->rule[0]
 		    ? VERDICT_OWN_NONE
@@ -83,20 +80,6 @@ scope_of(struct relay *r)
 	    &r->up.answer, &r->told_ms);
 }
 
-/* It is the provider's state, and each account of it may tell.  One that tells
- * too often is used after the others. */
-static void
-note_crowd(struct account *a, int64_t now_ms, uint32_t random)
-{
-	int64_t tenth = CROWDED_MS / 10;
-
-	if (a->crowded_ms[0] && now_ms - a->crowded_ms[0] < CROWD_MS)
-		a->soft_until_ms = now_ms + CROWDED_MS - tenth +
-		    (int64_t)(2 * (uint64_t)tenth * random / UINT32_MAX);
-	a->crowded_ms[0] = a->crowded_ms[1];
-	a->crowded_ms[1] = now_ms;
-}
-
 /* When it opens; 0: nothing was shut. */
 static int64_t
 shut(struct relay *r, const char *error)
@@ -110,7 +93,7 @@ shut(struct relay *r, const char *error)
 	case SCOPE_NOBODY:
 		return 0;
 	case SCOPE_PROVIDER:
-		note_crowd(a, blow.now_ms, blow.random);
+		account_note_crowd(a, blow.now_ms, blow.random);
 		return 0;
 	case SCOPE_PROXY:
 		proxy_note_fault(a->outlet.via, blow.now_ms, blow.random);
@@ -178,7 +161,9 @@ attempt_open_gates(struct relay *r)
 	gate_succeeded(&a->gates, r->heard_ms);
 	attempt_praise_key(r);
 	waiting_serve(r->all, a);
-	if (!a->is_trouble_told || gate_until(&a->gates, r->heard_ms, &which))
+	if (!a->is_trouble_told || a->rec.held ||
+	    gate_until(&a->gates, r->heard_ms, &which) ||
+	    gate_parts_until(&a->parts, r->heard_ms))
 		return;
 	a->is_trouble_told = false;
 	notice_raise(r->d->notices, NOTICE_account_recovered, a->rec.name,

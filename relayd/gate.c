@@ -158,6 +158,17 @@ gate_part_until(const struct gate_parts *p, struct str model,
 	return last;
 }
 
+int64_t
+gate_parts_until(const struct gate_parts *p, int64_t now_ms)
+{
+	int64_t last = 0;
+
+	for (unsigned i = 0; i < p->count; i++)
+		if (p->at[i].until_ms > now_ms && p->at[i].until_ms > last)
+			last = p->at[i].until_ms;
+	return last;
+}
+
 unsigned
 gate_part_open(struct gate_parts *p, struct str of, int64_t now_ms)
 {

@@ -20,8 +20,9 @@ enum gate {
 #define GATE_DECAY_MS (5 * 60000)
 
 struct gates {
-	int64_t until_ms[GATE_COUNT]; /* monotonic; 0 or past: open */
-	unsigned strikes[GATE_COUNT]; /* in a row, for growing waits */
+	int64_t until_ms[GATE_COUNT];  /* monotonic; 0 or past: open */
+	unsigned strikes[GATE_COUNT];  /* in a row, for growing waits */
+	int64_t struck_ms[GATE_COUNT]; /* when the last of them was */
 	char reason[GATE_COUNT][GATE_REASON];
 };
 
@@ -57,7 +58,7 @@ struct gate_part {
 	bool is_long;
 	enum gate which;
 	unsigned strikes;
-	int64_t until_ms;
+	int64_t until_ms, struck_ms;
 	char reason[GATE_REASON];
 };
 
@@ -74,6 +75,8 @@ struct gate_part *gate_part_of(struct gate_parts *p, struct str of,
  * the client's, or NULL. */
 int64_t gate_part_until(const struct gate_parts *p, struct str model,
     const struct http1_head *head, int64_t now_ms, enum gate *out_which);
+/* When the last of them opens, whatever is asked for; 0: all are open. */
+int64_t gate_parts_until(const struct gate_parts *p, int64_t now_ms);
 /* Those of that name, or all (empty); how many were shut. */
 unsigned gate_part_open(struct gate_parts *p, struct str of, int64_t now_ms);
 

@@ -10,6 +10,8 @@
 /* What may be said of when a busy account has a place. */
 #define BUSY_MIN_MS 1000
 #define BUSY_MAX_MS 60000
+/* One that tries whether an account is well again is waited for so long. */
+#define PROBE_MS 10000
 
 static const char *const texts[] = {
 #define X(name, text) text,
@@ -140,6 +142,24 @@ may_probe(const struct account *a, int64_t now_ms)
 	return a->in_flight == 0;
 }
 
+/* It has failed and may be used again, and one request is finding out whether
+ * it is well: until that one knows, others go elsewhere if they can.  It may
+ * never know, as when it is refused for its own fault. */
+static bool
+is_probed(const struct account *a, int64_t now_ms)
+{
+	static const enum gate gates[] = { GATE_ERRORS, GATE_UNREACHABLE };
+	int64_t used_ms = a->used_us / 1000;
+
+	if (!a->in_flight || now_ms - used_ms >= PROBE_MS)
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (a->gates.strikes[gates[i]] &&
+		    used_ms >= a->gates.until_ms[gates[i]])
+			return true;
+	return false;
+}
+
 /* When its budgets have room for the request, 0 when they have it now. */
 static int64_t
 budget_until(struct account *a, const struct sched_ask *ask)
@@ -223,7 +243,7 @@ sift(const struct sched_ask *ask, struct sched_candidate *io)
 		return;
 	}
 	until = gate_until(&a->gates, ask->now_ms, &which);
-	io->is_shut = until != 0;
+	io->is_shut = until || is_probed(a, ask->now_ms);
 	if (until && !may_probe(a, ask->now_ms)) {
 		io->sieve = SIEVE_GATED;
 		io->until_ms = until;

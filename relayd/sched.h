@@ -65,7 +65,7 @@ struct sched_candidate {
 	struct group_member *member; /* of the tier's group, or NULL */
 	unsigned tier, priority;
 	enum sieve sieve; /* that holds it back; SIEVE_COUNT: none */
-	bool is_shut;	  /* has failed, and could only be probed */
+	bool is_shut;	  /* has failed, or is being probed after that */
 	bool is_soft;	  /* its provider is overloaded: after all others */
 	struct strategy_rank rank;
 	int64_t until_ms; /* when what holds it back ends; 0: unknown */

@@ -247,20 +247,35 @@ verdict_wait_ms(const struct verdict *v, unsigned strikes, int64_t told_ms,
 	return told_ms + (int64_t)((uint64_t)late_ms * random / UINT32_MAX);
 }
 
+/* One more failure in a row: those before it, for the wait.  A try that had
+ * begun before the last one tells of the same trouble. */
+static unsigned
+strike(unsigned *io_strikes, int64_t *io_struck_ms,
+    const struct verdict_blow *b)
+{
+	bool is_same =
+	    *io_strikes && b->began_ms && b->began_ms < *io_struck_ms;
+
+	if (is_same)
+		return *io_strikes - 1;
+	*io_struck_ms = b->now_ms;
+	return (*io_strikes)++;
+}
+
 int64_t
 verdict_apply(const struct verdict *v, struct gates *g,
     const struct verdict_blow *b)
 {
 	enum gate which = (enum gate)v->gate;
 	int64_t wait_ms = b->own_ms;
+	unsigned strikes;
 
 	if (v->gate == GATE_NONE || !wait_ms)
 		return 0;
 	g->strikes[which] = gate_strikes(g, which, b->now_ms);
+	strikes = strike(&g->strikes[which], &g->struck_ms[which], b);
 	if (wait_ms == VERDICT_OWN_NONE)
-		wait_ms = verdict_wait_ms(v, g->strikes[which], b->told_ms,
-		    b->random);
-	g->strikes[which]++;
+		wait_ms = verdict_wait_ms(v, strikes, b->told_ms, b->random);
 	gate_shut(g, which, b->now_ms + wait_ms, b->reason);
 	return g->until_ms[which];
 }
@@ -271,16 +286,17 @@ verdict_apply_part(const struct verdict *v, struct gate_parts *p, struct str of,
 {
 	int64_t wait_ms = b->own_ms, until_ms;
 	struct gate_part *g;
+	unsigned strikes;
 
 	if (v->gate == GATE_NONE || !wait_ms)
 		return 0;
 	g = gate_part_of(p, of, is_long, (enum gate)v->gate, b->now_ms);
+	strikes = strike(&g->strikes, &g->struck_ms, b);
 	if (wait_ms == VERDICT_OWN_NONE)
-		wait_ms = verdict_wait_ms(v, g->strikes, b->told_ms, b->random);
+		wait_ms = verdict_wait_ms(v, strikes, b->told_ms, b->random);
 	until_ms = b->now_ms + wait_ms;
 	if (until_ms > g->until_ms)
 		g->until_ms = until_ms;
-	g->strikes++;
 	snprintf(g->reason, sizeof(g->reason), "%s", b->reason);
 	return g->until_ms;
 }

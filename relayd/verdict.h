@@ -113,13 +113,15 @@ int64_t verdict_wait_ms(const struct verdict *v, unsigned strikes,
 
 struct verdict_blow {
 	int64_t now_ms, told_ms;
-	int64_t own_ms; /* the operator's wait for this gate, or OWN_NONE */
+	int64_t began_ms; /* of the try that failed; 0: just now */
+	int64_t own_ms;	  /* the operator's wait for this gate, or OWN_NONE */
 	uint32_t random;
 	const char *reason;
 };
 
 /* Shut the gate that the row names; repeated failures double the wait.  When it
- * opens; 0: none was shut. */
+ * opens; 0: none was shut.  Tries that had begun before the last of them do not
+ * count as another one: they tell of the same trouble. */
 int64_t verdict_apply(const struct verdict *v, struct gates *g,
     const struct verdict_blow *b);
 /* The same for some models alone. */
