@@ -39,6 +39,10 @@ shape_of(const struct dialect *dialect, const struct http1_head *head)
 		return SHAPE_GEMINI;
 	if (str_find(head->query, STR("client_version=")) >= 0)
 		return SHAPE_CODEX;
+	/* Google's clients of version v1 ask where OpenAI's do. */
+	if (dialect == &dialect_openai_chat &&
+	    http1_find(head, STR("x-goog-api-key")))
+		return SHAPE_GEMINI;
 	if (dialect == &dialect_anthropic ||
 	    http1_find(head, STR("anthropic-version")) ||
 	    (agent && str_starts(agent->value, STR("claude-"))))
@@ -49,8 +53,16 @@ shape_of(const struct dialect *dialect, const struct http1_head *head)
 const struct dialect *
 models_dialect(const struct dialect *dialect, const struct http1_head *head)
 {
-	return shape_of(dialect, head) == SHAPE_ANTHROPIC ? &dialect_anthropic
-							  : dialect;
+	switch (shape_of(dialect, head)) {
+	case SHAPE_ANTHROPIC:
+		return &dialect_anthropic;
+	case SHAPE_GEMINI:
+		return &dialect_gemini;
+	case SHAPE_OPENAI:
+	case SHAPE_CODEX:
+		break;
+	}
+	return dialect;
 }
 
 static bool

@@ -63,20 +63,27 @@ clean_path(struct str path, struct buf *out)
 	return OK;
 }
 
+/* A base URL ends with a version, and the client adds its own: that counts. */
 static struct str
 without_double_version(struct buf *text)
 {
-	static const struct str twice = { .at = "/v1/v1/", .len = 7 };
+	static const char *const twice[] = { "/v1/v1/", "/v1/v1beta/",
+		"/v1beta/v1beta/" };
 	struct str s = buf_str(text);
-	ptrdiff_t at = str_find(s, twice);
-	char *mem;
 
-	if (at < 0)
-		return s;
-	mem = text->mem + text->start + at;
-	memmove(mem, mem + 3, s.len - (size_t)at - 3);
-	buf_chop(text, 3);
-	return buf_str(text);
+	for (size_t i = 0; i < sizeof(twice) / sizeof(twice[0]); i++) {
+		ptrdiff_t at = str_find(s, str_of(twice[i]));
+		size_t first = strcspn(twice[i] + 1, "/") + 1;
+		char *mem;
+
+		if (at < 0)
+			continue;
+		mem = text->mem + text->start + at;
+		memmove(mem, mem + first, s.len - (size_t)at - first);
+		buf_chop(text, first);
+		return buf_str(text);
+	}
+	return s;
 }
 
 /* The byte at the front of a path, of which *out_len bytes spell it. */

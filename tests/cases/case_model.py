@@ -133,7 +133,17 @@ class Model(Case):
                 (RESPONSES, "newest", "/azure/responses",
                  "/openai/v1/responses"),
                 (CHAT, "newest", "/azure/chat/completions",
-                 "/openai/v1/chat/completions")):
+                 "/openai/v1/chat/completions"),
+                # As Azure's own clients ask, told of /azure as their endpoint.
+                (CHAT, "mine", "/azure/openai/deployments/mine/chat/"
+                 "completions?api-version=2025-01-01-preview",
+                 "/openai/deployments/prod-one/chat/completions"
+                 "?api-version=2024-10-21"),
+                (RESPONSES, "mine",
+                 "/azure/openai/responses?api-version=2025-03-01-preview",
+                 "/openai/responses?api-version=2025-04-01-preview"),
+                (RESPONSES, "newest", "/azure/openai/v1/responses",
+                 "/openai/v1/responses")):
             with self.subTest((path, model)):
                 self.fresh()
                 a = self.speak(dialect, True, model, prefix=path)

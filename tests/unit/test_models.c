@@ -245,6 +245,8 @@ at_the_root_the_clients_headers_decide(void **state)
 		    STR(""), "data", STR("claude-one") },
 		{ STR("User-Agent"), STR("OpenAI/JS 6.49.0"), STR(""), "data",
 		    STR("gpt-5.5") },
+		{ STR("x-goog-api-key"), STR("cr_x"), STR(""), "models",
+		    STR("models/gemini-one") },
 		{ STR("User-Agent"), STR("codex_exec/0.169.0"),
 		    STR("client_version=0.169.0"), "models", STR("") },
 	};
@@ -262,7 +264,8 @@ at_the_root_the_clients_headers_decide(void **state)
 		list = json_at(root, cases[i].list);
 		assert_non_null(list);
 		if (cases[i].model.len)
-			assert_true(has(list, "id", cases[i].model));
+			assert_true(has(list, "id", cases[i].model) ||
+			    has(list, "name", cases[i].model));
 		else
 			assert_int_equal(json_count(list), 0);
 		json_free(root);
