@@ -30,6 +30,8 @@ enum want {
 	WANT_CONVERSATION_ID,
 	WANT_CONVERSATION,
 	WANT_PROMPT_ID,
+	WANT_PREVIOUS, /* Responses: the answer that this one goes on from */
+	WANT_STORE,    /* Responses: may it be gone on from? */
 	/* How it begins; TOO: in an envelope. */
 	WANT_SYSTEM,
 	WANT_SYSTEM_TOO,
@@ -66,6 +68,7 @@ struct watch {
 	uint64_t delta_bytes;
 	char error_type[48]; /* the upstream's word, printable, may be empty */
 	char model[96];	     /* the model that answered, may be empty */
+	char id[72];	     /* Responses: what a next request goes on from */
 };
 
 struct dialect {

@@ -13,21 +13,35 @@
  * can go on with it. */
 #define TURN_STATE "x-codex-turn-state"
 
-void
-attempt_session(struct relay *r)
+static struct session_ask
+ask_of(const struct relay *r)
 {
-	const struct settings *s = &r->d->settings;
-	const struct session_ask ask = { .secret = r->all->session_secret,
-		.head = r->c->head,
+	return (struct session_ask){ .secret = r->all->session_secret,
+		.head = r->c ? r->c->head : NULL,
 		.dialect = r->dialect,
 		.scan = &r->scan,
 		.body = r->body,
 		.key_id = r->key ? r->key->rec.id : STR(""),
-		.by_content = s->sticky_content == 0 };
+		.by_content = r->d->settings.sticky_content == 0 };
+}
+
+void
+attempt_session(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	const struct session_ask ask = ask_of(r);
+	uint64_t previous;
 
 	if (!s->sticky_ttl_ms || !s->sticky_max)
 		return;
-	r->session = session_of(&ask);
+	previous = session_of_previous(&ask);
+	if (previous &&
+	    sticky_find(&r->all->sticky, previous, loop_ms(r->d->loop))) {
+		r->session.id = previous;
+		r->session.source = SESSION_ANSWER;
+	} else {
+		r->session = session_of(&ask);
+	}
 	r->ask.slow_ms = s->sticky_slow_ms;
 }
 
@@ -48,8 +62,9 @@ attempt_ask_bound(const struct relay *r, struct sched_ask *ask)
 	if (!t)
 		return;
 	ask->bound = t->account;
-	ask->must_stay =
-	    r->c && http1_find(r->c->head, STR(TURN_STATE)) != NULL;
+	/* No other account knows what this one has said. */
+	ask->must_stay = r->session.source == SESSION_ANSWER ||
+	    (r->c && http1_find(r->c->head, STR(TURN_STATE)) != NULL);
 	/* To look for the last message is dear; slow accounts are rare. */
 	ask->may_escape = !t->pinned &&
 	    sched_is_slow(t->account, ask->slow_ms) && r->body.len &&
@@ -90,6 +105,18 @@ dialect_nr(const struct dialect *d)
 	return i;
 }
 
+static void
+note_session(const struct relay *r, struct sticky_session *t,
+    enum session_source source)
+{
+	struct str key_id = r->key ? r->key->rec.id : STR("");
+
+	t->source = (uint8_t)source;
+	t->dialect = dialect_nr(r->dialect);
+	key_id = str_first(key_id, sizeof(t->key_id));
+	memcpy(t->key_id, key_id.at, key_id.len);
+}
+
 void
 attempt_bind(struct relay *r, const struct sched_choice *choice)
 {
@@ -97,7 +124,6 @@ attempt_bind(struct relay *r, const struct sched_choice *choice)
 	struct sticky *all = &r->all->sticky;
 	int64_t now_ms = loop_ms(r->d->loop);
 	struct sticky_session *t;
-	struct str key_id = r->key ? r->key->rec.id : STR("");
 
 	if (!r->session.id)
 		return;
@@ -109,10 +135,7 @@ attempt_bind(struct relay *r, const struct sched_choice *choice)
 		t = sticky_bind(all, r->session.id, choice->account, now_ms);
 		if (!t)
 			return;
-		t->source = (uint8_t)r->session.source;
-		t->dialect = dialect_nr(r->dialect);
-		key_id = str_first(key_id, sizeof(t->key_id));
-		memcpy(t->key_id, key_id.at, key_id.len);
+		note_session(r, t, r->session.source);
 	} else if (choice->bond == BOND_MOVED && !t->pinned) {
 		note_move(r, t->account, choice);
 		sticky_bind(all, t->id, choice->account, now_ms);
@@ -121,4 +144,21 @@ attempt_bind(struct relay *r, const struct sched_choice *choice)
 	}
 	if (!r->tries)
 		t->requests++;
+}
+
+void
+attempt_bind_answer(struct relay *r)
+{
+	const struct settings *s = &r->d->settings;
+	const struct session_ask ask = ask_of(r);
+	struct sticky_session *t;
+	uint64_t id = session_of_answer(&ask, str_of(r->watch.id));
+
+	if (!id || !r->up_open || r->account->deleted ||
+	    r->scan.found[WANT_STORE].type == SPAN_FALSE)
+		return;
+	sticky_limit(&r->all->sticky, s->sticky_max, s->sticky_ttl_ms);
+	t = sticky_bind(&r->all->sticky, id, r->account, loop_ms(r->d->loop));
+	if (t)
+		note_session(r, t, SESSION_ANSWER);
 }

@@ -471,6 +471,8 @@ relay_settle(struct relay *r, enum outcome outcome)
 	if (r->settled)
 		return;
 	r->settled = true;
+	if (outcome == OUTCOME_OK && r->watch.id[0])
+		attempt_bind_answer(r);
 	if (!r->tries)
 		r->wait_us = r->queued_us;
 	if (r->tries > 1)

@@ -322,6 +322,10 @@ void attempt_ask_bound(const struct relay *r, struct sched_ask *ask);
 /* That account was chosen. */
 void attempt_bind(struct relay *r, const struct sched_choice *choice);
 
+/* It has been answered whole, by an account that may be asked to go on from
+ * there. */
+void attempt_bind_answer(struct relay *r);
+
 /* attempt_tell.c */
 /* Shut the gate that the verdict names, and tell when that is for long. */
 void attempt_shut_gate(struct relay *r, const char *error);

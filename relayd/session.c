@@ -25,6 +25,7 @@ enum family {
 	FAMILY_CACHE_KEY,
 	FAMILY_PROMPT,
 	FAMILY_CONTENT,
+	FAMILY_ANSWER,
 };
 
 /* Exactly one of header and want says where. */
@@ -45,6 +46,7 @@ static const struct source sources[SESSION_SOURCES] = {
 #include "relayd/session.def"
 #undef X
 	[SESSION_CONTENT] = { .family = FAMILY_CONTENT, .want = WANT_COUNT },
+	[SESSION_ANSWER] = { .family = FAMILY_ANSWER, .want = WANT_PREVIOUS },
 };
 
 /* Bits: a header's name of that length may be one of these. */
@@ -282,6 +284,28 @@ of_content(const struct session_ask *ask)
 }
 
 /* --- all of it ------------------------------------------------------------- */
+
+uint64_t
+session_of_answer(const struct session_ask *ask, struct str id)
+{
+	if (!id.len || id.len > SESSION_NAME_MAX)
+		return 0;
+	return never_none(mix(ask, begin(ask, FAMILY_ANSWER), id));
+}
+
+uint64_t
+session_of_previous(const struct session_ask *ask)
+{
+	struct buf text;
+	uint64_t id;
+
+	if (ask->scan->found[WANT_PREVIOUS].type != SPAN_STRING)
+		return 0;
+	buf_init(&text, 4 * SESSION_NAME_MAX);
+	id = session_of_answer(ask, of_body(ask, WANT_PREVIOUS, &text));
+	buf_fini(&text);
+	return id;
+}
 
 struct session
 session_of(const struct session_ask *ask)

@@ -23,6 +23,7 @@ enum session_source {
 #include "relayd/session.def"
 #undef X
 	SESSION_CONTENT, /* weak: like conversations look like one */
+	SESSION_ANSWER,	 /* one of an account's, to go on from */
 	SESSION_SOURCES
 };
 
@@ -45,6 +46,9 @@ struct session_ask {
 const char *session_source_text(enum session_source s, const struct dialect *d);
 
 struct session session_of(const struct session_ask *ask);
+/* The answer of that id, and the one that the request goes on from; 0: none. */
+uint64_t session_of_answer(const struct session_ask *ask, struct str id);
+uint64_t session_of_previous(const struct session_ask *ask);
 void session_text(uint64_t id, char out[SESSION_TEXT]);
 /* ERR_SYNTAX: not 16 hexadecimal digits. */
 enum err session_read(struct str text, uint64_t *out) CHECKED;

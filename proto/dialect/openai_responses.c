@@ -14,6 +14,8 @@ static const struct span_want wants[WANT_COUNT] = {
 	[WANT_SESSION] = { "session_id" },
 	[WANT_CONVERSATION_ID] = { "conversation_id" },
 	[WANT_CONVERSATION] = { "conversation" },
+	[WANT_PREVIOUS] = { "previous_response_id" },
+	[WANT_STORE] = { "store" },
 	[WANT_SYSTEM] = { "instructions" },
 	[WANT_TOOLS] = { "tools" },
 	[WANT_MESSAGES] = { "input" },
@@ -33,6 +35,8 @@ response(struct watch *w, struct str json)
 			usage_from_openai(&w->usage, m.value);
 		else if (member_is(&m, STR("model")))
 			raw_copy(m.value, w->model, sizeof(w->model));
+		else if (member_is(&m, STR("id")))
+			raw_copy(m.value, w->id, sizeof(w->id));
 		else if (member_is(&m, STR("service_tier")))
 			usage_tier_from_openai(&w->usage, m.value);
 		else if (member_is(&m, STR("error")) &&

@@ -101,6 +101,43 @@ class Sticky(Case):
         one = self.who(1, "a library")
         self.assertEqual(self.who(1, "a library"), self.other(one))
 
+    # --- going on from an answer
+
+    def go_on(self, previous=None, cache_key=None, **more):
+        said = json.loads(RESPONSES.body(False, **more))
+        if previous:
+            said["previous_response_id"] = previous
+        if cache_key:
+            said["prompt_cache_key"] = cache_key
+        a = ask(self.relay, RESPONSES, stream=False,
+                body=json.dumps(said).encode())
+        account = self.relay.receipt(a)["account"]
+        return a, account, json.loads(a.body).get("id")
+
+    def test_only_who_gave_an_answer_can_go_on_from_it(self):
+        one = self.who(7, "Codex")
+        _, two, first = self.go_on(cache_key="mine")
+        self.assertEqual(two, self.other(one))
+        for _ in range(3):
+            # The name of the session would lead to the other account.
+            _, who, first = self.go_on(first, UUID % 7)
+            self.assertEqual(who, two)
+        sources = [r["source"] for r in self.relay.control.rows("sticky.list")]
+        # That of the first conversation, too.
+        self.assertEqual(sources.count("previous_response_id"), 5)
+        self.relay.call("account.hold", name=two)
+        a, who, _ = self.go_on(first)
+        self.assertEqual((a.status, who), (503, ""))
+
+    def test_an_answer_that_is_not_kept_binds_nobody(self):
+        self.go_on(cache_key="mine", store=False)
+        row, = self.relay.control.rows("sticky.list")
+        self.assertEqual(row["source"], "prompt_cache_key")
+
+    def test_an_answer_that_nobody_knows_of_binds_nobody(self):
+        a, _, _ = self.go_on("resp_of_long_ago", "mine")
+        self.assertEqual(a.status, 200)
+
     # --- leaving
 
     def test_an_account_that_fails_is_left_for_good(self):

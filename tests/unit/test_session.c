@@ -308,6 +308,47 @@ a_turn_of_a_person_is_told_from_one_of_a_tool(void **state)
 	}
 }
 
+static uint64_t
+going_on(const char *key, const char *body, uint64_t *out_answer)
+{
+	struct scan scan;
+	struct session_ask ask = { .secret = secret,
+		.dialect = &dialect_openai_responses,
+		.scan = &scan,
+		.body = str_of(body),
+		.key_id = str_of(key) };
+	struct why why;
+
+	scan_init(&scan, ask.dialect->wants, WANT_COUNT);
+	assert_int_equal(scan_feed(&scan, ask.body, &why), OK);
+	assert_int_equal(scan_end(&scan, &why), OK);
+	*out_answer = session_of_answer(&ask, STR("resp_1"));
+	return session_of_previous(&ask);
+}
+
+static void
+who_goes_on_from_an_answer_names_it(void **state)
+{
+	uint64_t answer, other;
+
+	(void)state;
+	assert_true(going_on("k", "{\"previous_response_id\":\"resp_1\"}",
+			&answer) == answer);
+	assert_true(answer != 0);
+	assert_true(going_on("k", "{\"previous_response_id\":\"resp_2\"}",
+			&answer) != answer);
+	/* Of another key it is another one. */
+	going_on("l", "{}", &other);
+	assert_true(other != answer);
+	assert_int_equal(going_on("k", "{}", &answer), 0);
+	assert_int_equal(going_on("k", "{\"previous_response_id\":null}",
+			     &answer),
+	    0);
+	assert_int_equal(going_on("k", "{\"previous_response_id\":\"\"}",
+			     &answer),
+	    0);
+}
+
 static void
 a_session_is_written_and_read(void **state)
 {
@@ -352,6 +393,7 @@ main(void)
 		    what_names_no_session_is_told_apart_by_how_it_begins),
 		cmocka_unit_test(a_long_beginning_stays_the_same_session),
 		cmocka_unit_test(a_turn_of_a_person_is_told_from_one_of_a_tool),
+		cmocka_unit_test(who_goes_on_from_an_answer_names_it),
 		cmocka_unit_test(a_session_is_written_and_read),
 		cmocka_unit_test(a_source_is_called_as_it_is_written),
 	};
