@@ -64,6 +64,22 @@ remember_error(struct relay *r, const char *error)
 	snprintf(a->last_error, sizeof(a->last_error), "%s", error);
 }
 
+/* When somebody can be asked again: the last one, whose gate was just shut, or
+ * another that was looked at.  Nobody knows where nothing is shut. */
+static void
+note_when(struct relay *r, const struct sched_choice *choice)
+{
+	int64_t now_ms = loop_ms(r->d->loop);
+	enum gate which;
+	int64_t at_ms = account_shut_until(r->account, buf_str(&r->model),
+	    r->c->head, now_ms, &which);
+
+	if (choice->soonest_ms && (!at_ms || choice->soonest_ms < at_ms))
+		at_ms = choice->soonest_ms;
+	if (at_ms > now_ms)
+		r->fault_retry_ms = at_ms - now_ms;
+}
+
 /* Nobody else can answer: what does the client get to see? */
 static enum relay_state
 give_up(struct relay *r, unsigned status, const char *error)
@@ -168,8 +184,11 @@ next_try(struct relay *r, unsigned status, const char *error)
 	struct sched_choice choice;
 	struct account *next = who_next(r, &choice);
 
-	if (!next)
+	if (!next) {
+		if (r->verdict->next != NEXT_RETURN)
+			note_when(r, &choice);
 		return give_up(r, status, error);
+	}
 	retry_taken(attempt_retries(r), loop_ms(r->d->loop));
 	if (attempt_has_other_key(r)) {
 		r->up_fresh = false;

@@ -288,6 +288,14 @@ class Routes(Case):
                          (404, "false"))
         self.assertIn(b"claude-x", a.body)
 
+    def test_the_last_refusal_of_all_says_when_to_come_back(self):
+        self.rules(("a1", "status=401"))
+        for _ in range(2):
+            a = ask(self.relay, ANTHROPIC, False)
+            self.assertEqual(a.status, 503, a.body)
+            self.assertGreater(int(a.header("retry-after")), 60)
+        self.assertEqual(len(self.requests()), 1)
+
     def test_held_accounts_are_not_asked(self):
         self.relay.call("account.hold", name="a1")
         self.addCleanup(self.relay.call, "account.release", name="a1")
