@@ -201,6 +201,19 @@ signin_new(struct signins *all, const struct signin_ask *ask,
 }
 
 static enum err
+check_way(const struct signin_ask *ask, struct why *out_why)
+{
+	const struct provider *p = provider_find(ask->rec->kind);
+
+	if (!ask->by_device || p->oauth->device.origin)
+		return OK;
+	return why_set(out_why, ERR_UNSUPPORTED, "device",
+	    "the provider of %s gives no code to type: sign in without "
+	    "--device, by an address to open",
+	    p->name);
+}
+
+static enum err
 check_room(const struct signins *all, struct why *out_why)
 {
 	if (all->count < SIGNINS_MAX)
@@ -508,6 +521,8 @@ signin_begin(struct signins *all, const struct signin_ask *ask,
 	struct oauth_ask device;
 	enum err e = check_room(all, out_why);
 
+	if (!e)
+		e = check_way(ask, out_why);
 	if (e)
 		return e;
 	s = signin_new(all, ask, out_why);

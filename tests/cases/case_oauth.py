@@ -208,6 +208,12 @@ class SignIn(House):
         self.refused("unsupported", "oauth.begin", kind="claude-api",
                      name="c", fields=self.fields())
 
+    def test_a_code_to_type_is_not_promised_where_there_is_none(self):
+        self.assertIn("claude-oauth gives no code", self.refused(
+            "unsupported", "oauth.begin", kind="claude-oauth", name="c",
+            fields=self.fields(), device=True))
+        self.assertEqual(self.relay.call("oauth.list"), [])
+
     def test_what_is_no_longer_allowed_is_not_used(self):
         self.sign_in()
         self.works()
