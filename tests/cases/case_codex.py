@@ -86,8 +86,10 @@ class Plan(PlanHouse):
                          hashlib.sha256(body).hexdigest())
         self.assertEqual(request["target"], "/backend-api/codex/responses")
         sent = [(n, v) for n, v in request["headers"]]
-        for header in headers[:-1]:
-            self.assertIn(header, sent)
+        ours = {"host", "authorization", "content-length",
+                "chatgpt-account-id", "accept-encoding"}
+        self.assertEqual([h for h in sent if h[0].lower() not in ours],
+                         headers[:-1] + [("content-type", "application/json")])
         ids = [v for n, v in sent if n.lower() == "chatgpt-account-id"]
         self.assertEqual(ids, ["acct-practice"])
         keys = [v for n, v in sent if n.lower() == "authorization"]

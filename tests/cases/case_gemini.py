@@ -324,10 +324,18 @@ class Native(Assist):
                 ("streamGenerateContent", "CA_STREAM", "?alt=sse"),
                 ("generateContent", "CA_GENERATE", "")):
             for prefix in "/gemini", "":
-                a = ask(self.relay, GEMINI, body=self.body, headers=[CLI],
+                own = [CLI, ("X-Odd", "1"), ("x-goog-api-client", "gl-node"),
+                       ("accept", "*/*")]
+                a = ask(self.relay, GEMINI, body=self.body, headers=own,
                         target=f"{prefix}/v1internal:{name}{query}")
                 self.assertEqual(a.status, 200, a.body)
                 request, sent = self.arrived(route)
+                ours = {"host", "authorization", "content-length",
+                        "accept-encoding"}
+                self.assertEqual(
+                    [(n, v) for n, v in request["headers"]
+                     if n.lower() not in ours],
+                    own + [("content-type", "application/json")])
                 self.assertEqual(sent, self.body.replace(
                     b"somebody-elses", PROJECT.encode()))
                 self.assertEqual(request["target"],

@@ -412,6 +412,33 @@ class Clients(House):
                      "content-length", "accept-encoding"}
             self.assertEqual(set(got) - known, set())
 
+    def test_headers_keep_name_case_value_and_order(self):
+        """As Claude Code sends them; those that headers.def names are the
+        connection's, the credential is the account's."""
+        self.sign_in()
+        ours = {"host", "x-api-key", "authorization", "content-length",
+                "anthropic-beta"}
+        headers = [("Accept", "application/json"),
+                   ("User-Agent", NATIVE[1]),
+                   ("X-Claude-Code-Session-Id", "s-1"),
+                   ("X-Stainless-Arch", "x64"),
+                   ("x-stainless-Lang", "js"),
+                   ("X-Empty", ""),
+                   ("x_odd", " spaced  out"),
+                   ("anthropic-beta", "b-2"),
+                   ("anthropic-dangerous-direct-browser-access", "true"),
+                   ("anthropic-version", "2023-06-01"),
+                   ("x-twice", "1"), ("x-app", "cli"), ("X-Twice", "2"),
+                   ("x-client-request-id", "r-1")]
+        a = ask(self.relay, ANTHROPIC, stream=False, headers=headers)
+        self.assertEqual(a.status, 200, a.body)
+        sent = [(n, v.strip()) for n, v in headers if n not in ours]
+        sent.append(("content-type", "application/json"))
+        came = [(n, v) for n, v in self.asked("MESSAGES")[-1]["headers"]
+                if n.lower() not in ours]
+        self.assertEqual([h for h in came if h[0].lower() !=
+                          "accept-encoding"], sent)
+
     def test_any_client_with_the_operators_own_preamble(self):
         self.sign_in(clients="any", preamble='Say "please".')
         block = {"type": "text", "text": 'Say "please".'}
