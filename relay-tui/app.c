@@ -14,6 +14,8 @@
 
 #define STATUS_MAX 4096
 #define ABOUT_MAX  4096
+/* What terminals take into their clipboards. */
+#define COPIED_MAX (64 * 1024)
 /* Pages on top of each other. */
 #define DEPTH_MAX 20
 
@@ -23,6 +25,39 @@ struct view *
 app_top(const struct app *a)
 {
 	return TAILQ_LAST(&a->views, view_list);
+}
+
+bool
+app_has(const struct app *a, const struct view *v)
+{
+	const struct view *other;
+
+	TAILQ_FOREACH (other, &a->views, link)
+		if (other == v)
+			return true;
+	return false;
+}
+
+const char *
+app_refuses(const struct app *a, const struct key *k)
+{
+	const struct view *v = app_top(a);
+	const char *why = v->screen->refuses ? v->screen->refuses(v, k) : NULL;
+
+	return why ? _(why) : NULL;
+}
+
+void
+app_copy(struct app *a, struct str text)
+{
+	buf_wipe(&a->copied);
+	if (buf_add(&a->copied, text))
+		app_say(a, PAINT_BAD,
+		    _("this is too much for a clipboard"));
+	else
+		app_say(a, PAINT_GOOD,
+		    _("given to your terminal's clipboard, if that is allowed "
+		      "there"));
 }
 
 static void
@@ -92,6 +127,14 @@ app_open(struct app *a, const struct screen *s, struct str about)
 	return v;
 }
 
+static bool
+may_leave(const struct app *a)
+{
+	struct view *v = app_top(a);
+
+	return !v->screen->leave || v->screen->leave(v);
+}
+
 static void
 show(struct app *a, const struct screen *s)
 {
@@ -107,10 +150,12 @@ app_show(struct app *a, struct str name, struct why *out_why)
 {
 	const struct screen *s = screen_find(name);
 
-	if (!s || screen_tab_of(s) < 0)
+	if (!s || !screen_is_named(s))
 		return why_set(out_why, ERR_UNKNOWN, "screen",
 		    _("there is no screen \"%.*s\""),
 		    STR_ARG(str_first(name, 40)));
+	if (app_top(a) && !may_leave(a))
+		return OK;
 	show(a, s);
 	reap(a);
 	return OK;
@@ -128,6 +173,7 @@ app_init(struct app *a, struct calls *calls, int rows, int columns, bool ascii)
 	grid_init(&a->grid, rows, columns);
 	a->grid.ascii = ascii;
 	prompt_init(&a->prompt);
+	buf_init(&a->copied, COPIED_MAX);
 	a->dirty = true;
 }
 
@@ -144,6 +190,7 @@ app_fini(struct app *a)
 	calls_forget(a->calls, a);
 	app_command_fini(a);
 	prompt_fini(&a->prompt);
+	buf_wipe(&a->copied);
 	grid_fini(&a->grid);
 }
 
@@ -296,9 +343,17 @@ static void
 press_prompt(struct app *a, const struct press *p)
 {
 	enum prompt_kind kind = a->prompt.kind;
-	enum prompt_event e = prompt_press(&a->prompt, p);
 	struct view *v = app_top(a);
+	enum prompt_event e;
 	struct buf line;
+
+	/* A secret is looked for, not shown. */
+	if (kind == PROMPT_SEARCH && p->kind == PRESS_PASTE &&
+	    v->screen->paste && v->screen->paste(v, p->text)) {
+		prompt_close(&a->prompt);
+		return;
+	}
+	e = prompt_press(&a->prompt, p);
 
 	buf_init(&line, LINE_EDIT_MAX);
 	buf_must(&line, line_edit_str(&a->prompt.line));
@@ -339,9 +394,9 @@ go_back(struct app *a, bool quits)
 	if (v->list && buf_len(&v->list->filter))
 		list_filter(v->list, STR(""));
 	else if (TAILQ_PREV(v, view_list, link))
-		v->closing = true;
+		v->closing = may_leave(a);
 	else if (quits)
-		a->quits = true;
+		a->quits = may_leave(a);
 }
 
 /* A line for each key: those of the screen, those of what it is, those of all. */
@@ -349,6 +404,7 @@ static void
 write_key(const struct app *a, const struct key *k, struct buf *out)
 {
 	bool may = !a->knows_role || a->role >= k->role;
+	const char *why = may ? app_refuses(a, k) : NULL;
 	int width = text_width(str_of(k->presses));
 
 	buf_mustf(out, "  %s%*s%s", k->presses, width < 22 ? 22 - width : 1, "",
@@ -356,6 +412,8 @@ write_key(const struct app *a, const struct key *k, struct buf *out)
 	if (!may)
 		buf_mustf(out, _(" (needs the role %s; yours is %s)"),
 		    ctl_role_name(k->role), ctl_role_name(a->role));
+	if (why)
+		buf_mustf(out, " (%s)", why);
 	buf_must(out, STR("\n"));
 }
 
@@ -393,7 +451,8 @@ act(struct app *a, enum key_action action)
 
 	if (action == KEY_BACK || action == KEY_QUIT)
 		go_back(a, action == KEY_QUIT);
-	else if (action == KEY_NEXT || action == KEY_PREVIOUS)
+	else if ((action == KEY_NEXT || action == KEY_PREVIOUS) &&
+	    may_leave(a))
 		step_tab(a, action == KEY_NEXT ? 1 : -1);
 	else if (action == KEY_COMMAND)
 		prompt_open(&a->prompt, PROMPT_COMMAND, STR(""));
@@ -447,6 +506,8 @@ press_own(struct app *a, struct view *v, const struct press *p)
 			view_say(v, PAINT_WARN,
 			    _("this needs the role %s; yours is %s"),
 			    ctl_role_name(k->role), ctl_role_name(a->role));
+		else if (app_refuses(a, k))
+			view_say(v, PAINT_WARN, "%s", app_refuses(a, k));
 		else if (k->does)
 			k->does(v);
 		return true;
@@ -482,7 +543,7 @@ press_digit(struct app *a, const struct press *p)
 	if (p->kind != PRESS_KEY || p->alt || p->code < '0' || p->code > '9')
 		return;
 	s = screen_tab(p->code == '0' ? 9 : (unsigned)(p->code - '1'));
-	if (s)
+	if (s && may_leave(a))
 		show(a, s);
 }
 
@@ -495,6 +556,8 @@ press_view(struct app *a, const struct press *p)
 	if (v->screen->press && v->screen->press(v, p))
 		return;
 	if (p->kind == PRESS_PASTE) {
+		if (v->screen->paste && v->screen->paste(v, p->text))
+			return;
 		view_say(v, PAINT_DIM, "%s",
 		    _("there is nothing here to paste into"));
 		return;

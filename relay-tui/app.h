@@ -32,6 +32,7 @@ struct app {
 	enum ctl_role role;
 	TAILQ_HEAD(running_list, running) running; /* app_command.c */
 	bool knows_role, is_up, was_up, quits, dirty;
+	struct buf copied;
 	char link_text[256]; /* why there is no daemon */
 	char version[64];
 };
@@ -39,7 +40,8 @@ struct app {
 void
 app_init(struct app *a, struct calls *calls, int rows, int columns, bool ascii);
 void app_fini(struct app *a);
-/* ERR_UNKNOWN: there is none of that name. */
+/* ERR_UNKNOWN: there is none of that name.  The screen that is open may ask
+ * before it is left. */
 enum err app_show(struct app *a, struct str name, struct why *out_why) CHECKED;
 
 /* The time, before anything else is told; wall clock for "ago". */
@@ -55,6 +57,13 @@ void app_draw(struct app *a);
 bool app_is_settled(const struct app *a);
 
 struct view *app_top(const struct app *a);
+/* Is it open (still)? */
+bool app_has(const struct app *a, const struct view *v);
+/* Why a key of the screen that is open can do nothing just now; or NULL. */
+const char *app_refuses(const struct app *a, const struct key *k);
+/* For the clipboard: whoever has the terminal takes it from `copied` and wipes
+ * that. */
+void app_copy(struct app *a, struct str text);
 /* In passing, for some seconds.  Foreign text is fine. */
 void app_say(struct app *a, enum paint p, const char *text);
 struct view *app_open(struct app *a, const struct screen *s, struct str about);

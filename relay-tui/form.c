@@ -130,6 +130,26 @@ form_preset(struct form *f, const char *name, struct str value)
 	line_edit_set(&field->line, value);
 }
 
+void
+form_set(struct form *f, const char *name, struct str value)
+{
+	struct form_field *field = find(f, str_of(name));
+
+	if (field)
+		line_edit_set(&field->line, value);
+}
+
+void
+form_choose_from(struct form *f, const char *name, struct str choices)
+{
+	struct form_field *field = find(f, str_of(name));
+
+	if (!field)
+		return;
+	set(&field->choices, choices);
+	field->type = FORM_CHOICE;
+}
+
 /* '-' in names of fields is '_' on the wire. */
 static void
 write_member(const struct form_field *field, char out[64])

@@ -54,6 +54,10 @@ void form_add(struct form *f, const char *name, enum form_type type,
 void form_add_fields(struct form *f, const struct json *fields);
 /* What stands in it at first; what is not changed is not put later on. */
 void form_preset(struct form *f, const char *name, struct str value);
+/* The same as if it was typed. */
+void form_set(struct form *f, const char *name, struct str value);
+/* It is chosen from these, "a|b", from now on. */
+void form_choose_from(struct form *f, const char *name, struct str choices);
 /* The members of an object as presets: "max_concurrency" of max-concurrency. */
 void form_preset_all(struct form *f, const struct json *object);
 

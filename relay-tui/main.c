@@ -399,6 +399,10 @@ show(struct tui *t)
 	t->drawn_ms = t->app.now_ms;
 	app_draw(&t->app);
 	tty_show(&t->app.grid);
+	if (buf_len(&t->app.copied)) {
+		tty_copy(buf_str(&t->app.copied));
+		buf_wipe(&t->app.copied);
+	}
 	return 1000;
 }
 

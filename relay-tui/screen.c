@@ -8,6 +8,7 @@
 
 enum place {
 	TAB,
+	SIDE,
 	PAGE,
 };
 
@@ -55,4 +56,13 @@ screen_tab_of(const struct screen *s)
 		if (tab == s)
 			return (int)i;
 	return -1;
+}
+
+bool
+screen_is_named(const struct screen *s)
+{
+	for (size_t i = 0; i < SCREENS; i++)
+		if (screens[i].screen == s)
+			return screens[i].place != PAGE;
+	return false;
 }

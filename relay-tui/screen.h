@@ -27,6 +27,15 @@ struct screen {
 	/* A key or a paste before anybody else sees it.  True: taken.  NULL:
 	 * keys are those of the tables. */
 	bool (*press)(struct view *v, const struct press *p);
+	/* Something is pasted, into the screen or into its search.  True:
+	 * taken.  NULL: there is nothing to paste into. */
+	bool (*paste)(struct view *v, struct str text);
+	/* It is about to be left, for a page before or another tab.  False: not
+	 * now, it has asked why.  NULL: it may always be left. */
+	bool (*leave)(struct view *v);
+	/* Why one of `keys` can do nothing just now, N_(): it is greyed out
+	 * then.  NULL: it can. */
+	const char *(*refuses)(const struct view *v, const struct key *k);
 	void (*draw)(struct view *v, const struct area *a);
 	/* NULL: there is nothing to give back. */
 	void (*close)(struct view *v);
@@ -37,7 +46,9 @@ const struct screen *screen_at(unsigned i);
 const struct screen *screen_find(struct str name);
 /* The so-manieth tab, from 0; NULL ends. */
 const struct screen *screen_tab(unsigned wanted);
-/* Which tab it is; -1: a page. */
+/* Which tab it is; -1: none. */
 int screen_tab_of(const struct screen *s);
+/* Does its name alone open it?  Pages are about something. */
+bool screen_is_named(const struct screen *s);
 
 #endif

@@ -122,6 +122,11 @@ static enum err
 play_dump(struct script *s, struct str args, struct why *out_why)
 {
 	(void)out_why;
+	if (str_eq(args, STR("clipboard"))) {
+		fprintf(s->out, "%.*s\n", STR_ARG(buf_str(&s->app->copied)));
+		fflush(s->out);
+		return OK;
+	}
 	script_dump(s->app, str_eq(args, STR("paint")), s->out);
 	return OK;
 }

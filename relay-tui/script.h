@@ -12,6 +12,7 @@
  *	settle			until nothing is being asked
  *	dump			the screen as text
  *	dump paint		what its cells mean, by the letters of theme.def
+ *	dump clipboard		what was copied last
  *	say some words		a line between dumps
  *	# a comment
  *

@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "proto/enc.h"
+
 #define NCURSES_WIDECHAR 1
 #include <ncurses.h>
 
@@ -196,6 +198,19 @@ tty_show(const struct grid *g)
 	if (g->has_cursor)
 		move(g->cursor_row, g->cursor_column);
 	refresh();
+}
+
+void
+tty_copy(struct str text)
+{
+	struct buf sequence;
+
+	buf_init(&sequence, 2 * text.len + 64);
+	buf_must(&sequence, STR("\033]52;c;"));
+	if (enc_base64(&sequence, text, ENC_BASE64) == OK &&
+	    buf_add(&sequence, STR("\a")) == OK)
+		say(buf_cstr(&sequence));
+	buf_wipe(&sequence);
 }
 
 void

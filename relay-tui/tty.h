@@ -20,6 +20,8 @@ void tty_rescue(void);
 void tty_suspend(void);
 void tty_resume(void);
 
+/* Into the terminal's clipboard, wherever the terminal is (OSC 52). */
+void tty_copy(struct str text);
 void tty_size(int *out_rows, int *out_columns);
 /* The size has changed: ncurses is told. */
 void tty_resized(void);

@@ -20,6 +20,12 @@ view_begin(struct view *v, enum ctl_method method)
 }
 
 void
+view_drop(struct view *v)
+{
+	calls_drop(v->app->calls);
+}
+
+void
 view_send(struct view *v, calls_answer *done, void *user)
 {
 	enum err e = calls_send(v->app->calls, v, done, user, v->app->now_ms);
@@ -69,6 +75,7 @@ view_keep(struct view *v)
 /* --- changing -------------------------------------------------------------- */
 
 struct deed {
+	struct app *app;
 	struct view *view;
 	enum ctl_method method;
 	const char *key, *said;
@@ -115,14 +122,10 @@ static void
 do_deed(void *user)
 {
 	const struct deed *d = user;
-	struct view *v;
 
 	/* It may be closed by now. */
-	TAILQ_FOREACH (v, &d->view->app->views, link)
-		if (v == d->view)
-			break;
-	if (v)
-		view_do(v, d->method, d->key, str_of(d->value), d->said);
+	if (app_has(d->app, d->view))
+		view_do(d->view, d->method, d->key, str_of(d->value), d->said);
 }
 
 void
@@ -132,13 +135,39 @@ view_confirm(struct view *v, const char *question, enum ctl_method method,
 	struct deed *d = xcalloc(1, sizeof(*d));
 	char *asked = xasprintf("%s %.*s", _(question), STR_ARG(value));
 
-	*d = (struct deed){ .view = v,
+	*d = (struct deed){ .app = v->app,
+		.view = v,
 		.method = method,
 		.key = key,
 		.said = said,
 		.value = xmemdup(value.at, value.len) };
 	dialog_ask(&v->app->dialog, asked, do_deed, deed_free, d);
 	free(asked);
+}
+
+struct question {
+	struct app *app;
+	struct view *view;
+	void (*does)(struct view *v);
+};
+
+static void
+answer_yes(void *user)
+{
+	const struct question *q = user;
+
+	if (app_has(q->app, q->view))
+		q->does(q->view);
+}
+
+void
+view_ask_before(struct view *v, const char *question,
+    void (*does)(struct view *v))
+{
+	struct question *q = xcalloc(1, sizeof(*q));
+
+	*q = (struct question){ .app = v->app, .view = v, .does = does };
+	dialog_ask(&v->app->dialog, _(question), answer_yes, free, q);
 }
 
 /* --- around it ------------------------------------------------------------- */
@@ -198,6 +227,12 @@ view_open_text(struct view *v, const char *title, struct str lines)
 	struct view *text = view_open(v, "text", str_of(title));
 
 	screen_text_set(text, lines);
+}
+
+void
+view_copy(struct view *v, struct str text)
+{
+	app_copy(v->app, text);
 }
 
 const struct output *

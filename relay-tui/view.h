@@ -36,6 +36,8 @@ struct view {
  * view, unless it is closed meanwhile. */
 struct json_out *view_begin(struct view *v, enum ctl_method method);
 void view_send(struct view *v, calls_answer *done, void *user);
+/* Never mind what was begun. */
+void view_drop(struct view *v);
 /* One without parameters, and one with a text. */
 void view_ask(struct view *v, enum ctl_method method, calls_answer *done);
 void view_ask_about(struct view *v, enum ctl_method method, const char *key,
@@ -54,6 +56,10 @@ void view_do(struct view *v, enum ctl_method method, const char *key,
 void view_confirm(struct view *v, const char *question, enum ctl_method method,
     const char *key, struct str value, const char *said);
 
+/* Any question, N_(): done when it is answered with yes and the view is there. */
+void view_ask_before(struct view *v, const char *question,
+    void (*does)(struct view *v));
+
 /* --- around it ------------------------------------------------------------- */
 
 /* What it shows is another; it is drawn soon. */
@@ -71,6 +77,8 @@ struct view *view_open(struct view *v, const char *screen, struct str about);
 void view_back(struct view *v);
 /* A text to read: lines, clean or not. */
 void view_open_text(struct view *v, const char *title, struct str lines);
+/* To the clipboard of the terminal (OSC 52). */
+void view_copy(struct view *v, struct str text);
 /* What a view of the screen "text" shows (screen/text.c). */
 void screen_text_set(struct view *v, struct str lines);
 
