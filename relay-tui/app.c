@@ -10,6 +10,7 @@
 #include "proto/mem.h"
 
 #include "relay-tui/calendar.h"
+#include "relay-tui/follow.h"
 #include "relay-tui/words.h"
 
 #define STATUS_MAX 4096
@@ -52,8 +53,7 @@ app_copy(struct app *a, struct str text)
 {
 	buf_wipe(&a->copied);
 	if (buf_add(&a->copied, text))
-		app_say(a, PAINT_BAD,
-		    _("this is too much for a clipboard"));
+		app_say(a, PAINT_BAD, _("this is too much for a clipboard"));
 	else
 		app_say(a, PAINT_GOOD,
 		    _("given to your terminal's clipboard, if that is allowed "
@@ -61,10 +61,12 @@ app_copy(struct app *a, struct str text)
 }
 
 static void
-view_free(struct app *a, struct view *v)
+view_free(struct app *a, struct view_list *list, struct view *v)
 {
-	TAILQ_REMOVE(&a->views, v, link);
+	TAILQ_REMOVE(list, v, link);
 	calls_forget(a->calls, v);
+	follow_end(a, v);
+	view_forget_deeds(v);
 	if (v->screen->close)
 		v->screen->close(v);
 	buf_fini(&v->status);
@@ -83,7 +85,7 @@ reap(struct app *a)
 		next = TAILQ_NEXT(v, link);
 		if (!v->closing)
 			continue;
-		view_free(a, v);
+		view_free(a, &a->views, v);
 		a->dirty = true;
 	}
 }
@@ -135,14 +137,40 @@ may_leave(const struct app *a)
 	return !v->screen->leave || v->screen->leave(v);
 }
 
+/* Pages close; the tab below them stays as it is, to be come back to. */
+static void
+park(struct app *a)
+{
+	struct view *v, *next;
+
+	for (v = TAILQ_FIRST(&a->views); v; v = next) {
+		next = TAILQ_NEXT(v, link);
+		if (screen_tab_of(v->screen) < 0) {
+			v->closing = true;
+			continue;
+		}
+		TAILQ_REMOVE(&a->views, v, link);
+		TAILQ_INSERT_TAIL(&a->parked, v, link);
+	}
+}
+
 static void
 show(struct app *a, const struct screen *s)
 {
 	struct view *v;
 
-	TAILQ_FOREACH (v, &a->views, link)
-		v->closing = true;
-	app_open(a, s, STR(""));
+	park(a);
+	TAILQ_FOREACH (v, &a->parked, link)
+		if (v->screen == s)
+			break;
+	if (!v) {
+		app_open(a, s, STR(""));
+		return;
+	}
+	TAILQ_REMOVE(&a->parked, v, link);
+	TAILQ_INSERT_TAIL(&a->views, v, link);
+	ask(a, v);
+	a->dirty = true;
 }
 
 enum err
@@ -169,6 +197,9 @@ app_init(struct app *a, struct calls *calls, int rows, int columns, bool ascii)
 	*a = (struct app){ .calls = calls,
 		.output = { .ascii = ascii, .width = columns } };
 	TAILQ_INIT(&a->views);
+	TAILQ_INIT(&a->parked);
+	TAILQ_INIT(&a->following);
+	TAILQ_INIT(&a->deeds);
 	TAILQ_INIT(&a->running);
 	grid_init(&a->grid, rows, columns);
 	a->grid.ascii = ascii;
@@ -177,17 +208,27 @@ app_init(struct app *a, struct calls *calls, int rows, int columns, bool ascii)
 	a->dirty = true;
 }
 
-void
-app_fini(struct app *a)
+static void
+free_views(struct app *a, struct view_list *list)
 {
 	struct view *v, *next;
 
-	dialog_fini(&a->dialog);
-	for (v = TAILQ_FIRST(&a->views); v; v = next) {
+	for (v = TAILQ_FIRST(list); v; v = next) {
 		next = TAILQ_NEXT(v, link);
-		view_free(a, v);
+		view_free(a, list, v);
 	}
+}
+
+void
+app_fini(struct app *a)
+{
+	dialog_fini(&a->dialog);
+	free_views(a, &a->views);
+	free_views(a, &a->parked);
+	follow_lost(a);
 	calls_forget(a->calls, a);
+	view_free_deeds(a);
+	undo_forget(&a->undo);
 	app_command_fini(a);
 	prompt_fini(&a->prompt);
 	buf_wipe(&a->copied);
@@ -260,6 +301,8 @@ app_link(struct app *a, bool up, const char *text)
 	bool was = a->is_up;
 
 	a->is_up = up;
+	if (!up)
+		follow_lost(a);
 	snprintf(a->link_text, sizeof(a->link_text), "%s", text);
 	a->dirty = true;
 	if (was && !up)
@@ -451,13 +494,14 @@ act(struct app *a, enum key_action action)
 
 	if (action == KEY_BACK || action == KEY_QUIT)
 		go_back(a, action == KEY_QUIT);
-	else if ((action == KEY_NEXT || action == KEY_PREVIOUS) &&
-	    may_leave(a))
+	else if ((action == KEY_NEXT || action == KEY_PREVIOUS) && may_leave(a))
 		step_tab(a, action == KEY_NEXT ? 1 : -1);
 	else if (action == KEY_COMMAND)
 		prompt_open(&a->prompt, PROMPT_COMMAND, STR(""));
 	else if (action == KEY_HELP)
 		open_help(a);
+	else if (action == KEY_UNDO)
+		app_undo(a);
 	else if (action == KEY_REDRAW)
 		ask(a, v);
 }
@@ -519,14 +563,11 @@ static bool
 press_list(struct app *a, struct view *v, const struct press *p)
 {
 	enum key_action action = key_find(KEYS_LIST, p);
-	struct press on = *p;
 
 	if (!v->list)
 		return false;
-	if (p->kind == PRESS_CLICK || p->kind == PRESS_WHEEL) {
-		on.row -= 1;
-		return list_mouse(v->list, &on);
-	}
+	if (p->kind == PRESS_CLICK || p->kind == PRESS_WHEEL)
+		return list_mouse(v->list, p);
 	if (action == KEY_LIST_FILTER) {
 		prompt_open(&a->prompt, PROMPT_SEARCH,
 		    buf_str(&v->list->filter));

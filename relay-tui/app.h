@@ -11,6 +11,7 @@
 #include "relay-tui/dialog.h"
 #include "relay-tui/grid.h"
 #include "relay-tui/prompt.h"
+#include "relay-tui/undo.h"
 #include "relay-tui/view.h"
 
 #define APP_SPINNER_MS 200
@@ -23,6 +24,10 @@ struct app {
 	struct grid grid;
 	struct output output; /* how things are told: zone, "ago" */
 	TAILQ_HEAD(view_list, view) views; /* the last is on top */
+	struct view_list parked;	   /* tabs that are not looked at */
+	TAILQ_HEAD(following_list, following) following; /* follow.c */
+	TAILQ_HEAD(deed_list, deed) deeds; /* under way (view.c) */
+	struct undo undo;
 	struct prompt prompt;
 	struct dialog dialog;
 	char toast[512];
@@ -57,6 +62,8 @@ void app_draw(struct app *a);
 bool app_is_settled(const struct app *a);
 
 struct view *app_top(const struct app *a);
+/* Take back what was changed last. */
+void app_undo(struct app *a);
 /* Is it open (still)? */
 bool app_has(const struct app *a, const struct view *v);
 /* Why a key of the screen that is open can do nothing just now; or NULL. */

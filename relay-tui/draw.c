@@ -153,6 +153,39 @@ draw_lines(const struct area *a, int row, int column, enum paint p,
 	return rows;
 }
 
+int
+draw_wrapped(const struct area *a, int row, enum paint p, struct str s)
+{
+	int indent = 0, rows = 0;
+	struct buf clean;
+	struct str rest;
+
+	buf_init(&clean, LINE_MAX_BYTES);
+	text_clean(str_first(s, LINE_MAX_BYTES / 4), &clean);
+	rest = buf_str(&clean);
+	while ((size_t)indent < rest.len && rest.at[indent] == ' ')
+		indent++;
+	if (indent > a->columns / 2)
+		indent = 0;
+	do {
+		int at = rows ? indent : 0;
+		struct str line = first_line(rest, a->columns - at);
+
+		/* Blanks alone are no place to break at. */
+		if (str_trim(line).len == 0)
+			line = text_fit(rest, a->columns - at);
+		if (!line.len && rest.len)
+			break;
+		put_clean(a, row + rows, at, a->columns, p, line);
+		rest = str_skip(rest, line.len);
+		while (rest.len && rest.at[0] == ' ')
+			rest = str_skip(rest, 1);
+		rows++;
+	} while (rest.len);
+	buf_fini(&clean);
+	return rows ? rows : 1;
+}
+
 /* --- ground ---------------------------------------------------------------- */
 
 void

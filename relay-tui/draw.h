@@ -32,6 +32,11 @@ void draw_field(const struct area *a, int row, int column, int columns,
 int draw_lines(const struct area *a, int row, int column, enum paint p,
     struct str s);
 
+/* A line of a text, broken where it is too long; what follows stands below its
+ * beginning.  The row may lie above the area.  Returns the number of rows, at
+ * least one. */
+int draw_wrapped(const struct area *a, int row, enum paint p, struct str s);
+
 void draw_fill(const struct area *a, int row, enum paint p);
 void draw_lit(const struct area *a, int row, int column, int columns);
 void draw_cursor(const struct area *a, int row, int column);

@@ -321,14 +321,19 @@ list_act(struct list *l, enum key_action a, int rows)
 bool
 list_mouse(struct list *l, const struct press *p)
 {
+	/* The first row is that of the heads. */
+	int row = p->row - l->drawn.row - 1;
+
 	if (p->kind == PRESS_WHEEL) {
 		move_to(l, (int64_t)l->at + (p->code == PRESS_UP ? -3 : 3));
 		return true;
 	}
-	if (p->kind != PRESS_CLICK || p->row < 1 ||
-	    l->top + (size_t)p->row - 1 >= l->shown_count)
+	if (p->kind != PRESS_CLICK || row < 0 || row >= l->drawn.rows - 1 ||
+	    p->column < l->drawn.column ||
+	    p->column >= l->drawn.column + l->drawn.columns ||
+	    l->top + (size_t)row >= l->shown_count)
 		return false;
-	move_to(l, (int64_t)l->top + p->row - 1);
+	move_to(l, (int64_t)l->top + row);
 	return true;
 }
 
@@ -442,6 +447,7 @@ list_draw(struct list *l, const struct area *a)
 	struct columns w;
 	size_t end;
 
+	l->drawn = *a;
 	if (l->shown_count == 0) {
 		draw_none(l, a);
 		return;

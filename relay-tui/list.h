@@ -30,7 +30,8 @@ struct list {
 	int sort;	/* the column; -1: as they come */
 	bool turned;
 	struct buf filter;
-	bool loaded; /* rows have come once */
+	bool loaded;	   /* rows have come once */
+	struct area drawn; /* where it was drawn last */
 };
 
 void list_init(struct list *l, const struct column *columns, const char *id,
@@ -52,7 +53,7 @@ void list_choose(struct list *l, struct str id);
 
 void list_filter(struct list *l, struct str text);
 void list_sort(struct list *l, int column);
-/* A key of KEYS_LIST, or of the mouse (rows and columns of the list's area);
+/* A key of KEYS_LIST, or of the mouse, wherever on the screen;
  * false: not for a list. */
 bool list_act(struct list *l, enum key_action a, int rows);
 bool list_mouse(struct list *l, const struct press *p);

@@ -9,6 +9,7 @@
 #include "proto/mem.h"
 
 #include "relay-tui/app.h"
+#include "relay-tui/follow.h"
 #include "relay-tui/words.h"
 
 /* --- asking ---------------------------------------------------------------- */
@@ -54,6 +55,18 @@ view_ask_about(struct view *v, enum ctl_method method, const char *key,
 	view_send(v, done, NULL);
 }
 
+void
+view_follow(struct view *v, const char *topics, calls_event *event)
+{
+	follow_begin(v->app, v, topics, event);
+}
+
+bool
+view_follows(const struct view *v)
+{
+	return follow_is_on(v->app, v);
+}
+
 bool
 view_failed(struct view *v, const struct ctl_frame *f)
 {
@@ -74,9 +87,11 @@ view_keep(struct view *v)
 
 /* --- changing -------------------------------------------------------------- */
 
+/* Something to be changed: to be confirmed yet, or being asked for. */
 struct deed {
+	TAILQ_ENTRY(deed) link;
 	struct app *app;
-	struct view *view;
+	struct view *view; /* NULL: closed meanwhile */
 	enum ctl_method method;
 	const char *key, *said;
 	char *value;
@@ -87,35 +102,108 @@ deed_free(void *user)
 {
 	struct deed *d = user;
 
+	TAILQ_REMOVE(&d->app->deeds, d, link);
 	free(d->value);
 	free(d);
+}
+
+static struct deed *
+deed_new(struct view *v, enum ctl_method method, const char *key,
+    struct str value, const char *said)
+{
+	struct deed *d = xcalloc(1, sizeof(*d));
+
+	*d = (struct deed){ .app = v->app,
+		.view = v,
+		.method = method,
+		.key = key,
+		.said = said,
+		.value = xmemdup(value.len ? value.at : "", value.len) };
+	TAILQ_INSERT_TAIL(&v->app->deeds, d, link);
+	return d;
+}
+
+void
+view_forget_deeds(const struct view *v)
+{
+	struct deed *d;
+
+	TAILQ_FOREACH (d, &v->app->deeds, link)
+		if (d->view == v)
+			d->view = NULL;
+}
+
+void
+view_free_deeds(struct app *a)
+{
+	struct deed *d;
+
+	while ((d = TAILQ_FIRST(&a->deeds)))
+		deed_free(d);
+}
+
+static void
+say_done(struct app *a, const struct deed *d)
+{
+	char text[512];
+
+	if (!undo_remember(&a->undo, d->method, d->key, str_of(d->value),
+		a->now_ms)) {
+		app_say(a, PAINT_GOOD, _(d->said));
+		return;
+	}
+	snprintf(text, sizeof(text), _("%s (u undoes it)"), _(d->said));
+	app_say(a, PAINT_GOOD, text);
+	a->toast_until_ms = a->undo.until_ms;
 }
 
 static void
 take_done(void *owner, void *user, const struct ctl_frame *f)
 {
-	struct view *v = owner;
-	const char *said = user;
+	struct app *a = owner;
+	struct deed *d = user;
+	char text[512];
 
-	if (view_failed(v, f))
+	if (f->kind != CTL_ERROR) {
+		say_done(a, d);
+	} else if (!ctl_frame_is(f, ERR_CLOSED)) {
+		snprintf(text, sizeof(text), "%.*s", STR_ARG(f->message));
+		app_say(a, PAINT_BAD, text);
+	}
+	if (d->view)
+		view_ask_again(d->view);
+	deed_free(d);
+}
+
+static void
+do_it(struct app *a, struct deed *d)
+{
+	json_say(calls_begin(a->calls, d->method), d->key, str_of(d->value));
+	if (calls_send(a->calls, a, take_done, d, a->now_ms) == OK)
 		return;
-	app_say(v->app, PAINT_GOOD, _(said));
-	view_ask_again(v);
+	app_say(a, PAINT_BAD, _("relayd is not there just now"));
+	deed_free(d);
 }
 
 void
 view_do(struct view *v, enum ctl_method method, const char *key,
     struct str value, const char *said)
 {
-	union {
-		const char *said;
-		void *user;
-	} carried = { .said = said };
+	do_it(v->app, deed_new(v, method, key, value, said));
+}
 
-	json_say(view_begin(v, method), key, value);
-	if (!calls_is_open(v->app->calls))
-		view_say(v, PAINT_BAD, "%s", _("relayd is not there just now"));
-	view_send(v, take_done, carried.user);
+void
+app_undo(struct app *a)
+{
+	struct undo *u = &a->undo;
+
+	if (!undo_is_possible(u, a->now_ms)) {
+		app_say(a, PAINT_DIM, _("there is nothing to undo"));
+		return;
+	}
+	do_it(a,
+	    deed_new(app_top(a), u->back, u->key, str_of(u->value),
+		N_("undone")));
 }
 
 static void
@@ -123,8 +211,7 @@ do_deed(void *user)
 {
 	const struct deed *d = user;
 
-	/* It may be closed by now. */
-	if (app_has(d->app, d->view))
+	if (d->view)
 		view_do(d->view, d->method, d->key, str_of(d->value), d->said);
 }
 
@@ -132,15 +219,9 @@ void
 view_confirm(struct view *v, const char *question, enum ctl_method method,
     const char *key, struct str value, const char *said)
 {
-	struct deed *d = xcalloc(1, sizeof(*d));
+	struct deed *d = deed_new(v, method, key, value, said);
 	char *asked = xasprintf("%s %.*s", _(question), STR_ARG(value));
 
-	*d = (struct deed){ .app = v->app,
-		.view = v,
-		.method = method,
-		.key = key,
-		.said = said,
-		.value = xmemdup(value.at, value.len) };
 	dialog_ask(&v->app->dialog, asked, do_deed, deed_free, d);
 	free(asked);
 }

@@ -36,6 +36,12 @@ struct view {
  * view, unless it is closed meanwhile. */
 struct json_out *view_begin(struct view *v, enum ctl_method method);
 void view_send(struct view *v, calls_answer *done, void *user);
+/* Be told what happens, by event.follow: "requests,accounts".  Say so in every
+ * ask(): it is asked for once, and anew after a reconnection.  Tabs go on to be
+ * told while they are not looked at. */
+void view_follow(struct view *v, const char *topics, calls_event *event);
+/* Is it told by now?  What was listed before it was may be out of date. */
+bool view_follows(const struct view *v);
 /* Never mind what was begun. */
 void view_drop(struct view *v);
 /* One without parameters, and one with a text. */
@@ -49,7 +55,7 @@ bool view_failed(struct view *v, const struct ctl_frame *f);
 struct ctl_frame view_keep(struct view *v);
 
 /* Change something: one text parameter.  When it is done the screen asks
- * again and `said` (N_(), with one %s for the value) is told. */
+ * again and `said` (N_()) is told, with how it is undone where it can be. */
 void view_do(struct view *v, enum ctl_method method, const char *key,
     struct str value, const char *said);
 /* The same, asking before: "Remove work?" is `question` with the value. */
@@ -79,6 +85,9 @@ void view_back(struct view *v);
 void view_open_text(struct view *v, const char *title, struct str lines);
 /* To the clipboard of the terminal (OSC 52). */
 void view_copy(struct view *v, struct str text);
+/* For app.c: a view is closed; all are. */
+void view_forget_deeds(const struct view *v);
+void view_free_deeds(struct app *a);
 /* What a view of the screen "text" shows (screen/text.c). */
 void screen_text_set(struct view *v, struct str lines);
 

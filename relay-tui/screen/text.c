@@ -47,11 +47,9 @@ text_draw(struct view *v, const struct area *a)
 	struct str rest = buf_str(&s->text);
 	int line = 0;
 
-	while (rest.len) {
-		draw_text(a, line - v->top, 0, PAINT_PLAIN,
+	while (rest.len)
+		line += draw_wrapped(a, line - v->top, PAINT_PLAIN,
 		    str_cut(&rest, '\n'));
-		line++;
-	}
 	v->lines = line;
 	view_status(v, "%s", v->about);
 }

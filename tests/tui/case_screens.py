@@ -195,6 +195,28 @@ class Screens(Case):
         s.close()
         self.relay.at_rest()
 
+    def test_a_tab_is_found_as_it_was_left(self):
+        rows = self.play("key 3", "settle", "text /openai", "key Enter j", "key 1",
+                         "settle", "key 3", "settle", "dump")
+        self.assertIn('with "openai"', rows[-2])
+        self.assertTrue(rows[2].startswith("o1"), rows)
+        self.assertIn("2/", "".join(self.play(
+            "key 3", "settle", "key j", "key Enter", "settle", "key 2",
+            "settle", "key 3", "settle", "dump")[-2]))
+
+    def test_what_was_changed_is_undone(self):
+        rows = self.play("key 3", "settle", "key j H", "wait-for u undoes it",
+                         "key u", "wait-for undone", "settle", "dump")
+        self.assertEqual(self.state("a2"), "ready")
+        rows = self.play("settle", "key u", "dump")
+        self.assertIn("nothing to undo", rows[-2])
+
+    def test_long_lines_are_broken(self):
+        rows = self.play("settle", "key ?", "dump", size=(40, 60))
+        text = " ".join(" ".join(rows).split())
+        self.assertIn("to where this was opened; ends a search", text)
+        self.assertNotIn("…", "".join(rows[1:-2]))
+
     def test_a_snapshot_is_one_screen(self):
         text = run(self.relay.socket, "--snapshot", "accounts", "--cols",
                    "120", "--rows", "12")
