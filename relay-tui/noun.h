@@ -15,6 +15,7 @@ extern const struct column kind_columns[];
 extern const struct column key_columns[], my_key_columns[], key_details[];
 extern const struct column trash_columns[], made_columns[];
 extern const struct column template_columns[], tag_columns[];
+extern const struct column salt_columns[], imported_columns[];
 extern const struct column user_columns[];
 extern const struct column client_seen_columns[], client_columns[],
     client_details[];
@@ -51,6 +52,7 @@ void print_new_key(struct output *o, const struct json *data);
 void print_template(struct output *o, const struct json *data);
 void print_key_set(struct output *o, const struct json *data);
 void print_trashed(struct output *o, const struct json *data);
+void print_imported(struct output *o, const struct json *data);
 void print_purged(struct output *o, const struct json *data);
 void print_new_vouchers(struct output *o, const struct json *data);
 void print_changes(struct output *o, const struct json *data);

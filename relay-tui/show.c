@@ -138,6 +138,12 @@ static const struct look {
 	[CTL_M_key_disable] = { .details = key_details },
 	[CTL_M_key_enable] = { .details = key_details },
 	[CTL_M_key_rotate] = { .print = print_new_key },
+	[CTL_M_key_import] = { .print = print_imported,
+	    .csv = imported_columns,
+	    .rows = "rows" },
+	[CTL_M_salt_list] = { .table = salt_columns,
+	    .empty = N_("There are none: no key of another relay is here.") },
+	[CTL_M_salt_rm] = { .print = print_removed },
 	[CTL_M_key_reveal] = { .print = print_new_key },
 	[CTL_M_key_find] = { .details = key_details },
 	[CTL_M_my_overview] = { .print = print_my },
@@ -477,9 +483,9 @@ tells_rehearsal(enum ctl_method method)
 	void (*print)(struct output * o, const struct json *data) =
 	    looks[method].print;
 
-	return print == print_price_changes || print == print_new_key ||
-	    print == print_template || print == print_key_set ||
-	    print == print_purged;
+	return print == print_imported || print == print_price_changes ||
+	    print == print_new_key || print == print_template ||
+	    print == print_key_set || print == print_purged;
 }
 
 /* --- pages ----------------------------------------------------------------- */

@@ -25,6 +25,7 @@ keyring_init(struct keyring *k, struct loop *l, struct store *s)
 	TAILQ_INIT(&k->making);
 	randombytes_buf(seed, sizeof(seed));
 	map_init(&k->by_hash, seed);
+	map_init(&k->by_foreign, seed);
 	map_init(&k->by_id, seed);
 	users_init(&k->users, seed);
 	return OK;
@@ -61,6 +62,7 @@ keyring_fini(struct keyring *k)
 	free_all(&k->trash);
 	free_all(&k->templates);
 	map_fini(&k->by_hash);
+	map_fini(&k->by_foreign);
 	map_fini(&k->by_id);
 	users_fini(&k->users);
 }
@@ -77,6 +79,34 @@ old_hash_str(const struct apikey *k)
 	return str_at((const char *)k->rec.old_hash, sizeof(k->rec.old_hash));
 }
 
+static struct str
+foreign_str(const struct apikey_rec *r)
+{
+	return str_at((const char *)r->foreign_hash, sizeof(r->foreign_hash));
+}
+
+/* A key of another relay, by what that one kept of it. */
+static struct apikey *
+match_foreign(const struct keyring *k, struct str value)
+{
+	uint8_t hash[SALT_HASH];
+	struct apikey *found;
+
+	for (unsigned i = 0; i < k->salts.count; i++) {
+		const struct salt *salt = &k->salts.at[i];
+
+		salt_hash(salt, value, hash);
+		found = map_get(&k->by_foreign,
+		    str_at((const char *)hash, sizeof(hash)));
+		if (found &&
+		    str_eq(found->rec.foreign_salt, str_of(salt->name)) &&
+		    apikey_is_foreign(&found->rec, clock_wall_ms()) &&
+		    !sodium_memcmp(found->rec.foreign_hash, hash, sizeof(hash)))
+			return found;
+	}
+	return NULL;
+}
+
 struct apikey *
 keyring_match(const struct keyring *k, struct str value)
 {
@@ -88,7 +118,8 @@ keyring_match(const struct keyring *k, struct str value)
 	key_index_of(&k->index, value, hash);
 	found = map_get(&k->by_hash, str_at((const char *)hash, sizeof(hash)));
 	if (!found)
-		return NULL;
+		return map_count(&k->by_foreign) ? match_foreign(k, value)
+						 : NULL;
 	if (!sodium_memcmp(found->rec.hash, hash, sizeof(hash)))
 		return found;
 	if (apikey_in_grace(&found->rec, clock_wall_ms()) &&
@@ -243,6 +274,61 @@ keyring_has_name(const struct keyring *k, const struct apikey_rec *r)
 	return false;
 }
 
+static bool
+is_same_value(const struct apikey_rec *a, const struct apikey_rec *b)
+{
+	const uint8_t *hash = b->hash;
+
+	if (b->foreign_salt.len)
+		return a->foreign_salt.len &&
+		    !memcmp(a->foreign_hash, b->foreign_hash,
+			sizeof(a->foreign_hash));
+	return !sodium_is_zero(hash, sizeof(b->hash)) &&
+	    !memcmp(a->hash, hash, sizeof(a->hash));
+}
+
+bool
+keyring_has_value(const struct keyring *k, const struct apikey_rec *r)
+{
+	const struct apikey_making *m;
+	const struct map *map =
+	    r->foreign_salt.len ? &k->by_foreign : &k->by_hash;
+	struct str hash = r->foreign_salt.len
+	    ? foreign_str(r)
+	    : str_at((const char *)r->hash, sizeof(r->hash));
+
+	if (map_get(map, hash))
+		return true;
+	TAILQ_FOREACH (m, &k->making, link)
+		if (is_same_value(&m->rec, r))
+			return true;
+	return false;
+}
+
+static unsigned
+count_salted(const struct apikey_list *list, struct str salt)
+{
+	const struct apikey *key;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (key, list, link)
+		n += str_eq(key->rec.foreign_salt, salt) &&
+		    apikey_is_foreign(&key->rec, clock_wall_ms());
+	return n;
+}
+
+unsigned
+keyring_salted(const struct keyring *k, struct str salt)
+{
+	const struct apikey_making *m;
+	unsigned n =
+	    count_salted(&k->keys, salt) + count_salted(&k->trash, salt);
+
+	TAILQ_FOREACH (m, &k->making, link)
+		n += str_eq(m->rec.foreign_salt, salt);
+	return n;
+}
+
 struct str
 keyring_has_numbered(const struct keyring *k, const struct apikey_rec *r,
     unsigned count)
@@ -364,18 +450,30 @@ list_insert(struct apikey_list *list, struct apikey *key)
 		TAILQ_INSERT_HEAD(list, key, link);
 }
 
+/* Of a value that was never told there is no hash. */
+static void
+map_hash(struct keyring *k, struct str hash, struct apikey *key)
+{
+	if (!sodium_is_zero((const unsigned char *)hash.at, hash.len))
+		map_set(&k->by_hash, hash, key);
+}
+
 /* What a key is found by.  That of a deleted one stays, so that whoever still
  * sends it is told; a template has none. */
 static void
 index_add(struct keyring *k, struct apikey *key)
 {
+	int64_t now = clock_wall_ms();
+
 	key->owner_disabled = user_is_disabled(&k->users, key->rec.owner);
 	map_set(&k->by_id, key->rec.id, key);
 	if (key->rec.template)
 		return;
-	map_set(&k->by_hash, hash_str(key), key);
-	if (apikey_in_grace(&key->rec, clock_wall_ms()))
-		map_set(&k->by_hash, old_hash_str(key), key);
+	if (apikey_is_foreign(&key->rec, now))
+		map_set(&k->by_foreign, foreign_str(&key->rec), key);
+	map_hash(k, hash_str(key), key);
+	if (apikey_in_grace(&key->rec, now))
+		map_hash(k, old_hash_str(key), key);
 }
 
 static void
@@ -384,6 +482,8 @@ index_remove(struct keyring *k, struct apikey *key)
 	map_del(&k->by_id, key->rec.id);
 	if (key->rec.template)
 		return;
+	if (key->rec.foreign_salt.len)
+		map_del(&k->by_foreign, foreign_str(&key->rec));
 	map_del(&k->by_hash, hash_str(key));
 	if (key->rec.old_until)
 		map_del(&k->by_hash, old_hash_str(key));

@@ -3,7 +3,11 @@
  *
  * A value is "cr_", 43 characters of base 62 (32 random bytes) and 6 of a
  * checksum, so that a typing error is told from an unknown key without a
- * look-up.  Only its keyed hash is kept. */
+ * look-up.  Only its keyed hash is kept.
+ *
+ * A key that comes from another relay may look otherwise.  When its value was
+ * not told it is found by the hash that relay kept, until it gets a value of
+ * ours. */
 #ifndef RELAYD_APIKEY_H
 #define RELAYD_APIKEY_H
 
@@ -14,6 +18,7 @@
 #include "store/rec.h"
 #include "store/seal.h"
 
+#include "relayd/salt.h"
 #include "relayd/user.h"
 
 #define APIKEY_VALUE_LEN 52 /* "cr_" + 43 + 6 */
@@ -64,9 +69,11 @@ struct keyring {
 	unsigned count;		  /* of those in use */
 	struct apikey_list trash; /* deleted, and not purged yet */
 	struct apikey_list
-	    templates;	    /* of no value: other keys are like them */
-	struct map by_hash; /* 32 bytes -> struct apikey; old ones too */
-	struct map by_id;   /* of all three lists */
+	    templates;	       /* of no value: other keys are like them */
+	struct map by_hash;    /* 32 bytes -> struct apikey; old ones too */
+	struct map by_foreign; /* the same by the hashes of other relays */
+	struct salts salts;    /* that these were made with */
+	struct map by_id;      /* of all three lists */
 	struct users users;
 	struct apikey_making_list making; /* on their way to the store */
 	struct key_index index;
@@ -113,6 +120,10 @@ struct str keyring_has_numbered(const struct keyring *k,
     const struct apikey_rec *r, unsigned count);
 /* Something was said of that owner. */
 void keyring_obey(struct keyring *k, struct str owner);
+/* Is there a key of that value, or on its way, as far as its hashes tell? */
+bool keyring_has_value(const struct keyring *k, const struct apikey_rec *r);
+/* How many are found with that salt alone. */
+unsigned keyring_salted(const struct keyring *k, struct str salt);
 /* Is it well-formed and is its checksum right? */
 bool apikey_well_formed(struct str value);
 /* "active", "unused" (its time begins with its first use), "disabled",
@@ -127,11 +138,16 @@ void apikey_activate(struct keyring *ring, struct apikey *k, int64_t wall_ms);
 /* Does the value before the last rotation still work? */
 bool apikey_in_grace(const struct apikey_rec *r, int64_t wall_ms);
 
+/* Is it found by its hash of another relay, now? */
+bool apikey_is_foreign(const struct apikey_rec *r, int64_t wall_ms);
+
 /* Take over from another key whatever is not that key's alone. */
 void apikey_like(struct apikey_rec *io, const struct apikey_rec *model);
 /* The value becomes the old one, and works until then; the one that was old
  * works no more.  A moment of 0 ends both. */
 void apikey_retire(struct apikey_rec *io, int64_t until_wall_ms);
+/* The value before the last rotation works no more. */
+void apikey_forget_old(struct apikey_rec *io);
 
 void apikey_ref(struct apikey *k);
 void apikey_unref(struct keyring *ring, struct apikey *k);

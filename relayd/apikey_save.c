@@ -54,6 +54,8 @@ load_work(struct job *j, struct txn *t, struct why *out_why)
 	/* First the people, whom the keys ask as they come. */
 	e = users_load(&l->ring->users, t, out_why);
 	if (!e)
+		e = salts_load(&l->ring->salts, t, out_why);
+	if (!e)
 		e = keybatch_recover(t, out_why);
 	if (!e)
 		e = keycopy_recover(t, out_why);

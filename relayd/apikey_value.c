@@ -109,7 +109,8 @@ apikey_well_formed(struct str value)
 static const char *const own_fields[] = { "id", "name", "hash", "value_end",
 	"disabled", "rev", "created_at", "changed_at", "old_hash",
 	"old_value_end", "old_until", "self_made", "self_disabled",
-	"activated_at", "deleted_at", "deleted_by", "template" };
+	"activated_at", "deleted_at", "deleted_by", "template", "foreign_hash",
+	"foreign_salt" };
 
 static bool
 is_own_field(const struct rec_field *f)
@@ -145,12 +146,47 @@ apikey_like(struct apikey_rec *io, const struct apikey_rec *model)
 		io->expires_at = 0;
 }
 
+static bool
+has_value(const struct apikey_rec *r)
+{
+	return !sodium_is_zero(r->hash, sizeof(r->hash));
+}
+
+static void
+forget_foreign(struct apikey_rec *io)
+{
+	memset(io->foreign_hash, 0, sizeof(io->foreign_hash));
+	io->foreign_salt = STR("");
+}
+
+/* One that has got a value of ours keeps the other relay's hash for the grace
+ * alone. */
+bool
+apikey_is_foreign(const struct apikey_rec *r, int64_t wall_ms)
+{
+	return r->foreign_salt.len &&
+	    (!has_value(r) || apikey_in_grace(r, wall_ms));
+}
+
+void
+apikey_forget_old(struct apikey_rec *io)
+{
+	io->old_until = 0;
+	io->old_value_end = STR("");
+	memset(io->old_hash, 0, sizeof(io->old_hash));
+	if (has_value(io))
+		forget_foreign(io);
+}
+
 void
 apikey_retire(struct apikey_rec *io, int64_t until_wall_ms)
 {
+	apikey_forget_old(io);
+	if (!until_wall_ms) {
+		forget_foreign(io);
+		return;
+	}
 	io->old_until = (uint64_t)until_wall_ms;
-	io->old_value_end = until_wall_ms ? io->value_end : STR("");
-	memset(io->old_hash, 0, sizeof(io->old_hash));
-	if (until_wall_ms)
-		memcpy(io->old_hash, io->hash, sizeof(io->old_hash));
+	io->old_value_end = io->value_end;
+	memcpy(io->old_hash, io->hash, sizeof(io->old_hash));
 }

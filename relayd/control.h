@@ -102,6 +102,10 @@ void ctl_wait(struct ctl_call *c, void (*abandon)(struct ctl_call *take_c),
 enum err ctl_check_rev(const struct ctl_call *c, uint64_t rev,
     struct why *out_why) CHECKED;
 
+/* Is the member of an object a parameter of a method, of its type? */
+enum err ctl_check_member(const struct ctl_row *row, const struct json *m,
+    struct why *out_why) CHECKED;
+
 /* Parameters; empty, 0, false when absent. */
 struct str ctl_text(const struct ctl_call *c, const char *name);
 int64_t ctl_number(const struct ctl_call *c, const char *name);

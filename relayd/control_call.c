@@ -79,6 +79,23 @@ wire_name(struct str name, char out[48])
 	out[i] = '\0';
 }
 
+enum err
+ctl_check_member(const struct ctl_row *row, const struct json *m,
+    struct why *out_why)
+{
+	struct ctl_param param;
+	char name[48];
+
+	wire_name(json_key(m), name);
+	if (!str_eq(json_key(m), str_of(name)) ||
+	    !ctl_param_find(row, str_of(name), &param))
+		return why_set(out_why, ERR_UNKNOWN, name,
+		    "there is no parameter %s here", name);
+	if (json_type(m) == JSON_NULL)
+		return OK;
+	return check_type(m, &param, name, out_why);
+}
+
 static enum err
 check_params(const struct ctl_row *row, const struct json *params,
     struct why *out_why)
@@ -89,14 +106,7 @@ check_params(const struct ctl_row *row, const struct json *params,
 	enum err e;
 
 	for (const struct json *m = json_first(params); m; m = json_next(m)) {
-		wire_name(json_key(m), name);
-		if (!str_eq(json_key(m), str_of(name)) ||
-		    !ctl_param_find(row, str_of(name), &param))
-			return why_set(out_why, ERR_UNKNOWN, name,
-			    "there is no parameter %s here", name);
-		if (json_type(m) == JSON_NULL)
-			continue;
-		e = check_type(m, &param, name, out_why);
+		e = ctl_check_member(row, m, out_why);
 		if (e)
 			return e;
 	}

@@ -29,7 +29,7 @@ ctl_put_key_members(struct ctl_call *c, const struct apikey *k)
 
 	/* A grace that is over is no news any more. */
 	if (!apikey_in_grace(&r, now))
-		apikey_retire(&r, 0);
+		apikey_forget_old(&r);
 	ctl_put_rec(j, &apikey_kind, &r);
 	json_say(j, "state", str_of(apikey_state(k, now)));
 	if (r.deleted_at && c->daemon->settings.trash_keep_ms)

@@ -7,6 +7,7 @@
 #include "store/rec.h"
 
 #include "relayd/control.h"
+#include "relayd/ctl_key.h"
 #include "relayd/cycle.h"
 #include "relayd/keybatch.h"
 
@@ -25,6 +26,10 @@ enum err ctl_copy_limits(const struct ctl_call *c, struct str key_id,
 /* The parameters daily, total, weekly_opus, weekly_at, rpm, window and rated;
  * one of the same kind as one that is there takes its place. */
 enum err ctl_take_limits(const struct ctl_call *c, struct ctl_limits *io,
+    struct why *out_why) CHECKED;
+/* What `key create` says of one key: what it is like, its fields and limits. */
+enum err ctl_take_new_key(const struct ctl_call *c, struct apikey_rec *io,
+    char tags[CTL_TAGS_SIZE], struct ctl_limits *limits,
     struct why *out_why) CHECKED;
 /* As an array: what each would be. */
 void ctl_put_limits(struct json_out *j, const struct ctl_limits *l);

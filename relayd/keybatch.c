@@ -40,6 +40,7 @@ struct batch {
 	struct budget_rec limits[KEYBATCH_LIMITS];
 	char *limit_blobs[KEYBATCH_LIMITS];
 	unsigned limits_count;
+	char *brought; /* a value; NULL: they get theirs here */
 	struct keybatch_made *made;
 	unsigned count, at, per_slice, slices;
 	struct piece *pieces;
@@ -60,6 +61,9 @@ batch_free(struct batch *b)
 		free(b->limit_blobs[i]);
 	free(b->pieces);
 	free(b->making.blob);
+	if (b->brought)
+		sodium_memzero(b->brought, strlen(b->brought));
+	free(b->brought);
 	sodium_memzero(b->made, b->count * sizeof(*b->made));
 	free(b->made);
 	free(b);
@@ -254,15 +258,22 @@ make_limit(struct batch *b, unsigned n, struct str key_id, struct txn *t,
 	return e;
 }
 
-static void
+/* The one it gets, or has brought along; empty: none, or it was not told. */
+static struct str
 give_value(const struct batch *b, struct keybatch_made *m,
     struct apikey_rec *io)
 {
-	if (io->template)
-		return;
-	apikey_make_value(m->value);
-	key_index_of(&b->ring->index, str_of(m->value), io->hash);
-	io->value_end = str_of(m->value + APIKEY_VALUE_LEN - 4);
+	struct str value = str_of(b->brought ? b->brought : "");
+
+	if (io->template || io->foreign_salt.len)
+		return STR("");
+	if (!value.len) {
+		apikey_make_value(m->value);
+		value = str_of(m->value);
+	}
+	key_index_of(&b->ring->index, value, io->hash);
+	io->value_end = str_skip(value, value.len - 4);
+	return value;
 }
 
 static int
@@ -291,11 +302,12 @@ make_key(struct batch *b, unsigned n, struct txn *t, struct buf *ids,
 	struct keybatch_made *m = &b->made[n];
 	struct apikey_rec r = b->making.rec;
 	char name[NAME_SIZE];
+	struct str value;
 	struct buf out;
 	enum err e;
 
 	r.id = str_of(m->id);
-	give_value(b, m, &r);
+	value = give_value(b, m, &r);
 	if (b->count > 1) {
 		apikey_number(r.name, b->count, n + 1, name, sizeof(name));
 		r.name = str_of(name);
@@ -304,8 +316,8 @@ make_key(struct batch *b, unsigned n, struct txn *t, struct buf *ids,
 	e = check_free(t, TABLE_apikey, r.id, out_why);
 	if (!e)
 		e = apikey_put(t, &nothing, &r, &b->who, &out, out_why);
-	if (!e && !r.template)
-		e = keycopy_keep(t, r.id, str_of(m->value));
+	if (!e && value.len)
+		e = keycopy_keep(t, r.id, value);
 	if (!e)
 		e = buf_add(ids, r.id);
 	if (!e)
@@ -434,11 +446,14 @@ keybatch_make(struct keyring *ring, struct budgets *budgets,
 
 	assert(ask->count > 0 && ask->count <= KEYBATCH_MAX);
 	assert(ask->limits_count <= KEYBATCH_LIMITS);
+	assert(ask->count == 1 || !ask->value.len);
 	b->job = (struct job){ .work = batch_work, .done = batch_done };
 	b->ring = ring;
 	b->budgets = budgets;
 	b->who = *who;
 	b->count = ask->count;
+	if (ask->value.len)
+		b->brought = xmemdup(ask->value.at, ask->value.len);
 	b->per_slice = (unsigned)(SLICE_RECORDS / each);
 	b->made = xcalloc(b->count, sizeof(*b->made));
 	b->pieces = xcalloc(b->count * each, sizeof(*b->pieces));

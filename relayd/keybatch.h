@@ -23,6 +23,9 @@ struct keybatch_ask {
 	/* Of more than one its name is the base of theirs; a template has no
 	 * value. */
 	struct apikey_rec like;
+	/* That one brings along, so that it gets none of ours; one that has a
+	 * foreign hash gets none either. */
+	struct str value;
 	unsigned count; /* 1 to KEYBATCH_MAX */
 	/* Of each key; their subject is the key. */
 	const struct budget_rec *limits;
@@ -31,7 +34,8 @@ struct keybatch_ask {
 
 struct keybatch_made {
 	char id[10];
-	char value[APIKEY_VALUE_LEN + 1]; /* of a template: empty */
+	/* Of a template, and of one that was brought along: empty. */
+	char value[APIKEY_VALUE_LEN + 1];
 };
 
 /* The keys are there; `made` lasts for the call. */

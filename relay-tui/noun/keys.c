@@ -66,6 +66,22 @@ const struct column tag_columns[] = {
 	{ .title = NULL },
 };
 
+const struct column salt_columns[] = {
+	{ N_("SALT"), "name", CELL_TEXT, FIT_WHOLE },
+	{ N_("KEYS"), "keys", CELL_NUMBER, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+/* Of many that were imported; for programs too. */
+const struct column imported_columns[] = {
+	{ N_("ROW"), "row", CELL_NUMBER, FIT_WHOLE },
+	{ N_("ID"), "id", CELL_TEXT, FIT_WHOLE },
+	{ N_("NAME"), "name", CELL_TEXT, FIT_CUT },
+	{ N_("RESULT"), "result", CELL_TEXT, FIT_WHOLE },
+	{ N_("WHY"), "why", CELL_TEXT, FIT_CUT },
+	{ .title = NULL },
+};
+
 /* Of many that were changed at once. */
 static const struct column result_columns[] = {
 	{ N_("ID"), "id", CELL_TEXT, FIT_WHOLE },
@@ -106,6 +122,7 @@ const struct column key_details[] = {
 	{ N_("calls models"), "models_map", CELL_TEXT, false },
 	{ N_("clients"), "clients", CELL_TEXT, false },
 	{ N_("from"), "from", CELL_TEXT, false },
+	{ N_("salt"), "foreign_salt", CELL_TEXT, false },
 	{ N_("self-made"), "self_made", CELL_FLAG, false },
 	{ N_("removed"), "deleted_at", CELL_MOMENT, false },
 	{ N_("removed by"), "deleted_by", CELL_OWNER, false },
@@ -296,5 +313,23 @@ print_key_set(struct output *o, const struct json *data)
 		: _("%lld changed, %lld were so already, %lld refused.\n"),
 	    (long long)count_at(data, "changed"),
 	    (long long)count_at(data, "unchanged"),
+	    (long long)count_at(data, "refused"));
+}
+
+/* What became of each row; of a rehearsal, what would. */
+void
+print_imported(struct output *o, const struct json *data)
+{
+	struct table t;
+
+	table_init(&t, imported_columns);
+	table_add_all(&t, o, json_at(data, "rows"));
+	table_print(&t, o);
+	table_fini(&t);
+	fprintf(o->to,
+	    json_at(data, "dry_run")
+		? _("%lld would be added, %lld are refused.\n")
+		: _("%lld added, %lld refused.\n"),
+	    (long long)count_at(data, "added"),
 	    (long long)count_at(data, "refused"));
 }

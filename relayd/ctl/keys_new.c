@@ -152,7 +152,8 @@ create(struct ctl_call *c, const struct wish *w)
 /* --- an operator's --------------------------------------------------------- */
 
 static enum err
-take_model(const struct ctl_call *c, struct wish *io, struct why *out_why)
+take_model(const struct ctl_call *c, struct apikey_rec *io,
+    struct ctl_limits *limits, struct why *out_why)
 {
 	struct str like = ctl_text(c, "like");
 	const struct apikey *model;
@@ -167,8 +168,19 @@ take_model(const struct ctl_call *c, struct wish *io, struct why *out_why)
 		    "there is no key and no template \"%.*s\", or more than "
 		    "one of that name (say its id)",
 		    STR_ARG(str_first(like, 60)));
-	apikey_like(&io->rec, &model->rec);
-	return ctl_copy_limits(c, model->rec.id, &io->limits, out_why);
+	apikey_like(io, &model->rec);
+	return ctl_copy_limits(c, model->rec.id, limits, out_why);
+}
+
+enum err
+ctl_take_new_key(const struct ctl_call *c, struct apikey_rec *io,
+    char tags[CTL_TAGS_SIZE], struct ctl_limits *limits, struct why *out_why)
+{
+	enum err e = take_model(c, io, limits, out_why);
+
+	if (!e)
+		e = ctl_take_key(c, io, tags, out_why);
+	return e ? e : ctl_take_limits(c, limits, out_why);
 }
 
 static enum err
@@ -200,15 +212,12 @@ make(struct ctl_call *c, bool template)
 	struct wish w = { .count = 1 };
 	char tags[CTL_TAGS_SIZE];
 	struct why why;
-	enum err e = take_model(c, &w, &why);
+	enum err e;
 
 	w.rec.template = template;
-	if (!e)
-		e = ctl_take_key(c, &w.rec, tags, &why);
+	e = ctl_take_new_key(c, &w.rec, tags, &w.limits, &why);
 	if (!e)
 		e = take_count(c, &w, &why);
-	if (!e)
-		e = ctl_take_limits(c, &w.limits, &why);
 	if (e)
 		ctl_refuse(c, e, &why);
 	else

@@ -29,7 +29,7 @@ STOREYS = [
     'zone period cycle',
     'loop sandbox sdnotify',
     'listen conn curl upstream dial dialer wire way dns egress fetch mail',
-    'audit family gate window oauth clientsecret grant verdict cooldown rule codex assist bedrock reshape rename modelrule plan sigv4 provider proxy headrule account apikey group binding strategy record voucher user repeat quiet notice notices messenger channel delivery limit budget spent habit platform policy client trace queue prices sticky keyring keycopy keybatch trash pool',
+    'audit family gate window oauth clientsecret grant verdict cooldown rule codex assist bedrock reshape rename modelrule plan sigv4 provider proxy headrule account apikey group binding strategy record voucher user repeat quiet notice notices messenger channel delivery limit budget spent habit platform policy client trace queue prices sticky keyring salt keycopy keybatch trash pool',
     'renew sched sieve retry route headers outbound probe openai_target',
     'relay waiting why why_step admit attempt capture shape answer reserve receipt outcome rollup dimension keeping entry ledger models '
     'charge tally histogram figures holder session',

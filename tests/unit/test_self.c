@@ -709,7 +709,8 @@ a_change_that_meets_a_rotation_is_stale(void **state)
 static const char *const own[] = { "id", "name", "hash", "value_end",
 	"disabled", "rev", "created_at", "changed_at", "old_hash",
 	"old_value_end", "old_until", "self_made", "self_disabled",
-	"activated_at", "deleted_at", "deleted_by", "template" };
+	"activated_at", "deleted_at", "deleted_by", "template", "foreign_hash",
+	"foreign_salt" };
 
 static bool
 is_own(const char *name)
