@@ -133,6 +133,37 @@ class Plan(PlanHouse):
         self.assertEqual(r["input"], 15)
         self.assertNotIn("estimated", r["flags"])
 
+    def test_a_compaction_is_passed_on(self):
+        """Codex's own as it is; of others, without what it does not take.
+        Nothing about it streams."""
+        self.enter(clients="any")
+        body = (b'{ "model":"gpt-5.5","input":[{"type":"message","role":'
+                b'"user","content":"h\\u00e9"}], "instructions": "x" }')
+        for target in ("/openai/responses/compact",
+                       "/backend-api/codex/responses/compact/"):
+            a = ask(self.relay, RESPONSES, body=body, headers=[CODEX],
+                    target=target)
+            self.assertEqual(a.status, 200, a.body)
+            request, sent = self.arrived("COMPACT")
+            self.assertEqual(request["target"],
+                             "/backend-api/codex/responses/compact")
+            self.assertEqual(sent, body)
+            self.assertEqual(a.json()["object"], "response.compaction")
+        a = self.speak({"stream": False, "store": True}, agent=OTHER,
+                       target="/v1/responses/compact")
+        self.assertEqual(a.status, 200, a.body)
+        sent = json.loads(self.arrived("COMPACT")[1])
+        self.assertEqual({"stream", "store"} & set(sent), set())
+        # Where there is only a key.
+        self.relay.call("account.rm", name="c")
+        self.relay.account("openai-api", "key", self.origin + "/v1", "sk-o1")
+        a = ask(self.relay, RESPONSES, body=body,
+                target="/openai/v1/responses/compact")
+        self.assertEqual(a.status, 200, a.body)
+        request, sent = self.arrived("COMPACT")
+        self.assertEqual((request["target"], sent),
+                         ("/v1/responses/compact", body))
+
     def test_an_error_in_the_stream_is_a_refusal_of_the_whole(self):
         self.enter(clients="any")
         self.up.script([{"do": "errorevent=server_error;errorafter=2"}])
