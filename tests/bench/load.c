@@ -64,6 +64,7 @@ struct conn {
 };
 
 struct load {
+	const struct question *question;
 	enum mode mode;
 	struct sockaddr_in to;
 	const char *key;
@@ -111,6 +112,35 @@ must(void *memory)
 
 /* --- what is asked ---------------------------------------------------------- */
 
+/* One question in each dialect: the text goes between head and tail. */
+static const struct question {
+	const char *dialect, *target, *head, *tail;
+} questions[] = {
+	{ "anthropic", "/v1/messages",
+	    "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":1024,%s"
+	    "\"messages\":[{\"role\":\"user\",\"content\":\"Hello.",
+	    "\"}]}" },
+	{ "chat", "/v1/chat/completions",
+	    "{\"model\":\"gpt-5.5\",%s\"messages\":[{\"role\":\"user\","
+	    "\"content\":\"Hello.",
+	    "\"}]}" },
+	{ "responses", "/v1/responses",
+	    "{\"model\":\"gpt-5.5\",%s\"input\":\"Hello.", "\"}" },
+	{ "gemini", "/v1beta/models/gemini-2.5-pro:generateContent",
+	    "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":"
+	    "\"Hello.",
+	    "\"}]}]}" },
+};
+
+static const struct question *
+question_find(const char *dialect)
+{
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		if (!strcmp(questions[i].dialect, dialect))
+			return &questions[i];
+	return NULL;
+}
+
 /* Source code in JSON, as coding agents send it. */
 static void
 make_request(struct load *l)
@@ -120,23 +150,27 @@ make_request(struct load *l)
 	    "printf(\\\"%s\\\\n\\\", s->name);\\n\\u2014 \\n";
 	bool stream = l->mode == MODE_STREAMS;
 	char *body = must(malloc(l->body + 1024));
-	size_t n, most = l->body > 4 ? l->body - 4 : 0;
+	const char *tail = l->question->tail, *cut;
+	size_t n, end = strlen(tail);
+	size_t most = l->body > end ? l->body - end : 0;
 
-	n = (size_t)sprintf(body,
-	    "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":1024,%s"
-	    "\"messages\":[{\"role\":\"user\",\"content\":\"Hello.",
-	    stream ? "\"stream\":true," : "");
+	/* Where a stream is asked for, in the dialects that say so there. */
+	cut = strstr(l->question->head, "%s");
+	n = cut
+	    ? (size_t)sprintf(body, "%.*s%s%s", (int)(cut - l->question->head),
+		  l->question->head, stream ? "\"stream\":true," : "", cut + 2)
+	    : (size_t)sprintf(body, "%s", l->question->head);
 	while (n + sizeof(code) - 1 <= most) {
 		memcpy(body + n, code, sizeof(code) - 1);
 		n += sizeof(code) - 1;
 	}
 	while (n < most)
 		body[n++] = '.';
-	memcpy(body + n, "\"}]}", 4);
-	n += 4;
+	memcpy(body + n, tail, end);
+	n += end;
 	l->request = must(malloc(n + 1024));
 	l->request_len = (size_t)sprintf(l->request,
-	    "POST /v1/messages HTTP/1.1\r\n"
+	    "POST %s HTTP/1.1\r\n"
 	    "Host: 127.0.0.1\r\n"
 	    "User-Agent: bench-load/1\r\n"
 	    "Accept: application/json\r\n"
@@ -144,7 +178,7 @@ make_request(struct load *l)
 	    "X-Api-Key: %s\r\n"
 	    "Content-Type: application/json\r\n"
 	    "Content-Length: %zu\r\n\r\n",
-	    l->key, n);
+	    l->question->target, l->key, n);
 	memcpy(l->request + l->request_len, body, n);
 	l->request_len += n;
 	free(body);
@@ -546,7 +580,7 @@ static int
 bad_usage(void)
 {
 	fputs("usage: bench-load closed|open|streams --to ADDR:PORT "
-	      "[--key KEY] [--body BYTES]\n"
+	      "[--key KEY] [--body BYTES] [--dialect NAME]\n"
 	      "    [--conns N] [--rate N] [--warm-ms N] [--measure-ms N] "
 	      "[--sources N]\n",
 	    stderr);
@@ -574,6 +608,7 @@ read_options(struct load *l, int argc, char **argv)
 		{ "to", required_argument, NULL, 't' },
 		{ "key", required_argument, NULL, 'k' },
 		{ "body", required_argument, NULL, 'b' },
+		{ "dialect", required_argument, NULL, 'd' },
 		{ "conns", required_argument, NULL, 'c' },
 		{ "rate", required_argument, NULL, 'r' },
 		{ "warm-ms", required_argument, NULL, 'w' },
@@ -588,9 +623,12 @@ read_options(struct load *l, int argc, char **argv)
 		n = optarg ? strtoll(optarg, NULL, 10) : 1;
 		if (c == 't' && !read_address(optarg, &l->to))
 			return false;
+		if (c == 'd' && !(l->question = question_find(optarg)))
+			return false;
 		if (c == 'k')
 			l->key = optarg;
-		else if (c == '?' || (c != 't' && (n < 1 || n > 100000000)))
+		else if (c == '?' ||
+		    (c != 't' && c != 'd' && (n < 1 || n > 100000000)))
 			return false;
 		else if (c == 'b')
 			l->body = (size_t)n;
@@ -612,6 +650,7 @@ int
 main(int argc, char **argv)
 {
 	struct load l = { .key = "none",
+		.question = &questions[0],
 		.body = 200,
 		.conns = 1,
 		.rate = 200,

@@ -300,15 +300,17 @@ class Nginx:
 
 class Relayd:
     def __init__(self, bench, to, url=None, ca=None, name="relayd",
-                 account=("anthropic-compat", "sk-practice-0123456789")):
+                 account=("anthropic-compat", "sk-practice-0123456789"),
+                 ask=()):
         self.name, self.bench, self.account = name, bench, account
+        self.options = {"dialect": ask[0]} if ask else {}
         self.port = free_port()
         where = bench.fresh("relayd")
         self.socket = os.path.join(where, "control.sock")
         conf = os.path.join(where, "conf")
         with open(conf, "w") as f:
             f.write("listen = 127.0.0.1:%d\nstate_dir = %s\ncontrol = %s\n"
-                    "log_file = %s\n" %
+                    "log_file = %s\noauth_accounts = yes\n" %
                     (self.port, where, self.socket,
                      os.path.join(where, "log")))
             if ca:
@@ -400,7 +402,8 @@ def take_turns(bench, targets, rounds, mode, may_err=False, **options):
     for _ in range(rounds):
         found.append({})
         for t in targets:
-            result = bench.load(mode, t.port, t.process, key=t.key, **options)
+            result = bench.load(mode, t.port, t.process, key=t.key,
+                                **getattr(t, "options", {}), **options)
             if result["errors"] and not may_err:
                 raise Failed("%s, %s: %d errors (%s)" %
                              (t.name, mode, result["errors"],
@@ -614,7 +617,8 @@ def receipts(bench, table):
     bench.stop(up)
 
 
-# What serves Claude's dialect; the first is what the others are measured by.
+# The first is what the others are measured by.  Where a kind speaks another
+# dialect than Claude's, that is said by "ask".
 KINDS = (
     ("claude-api", ("claude-api", "sk-practice-0123456789")),
     ("another name for the model",
@@ -624,21 +628,30 @@ KINDS = (
      ("bedrock", "AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
       "--region", "us-east-1")),
     ("bedrock, by key", ("bedrock", "ABSKpractice", "--region", "us-east-1")),
+    ("claude-setup-token",
+     ("claude-setup-token", "sk-practice-0123456789", "--clients", "any")),
+    ("droid", ("droid", "fk-practice-0123456789", "--clients", "any")),
+    ("openai-api", ("openai-api", "sk-practice-0123456789"), "responses"),
+    ("openai-api, Chat", ("openai-api", "sk-practice-0123456789"), "chat"),
+    ("azure-openai",
+     ("azure-openai", "sk-practice-0123456789", "--models", "gpt-5.5=there"),
+     "chat"),
+    ("gemini-api", ("gemini-api", "sk-practice-0123456789"), "gemini"),
 )
 
 
 def kinds(bench, table):
     """What a kind costs beyond passing on: signing, decoding, renaming."""
     up = bench.upstream("size=700")
-    targets = [Relayd(bench, up.port, name=name, account=account)
-               for name, account in KINDS]
+    targets = [Relayd(bench, up.port, name=name, account=account, ask=ask)
+               for name, account, *ask in KINDS]
     rounds = 1 if bench.quick else 5
     for what, body, conns in ("1 KB", 200, 64), ("100 KB", 100 * 1024, 16):
         found = take_turns(bench, targets, rounds, "closed", conns=conns,
                            body=body, warm_ms=300,
                            measure_ms=700 if bench.quick else 1500)
         base = found[KINDS[0][0]]["cpu_us"]
-        for name, _ in KINDS:
+        for name, *_ in KINDS:
             cpu = found[name]["cpu_us"]
             table.add("%s, %s: CPU" % (what, name), "us/req",
                       {"relayd": cpu})
