@@ -96,6 +96,9 @@ static const struct field common_fields[] = {
 	    .type = FIELD_CHOICE,
 	    .choices = "on|off",
 	    .help = "off: failures never let it rest" },
+	{ .name = "serial",
+	    .type = FIELD_FLAG,
+	    .help = "serves one turn of a person at a time" },
 	{ .name = "note", .type = FIELD_TEXT, .help = "anything" },
 	{ .name = NULL },
 };
@@ -644,6 +647,7 @@ account_adopt(struct pool *p, struct account *a, char *take_blob, size_t len,
 	if (cooldowns_read(rec.cooldown, &a->cooldowns, NULL))
 		memset(&a->cooldowns, 0xff, sizeof(a->cooldowns));
 	a->unprotected = str_eq(rec.protect, STR("off"));
+	p->has_serial = p->has_serial || rec.serial;
 	windows_turn(&a->windows, &a->stop, clock_wall_ms(),
 	    p->loop ? loop_ms(p->loop) : 0, 0);
 	find_way(p, a);

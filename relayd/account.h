@@ -20,6 +20,7 @@ struct audit_who;
 struct seal_place;
 struct budget_set;
 struct groups;
+struct relay;
 struct store;
 struct loop;
 struct txn;
@@ -47,7 +48,11 @@ struct account {
 	/* What the record says of resting, read. */
 	struct window_stop stop;
 	struct cooldowns cooldowns;
-	bool unprotected;  /* nothing shuts its gates */
+	bool unprotected; /* nothing shuts its gates */
+	/* Of a serial one: whose turn it serves (NULL: nobody's), and when
+	 * the next one may begin. */
+	const struct relay *turn;
+	int64_t turn_free_ms;
 	uint64_t kept_sum; /* of the gates that are stored (gate_save.c) */
 	/* Of the token's renewal. */
 	unsigned renew_failures;     /* in a row */
@@ -92,6 +97,7 @@ struct pool {
 	struct groups *groups;	       /* NULL: there are none */
 	int64_t level;		       /* of turns (strategy.h) */
 	bool forbids_oauth;
+	bool has_serial; /* an account that is serial, or was */
 	/* An account is about to go for good; NULL: nobody minds. */
 	void (*on_gone)(void *arg, struct account *a);
 	void *on_gone_arg;

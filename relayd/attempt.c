@@ -75,9 +75,9 @@ nobody(struct relay *r, const struct sched_choice *c)
 	    "tried, %u for others, %u expired)",
 	    r->ask.binding ? "of those that this key is bound to " : "",
 	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
-	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED], c->fell[SIEVE_BUSY],
-	    c->fell[SIEVE_BUDGET], c->fell[SIEVE_TRIED], c->fell[SIEVE_SHARE],
-	    c->fell[SIEVE_EXPIRED]);
+	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED],
+	    c->fell[SIEVE_BUSY] + c->fell[SIEVE_TURN], c->fell[SIEVE_BUDGET],
+	    c->fell[SIEVE_TRIED], c->fell[SIEVE_SHARE], c->fell[SIEVE_EXPIRED]);
 	return do_refuse(r);
 }
 
@@ -198,6 +198,18 @@ attempt_ask(const struct relay *r)
 		.has_body = !str_eq(r->c->head->method, STR("GET")) };
 }
 
+/* Others may have taken its last place, or a turn, while a body was shaped or a
+ * token renewed. */
+static bool
+lost_place(const struct relay *r, const struct account *a)
+{
+	if (r->place == a)
+		return false;
+	if (a->rec.max_concurrency && a->in_flight >= a->rec.max_concurrency)
+		return true;
+	return r->ask.turn && a->rec.serial && a->turn && a->turn != r;
+}
+
 /* The body is chosen: write it down, send it. */
 static enum relay_state
 send_request(struct relay *r, struct ask *ask)
@@ -205,10 +217,7 @@ send_request(struct relay *r, struct ask *ask)
 	struct account *a = r->account;
 	struct why why;
 
-	/* Others may have taken its last place while a body was shaped or a
-	 * token renewed. */
-	if (r->place != a && a->rec.max_concurrency &&
-	    a->in_flight >= a->rec.max_concurrency)
+	if (lost_place(r, a))
 		return attempt_open(r);
 	ask->length = r->up_body.len;
 	ask->credential = attempt_take_key(r);
@@ -325,10 +334,29 @@ attempt_take_place(struct relay *r, struct account *a)
 
 	if (had == a)
 		return;
+	if (had)
+		attempt_pass_turn(r);
 	r->place = a;
 	a->in_flight++;
+	if (r->ask.turn && a->rec.serial && !a->turn) {
+		a->turn = r;
+		r->turn_of = a;
+	}
 	if (had)
 		pool_release(r->d->pool, had);
+}
+
+void
+attempt_pass_turn(struct relay *r)
+{
+	struct account *a = r->turn_of;
+
+	if (!a)
+		return;
+	r->turn_of = NULL;
+	a->turn = NULL;
+	a->turn_free_ms = loop_ms(r->d->loop) + SCHED_TURN_GAP_MS;
+	waiting_turn_over(r->all, a);
 }
 
 void
@@ -337,8 +365,10 @@ attempt_give_back(struct relay *r)
 	struct account *had = r->place;
 
 	r->place = NULL;
-	if (had)
-		pool_release(r->d->pool, had);
+	if (!had)
+		return;
+	attempt_pass_turn(r);
+	pool_release(r->d->pool, had);
 }
 
 enum relay_state
@@ -412,6 +442,7 @@ attempt_end(struct relay *r, enum attempt_outcome outcome, unsigned status,
 	    ~(1u << E_HEAD | 1u << E_DATA | 1u << E_FAIL | 1u << E_END);
 	buf_wipe(&r->up_head);
 	r->up_open = false;
+	attempt_pass_turn(r);
 	pool_release(r->d->pool, r->account);
 }
 

@@ -32,7 +32,7 @@ attempt_session(struct relay *r)
 	const struct session_ask ask = ask_of(r);
 	uint64_t previous;
 
-	if (!s->sticky_ttl_ms || !s->sticky_max)
+	if ((!s->sticky_ttl_ms || !s->sticky_max) && !r->d->pool->has_serial)
 		return;
 	previous = session_of_previous(&ask);
 	if (previous &&
@@ -42,6 +42,12 @@ attempt_session(struct relay *r)
 	} else {
 		r->session = session_of(&ask);
 	}
+	/* To look for the last message is dear.  What looks alike may be
+	 * several conversations, and must not wait for each other. */
+	if (r->d->pool->has_serial && r->op == OP_GENERATE && r->session.id &&
+	    r->session.source != SESSION_CONTENT &&
+	    session_is_turn(&r->scan, r->body))
+		r->ask.turn = r;
 	r->ask.slow_ms = s->sticky_slow_ms;
 }
 

@@ -138,33 +138,47 @@ attempt_may_repeat(struct relay *r)
 	    retry_left(attempt_retries(r), s, loop_ms(r->d->loop));
 }
 
-/* Who may be asked after this failure: the same account again (it is returned
- * then), another one, or nobody (NULL). */
-static struct account *
+/* Who is asked after a failure. */
+enum again {
+	AGAIN_NOBODY,
+	AGAIN_SAME,
+	AGAIN_OTHER,
+	AGAIN_LATER /* others, who have no place just now */
+};
+
+/* It was the account's turn, and is not again. */
+static void
+exclude(struct sched_ask *ask, const struct account *a)
+{
+	if (ask->tried_count && ask->tried[ask->tried_count - 1] == a)
+		return;
+	if (ask->tried_count < SCHED_TRIED_MAX)
+		ask->tried[ask->tried_count++] = a;
+}
+
+static enum again
 who_next(struct relay *r, struct sched_choice *choice)
 {
-	struct sched_ask ask = r->ask;
-
 	*choice = (struct sched_choice){ .account = NULL };
 	/* It is the request that was refused, not the account's try at it. */
 	if (r->verdict->next == NEXT_RETURN)
-		return NULL;
+		return AGAIN_NOBODY;
 	if (!attempt_may_repeat(r))
-		return NULL;
+		return AGAIN_NOBODY;
 	if (attempt_has_other_key(r))
-		return r->account;
+		return AGAIN_SAME;
 	if (r->verdict->next == NEXT_SAME)
-		return r->same_tries < RETRY_SAME_MAX ? r->account : NULL;
+		return r->same_tries < RETRY_SAME_MAX ? AGAIN_SAME
+						      : AGAIN_NOBODY;
 	if (r->verdict->next == NEXT_ONCE && !r->forgiven)
-		return r->account;
+		return AGAIN_SAME;
 	if (r->verdict->next == NEXT_SWAP && r->silences > SWAPS_MAX)
-		return NULL;
-	if (ask.tried_count < SCHED_TRIED_MAX)
-		ask.tried[ask.tried_count++] = r->account;
-	ask.now_ms = loop_ms(r->d->loop);
-	attempt_ask_bound(r, &ask);
-	sched_choose(r->d->pool, &ask, choice);
-	return choice->account;
+		return AGAIN_NOBODY;
+	exclude(&r->ask, r->account);
+	attempt_choose(r, choice);
+	if (choice->account)
+		return AGAIN_OTHER;
+	return waiting_may_help(r, choice) ? AGAIN_LATER : AGAIN_NOBODY;
 }
 
 /* So long from now, a tenth more or less. */
@@ -179,39 +193,49 @@ back_off(struct relay *r, int64_t wait_ms)
 }
 
 static enum relay_state
+same_again(struct relay *r)
+{
+	if (attempt_has_other_key(r)) {
+		r->up_fresh = false;
+		return attempt_account(r);
+	}
+	if (r->verdict->next == NEXT_ONCE) {
+		r->forgiven = true;
+		back_off(r, ONCE_WAIT_MS);
+		return R_BACKOFF;
+	}
+	back_off(r, retry_same_wait_ms(r->same_tries++, r->told_ms));
+	return R_BACKOFF;
+}
+
+static enum relay_state
 next_try(struct relay *r, unsigned status, const char *error)
 {
 	struct sched_choice choice;
-	struct account *next = who_next(r, &choice);
+	enum again again = who_next(r, &choice);
+	enum relay_state next;
 
-	if (!next) {
+	if (again == AGAIN_NOBODY) {
 		if (r->verdict->next != NEXT_RETURN)
 			note_when(r, &choice);
 		return give_up(r, status, error);
 	}
 	retry_taken(attempt_retries(r), loop_ms(r->d->loop));
-	if (attempt_has_other_key(r)) {
-		r->up_fresh = false;
-		return attempt_account(r);
-	}
-	if (next == r->account && r->verdict->next == NEXT_ONCE) {
-		r->forgiven = true;
-		back_off(r, ONCE_WAIT_MS);
-		return R_BACKOFF;
-	}
-	if (next == r->account) {
-		back_off(r, retry_same_wait_ms(r->same_tries++, r->told_ms));
-		return R_BACKOFF;
-	}
-	if (r->ask.tried_count < SCHED_TRIED_MAX)
-		r->ask.tried[r->ask.tried_count++] = r->account;
-	r->account = next;
-	sched_took(r->d->pool, &r->ask, &choice);
-	why_chose(r, &choice);
-	attempt_bind(r, &choice);
+	if (again == AGAIN_SAME)
+		return same_again(r);
 	r->same_tries = 0;
 	r->forgiven = false;
 	r->up_fresh = false;
+	if (again == AGAIN_LATER) {
+		why_nobody(r, &choice);
+		if (waiting_helps(r, &choice, &next))
+			return next;
+		return give_up(r, status, error);
+	}
+	r->account = choice.account;
+	sched_took(r->d->pool, &r->ask, &choice);
+	why_chose(r, &choice);
+	attempt_bind(r, &choice);
 	return attempt_account(r);
 }
 
@@ -267,10 +291,8 @@ attempt_count_verdict(struct relay *r)
 static bool
 is_forgiven(struct relay *r)
 {
-	struct sched_choice choice;
-
 	return r->verdict->next == NEXT_ONCE && !r->forgiven &&
-	    who_next(r, &choice) == r->account && !attempt_has_other_key(r);
+	    attempt_may_repeat(r) && !attempt_has_other_key(r);
 }
 
 enum relay_state
@@ -376,6 +398,7 @@ do_judge(struct relay *r)
 
 	r->heard_ms = loop_ms(r->d->loop);
 	r->heard_wall_ms = clock_wall_ms();
+	attempt_pass_turn(r);
 	if (r->account->outlet.via)
 		proxy_note_good(r->account->outlet.via);
 	if (r->capture)
@@ -518,7 +541,8 @@ weigh(struct relay *r, struct str body)
 	attempt_find_verdict(r, status, body);
 	v = r->verdict;
 	if (!r->head_sent &&
-	    (v->next == NEXT_RETURN || (v->show && !who_next(r, &choice)))) {
+	    (v->next == NEXT_RETURN ||
+		(v->show && who_next(r, &choice) == AGAIN_NOBODY))) {
 		attempt_count_verdict(r);
 		if (v->next != NEXT_RETURN)
 			remember_error(r, error);

@@ -76,6 +76,14 @@ budgets_use_zone(struct budgets *all, const struct zone *z)
 	all->zone = z;
 	TAILQ_FOREACH (b, &all->list, link)
 		b->zone = z;
+	budgets_note_room(all);
+}
+
+void
+budgets_note_room(struct budgets *all)
+{
+	if (all->on_room)
+		all->on_room(all->on_room_arg);
 }
 
 struct budget_now
@@ -168,6 +176,7 @@ budgets_remove(struct budgets *all, struct budget *b)
 	b->deleted = true;
 	if (!b->users)
 		budget_free(b);
+	budgets_note_room(all);
 }
 
 enum err
@@ -638,10 +647,13 @@ void
 reservation_settle(struct budgets *all, struct reservation *r,
     const struct budget_need *truth, struct budget_now now)
 {
+	bool holds = false;
+
 	for (unsigned i = 0; i < r->count; i++) {
 		struct budget_hold *h = &r->hold[i];
 		struct budget *b = h->b;
 
+		holds = holds || b->action == BUDGET_HOLD;
 		turn(b, now);
 		if (truth)
 			charge_to(b, h->at_ms, spent_clamp(truth->of[b->unit]));
@@ -652,6 +664,8 @@ reservation_settle(struct budgets *all, struct reservation *r,
 	r->count = r->key_count = 0;
 	r->next = all->spare;
 	all->spare = r;
+	if (holds)
+		budgets_note_room(all);
 }
 
 int64_t

@@ -117,6 +117,9 @@ struct budgets {
 	int64_t steady_base_ms; /* wall clock at monotonic 0 */
 	budget_alert *alert;
 	void *alert_arg;
+	/* What held an account may do so no longer; NULL: nobody minds. */
+	void (*on_room)(void *arg);
+	void *on_room_arg;
 };
 
 /* The zone must last as long. */
@@ -127,6 +130,8 @@ void budgets_fini(struct budgets *all);
  * the store as the last run left it. */
 enum err budgets_load(struct budgets *all, struct why *out_why) CHECKED;
 struct budget *budgets_find(const struct budgets *all, struct str id);
+/* A budget has more room than it had, or there is one less. */
+void budgets_note_room(struct budgets *all);
 /* Windows under way end as they would have; the next ones are of that zone. */
 void budgets_use_zone(struct budgets *all, const struct zone *z);
 struct budget_now budgets_now(const struct budgets *all);

@@ -288,6 +288,7 @@ budgets_take_up(struct budgets *all, char *take_blob, size_t len)
 		budgets_insert(all, fresh);
 	else if (moves)
 		budgets_index(all);
+	budgets_note_room(all);
 	return fresh;
 }
 

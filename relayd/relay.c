@@ -14,6 +14,7 @@
 #include "proto/mem.h"
 
 #include "relayd/apikey.h"
+#include "relayd/budget.h"
 #include "relayd/capture.h"
 #include "relayd/charge.h"
 #include "relayd/conf.h"
@@ -571,6 +572,13 @@ on_room(void *arg, struct account *a)
 	waiting_serve(arg, a);
 }
 
+/* All of them are looked at: accounts know their budgets, not the other way. */
+static void
+on_budget_room(void *arg)
+{
+	waiting_serve(arg, NULL);
+}
+
 static void
 on_key_change(void *arg, struct apikey *k)
 {
@@ -595,6 +603,10 @@ relays_new(struct daemon *d, struct relays **out)
 	queue_init(&all->line);
 	d->pool->on_room = on_room;
 	d->pool->on_room_arg = all;
+	if (d->budgets) {
+		d->budgets->on_room = on_budget_room;
+		d->budgets->on_room_arg = all;
+	}
 	d->keys->on_change = on_key_change;
 	d->keys->on_change_arg = all;
 	*out = all;
@@ -660,6 +672,8 @@ relays_free(struct relays *all)
 	all->d->pool->on_moved = NULL;
 	all->d->pool->on_room = NULL;
 	all->d->keys->on_change = NULL;
+	if (all->d->budgets)
+		all->d->budgets->on_room = NULL;
 	free(all);
 }
 

@@ -116,11 +116,13 @@ struct relay {
 	int64_t stick_until_ms; /* for the session's account; 0: it did not */
 	int64_t queued_us;	/* before the first try */
 	bool is_running;	/* in its key's count */
+	bool for_turn;		/* it waits for one, and not for a place */
 
 	/* The tries. */
 	struct sched_ask ask;
 	struct account *account; /* of the try under way */
 	struct account *place;	 /* where it has one, before the try */
+	struct account *turn_of; /* that serves its turn, until the head */
 	struct upstream up;
 	bool up_open, up_fresh, up_noted;
 	struct buf up_head;
@@ -285,6 +287,10 @@ bool waiting_for_tier(const struct relay *r);
 /* It would be another account than the session's: is that one worth waiting
  * for?  Then it says so in *io. */
 void waiting_stick(struct relay *r, struct sched_choice *io);
+/* A serial account may serve another turn soon. */
+void waiting_turn_over(struct relays *all, const struct account *a);
+/* Would it wait, and not be refused, when that is what was chosen? */
+bool waiting_may_help(struct relay *r, const struct sched_choice *c);
 /* Others wait for such an account: they come first. */
 void waiting_serve(struct relays *all, struct account *a);
 enum relay_state do_turn(struct relay *r);
@@ -299,6 +305,8 @@ void attempt_choose(struct relay *r, struct sched_choice *out);
 /* Count r at the account, until the try or until it is given back. */
 void attempt_take_place(struct relay *r, struct account *a);
 void attempt_give_back(struct relay *r);
+/* Its account has begun to answer: the next turn may begin. */
+void attempt_pass_turn(struct relay *r);
 /* What its account is asked, as kinds see it; borrows from r. */
 struct ask attempt_ask(const struct relay *r);
 enum relay_state attempt_open(struct relay *r);

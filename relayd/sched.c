@@ -191,6 +191,22 @@ busy_until(const struct account *a, int64_t now_ms)
 	return now_ms + (wait_ms < BUSY_MAX_MS ? wait_ms : BUSY_MAX_MS);
 }
 
+/* A serial account is free for a person's turn when the one before has its
+ * answer's head, and a moment later. */
+static int64_t
+turn_until(const struct account *a, const struct sched_ask *ask)
+{
+	int64_t wait_ms = a->ttft_ms + SCHED_TURN_GAP_MS;
+
+	if (!ask->turn || !a->rec.serial || a->turn == ask->turn)
+		return 0;
+	if (!a->turn)
+		return a->turn_free_ms > ask->now_ms ? a->turn_free_ms : 0;
+	if (wait_ms < BUSY_MIN_MS)
+		wait_ms = BUSY_MIN_MS;
+	return ask->now_ms + (wait_ms < BUSY_MAX_MS ? wait_ms : BUSY_MAX_MS);
+}
+
 /* Those that no waiting changes. */
 static enum sieve
 sift_coarse(const struct account *a, const struct sched_ask *ask, unsigned tier)
@@ -266,6 +282,12 @@ sift(const struct sched_ask *ask, struct sched_candidate *io)
 	until = busy_until(a, ask->now_ms);
 	if (until) {
 		io->sieve = SIEVE_BUSY;
+		io->until_ms = until;
+		return;
+	}
+	until = turn_until(a, ask);
+	if (until) {
+		io->sieve = SIEVE_TURN;
 		io->until_ms = until;
 	}
 }
@@ -436,6 +458,7 @@ unbinds(const struct account *a, enum sieve s, const struct sched_ask *ask)
 	case SIEVE_MODEL:
 	case SIEVE_PROXY:
 	case SIEVE_BUSY:
+	case SIEVE_TURN:
 		break;
 	}
 	return false;

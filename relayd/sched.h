@@ -14,6 +14,7 @@
 struct budget_need;
 struct budgets;
 struct group_member;
+struct relay;
 
 #define SCHED_TRIED_MAX 10
 /* So many of those that could have answered are told. */
@@ -46,6 +47,9 @@ struct sched_ask {
 	bool must_stay;	 /* no other account will do */
 	bool may_escape; /* from one that has become slow */
 	int64_t slow_ms; /* to a first word; 0: no account is slow */
+	/* Whose turn it would be at an account that is serial; NULL: such
+	 * accounts do not mind. */
+	const struct relay *turn;
 	/* What it may come to; NULL: no budget counts it. */
 	struct budgets *budgets;
 	const struct budget_need *need;
@@ -91,6 +95,9 @@ struct sched_choice {
 #define SCHED_TTFT_LEAST 5
 /* An account that rests for less is worth coming back to. */
 #define SCHED_SHORT_MS 15000
+
+/* From the head of an answer to the next turn of a serial account. */
+#define SCHED_TURN_GAP_MS 200
 
 /* Does the account keep people waiting for the first word? */
 bool sched_is_slow(const struct account *a, int64_t slow_ms);

@@ -80,10 +80,15 @@ note_left(struct relay *r, bool for_key)
 	r->waits_for = NULL;
 	(*(for_key ? &n->queue_keys_now : &n->queue_accounts_now))--;
 	histogram_add(&r->d->tally->took[TALLY_H_queue], took_us);
-	why_waits(r, for_key ? "a place of its key" : "a place at an account",
+	why_waits(r,
+	    for_key	      ? "a place of its key"
+		: r->for_turn ? "its turn at an account"
+			      : "a place at an account",
 	    took_us);
-	if (!r->tries)
-		r->queued_us += took_us;
+	/* After a failure it waits in the time that there is for all tries. */
+	if (r->tries)
+		return;
+	r->queued_us += took_us;
 	r->tries_began_ms += took_us / 1000;
 }
 
@@ -137,14 +142,11 @@ struct room {
 };
 
 static void
-add_room(struct room *io, const struct account *a)
+add_room(struct room *io, uint64_t more, int64_t hold_ms, bool is_busy)
 {
-	uint64_t more = a->rec.max_concurrency;
-	int64_t hold_ms = a->hold_ms ? a->hold_ms : HOLD_GUESS_MS;
-
 	if (!more)
 		return;
-	io->is_busy = io->is_busy || a->in_flight >= more;
+	io->is_busy = io->is_busy || is_busy;
 	io->hold_ms = (int64_t)(((uint64_t)io->hold_ms * io->places +
 				    (uint64_t)hold_ms * more) /
 	    (io->places + more));
@@ -160,12 +162,21 @@ struct view {
 static void
 see(void *arg, const struct sched_candidate *c)
 {
+	const struct account *a = c->account;
+	uint64_t places = a->rec.max_concurrency;
 	struct view *v = arg;
 
-	if (v->r->waits_for && v->r->waits_for != c->account)
+	if (v->r->waits_for && v->r->waits_for != a)
 		return;
 	if (c->sieve == SIEVE_BUSY || c->sieve == SIEVE_COUNT)
-		add_room(&v->room, c->account);
+		add_room(&v->room, places,
+		    a->hold_ms ? a->hold_ms : HOLD_GUESS_MS,
+		    a->in_flight >= places);
+	else if (c->sieve == SIEVE_TURN && a->turn)
+		add_room(&v->room, 1,
+		    (a->ttft_ms ? a->ttft_ms : HOLD_GUESS_MS) +
+			SCHED_TURN_GAP_MS,
+		    true);
 	else if (c->until_ms > v->now_ms &&
 	    (!v->room.opens_ms || c->until_ms < v->room.opens_ms))
 		v->room.opens_ms = c->until_ms;
@@ -241,10 +252,13 @@ deadline(const struct relay *r)
 {
 	const struct settings *s = &r->d->settings;
 
-	if (r->wait_until_ms)
+	int64_t at_ms, last_ms = r->tries_began_ms + s->attempts_time_ms;
+
+	if (r->wait_until_ms && !r->tries)
 		return r->wait_until_ms;
-	return loop_ms(r->d->loop) +
+	at_ms = loop_ms(r->d->loop) +
 	    (r->asked.stream ? s->queue_wait_stream_ms : s->queue_wait_ms);
+	return r->tries && last_ms < at_ms ? last_ms : at_ms;
 }
 
 static int64_t
@@ -406,6 +420,21 @@ waiting_serve(struct relays *all, struct account *a)
 		call(w, false);
 }
 
+/* Nothing else tells those that wait for it when the gap is over. */
+void
+waiting_turn_over(struct relays *all, const struct account *a)
+{
+	const struct queue_waiter *w = NULL;
+
+	while ((w = queue_walk(&all->line, w))) {
+		struct relay *r = w->owner;
+
+		if (r->ask.turn && is_for(r, a) &&
+		    r->timer.at_ms > a->turn_free_ms)
+			relay_wait_until(r, a->turn_free_ms);
+	}
+}
+
 /* --- a session's account --------------------------------------------------- */
 
 /* How many of the session wait already, this one not counted. */
@@ -435,7 +464,7 @@ stick_until(const struct relay *r, const struct sched_choice *c)
 
 	if (c->bond != BOND_VISIT || !r->key)
 		return 0;
-	if (c->left == SIEVE_BUSY)
+	if (c->left == SIEVE_BUSY || c->left == SIEVE_TURN)
 		return now_ms + s->sticky_wait_ms;
 	if (c->left != SIEVE_GATED)
 		return 0;
@@ -461,7 +490,8 @@ waiting_stick(struct relay *r, struct sched_choice *io)
 		return;
 	}
 	/* It has waited for nothing. */
-	if (r->stick_until_ms && io->left == SIEVE_BUSY)
+	if (r->stick_until_ms &&
+	    (io->left == SIEVE_BUSY || io->left == SIEVE_TURN))
 		io->bond = BOND_MOVED;
 	r->waits_for = NULL;
 }
@@ -475,21 +505,36 @@ waiting_for_tier(const struct relay *r)
 	    (!r->tier_until_ms || now_ms < r->tier_until_ms);
 }
 
-bool
-waiting_helps(struct relay *r, const struct sched_choice *c,
-    enum relay_state *out_next)
+/* Is it worth it, for as long as it may? */
+static bool
+has_hope(const struct relay *r, const struct sched_choice *c)
 {
-	int64_t now_ms = loop_ms(r->d->loop);
 	struct room room;
 
 	if (!r->key)
 		return false;
-	if (c->is_worth_waiting && !r->tier_until_ms)
-		r->tier_until_ms = now_ms + r->ask.tier_wait_ms;
+	if (c->fell[SIEVE_BUSY] || c->fell[SIEVE_TURN] || c->is_worth_waiting)
+		return true;
 	room = room_of(r);
-	if (!c->fell[SIEVE_BUSY] && !c->is_worth_waiting &&
-	    (!room.opens_ms || room.opens_ms - now_ms > SCHED_SHORT_MS))
+	return room.opens_ms &&
+	    room.opens_ms - loop_ms(r->d->loop) <= SCHED_SHORT_MS;
+}
+
+bool
+waiting_may_help(struct relay *r, const struct sched_choice *c)
+{
+	return loop_ms(r->d->loop) < deadline(r) && has_hope(r, c);
+}
+
+bool
+waiting_helps(struct relay *r, const struct sched_choice *c,
+    enum relay_state *out_next)
+{
+	if (!has_hope(r, c))
 		return false;
+	if (c->is_worth_waiting && !r->tier_until_ms)
+		r->tier_until_ms = loop_ms(r->d->loop) + r->ask.tier_wait_ms;
+	r->for_turn = c->fell[SIEVE_TURN] && !c->fell[SIEVE_BUSY];
 	*out_next = begin(r, false);
 	return true;
 }
@@ -575,6 +620,7 @@ waiting_row(struct relay *r, struct waiting_row *out)
 	room = room_now(r);
 	*out = (struct waiting_row){
 		.is_for_key = r->waiter.in != &r->all->line,
+		.is_for_turn = r->for_turn,
 		.position = queue_position(&r->waiter),
 		.since_us = r->wait_began_us,
 		.expected_ms = expected_ms(r, &room),

@@ -20,6 +20,7 @@ struct waiting_row {
 	/* NULL: for a place of its key, or at any account */
 	const struct account *account;
 	bool is_for_key;
+	bool is_for_turn;    /* at a serial account */
 	unsigned position;   /* 1: it is the next one */
 	int64_t since_us;    /* monotonic */
 	int64_t expected_ms; /* from now; as requests have lasted lately */

@@ -61,6 +61,8 @@ const struct column account_details[] = {
 	{ N_("stop-at"), "stop_at", CELL_TEXT, FIT_WHOLE },
 	{ N_("cooldown"), "cooldown", CELL_TEXT, FIT_WHOLE },
 	{ N_("protect"), "protect", CELL_TEXT, FIT_WHOLE },
+	{ N_("serial"), "serial", CELL_FLAG, FIT_WHOLE },
+	{ N_("serves the turn of"), "turn", CELL_TEXT, FIT_WHOLE },
 	{ N_("rate"), "rate", CELL_TEXT, false },
 	{ N_("note"), "note", CELL_TEXT, false },
 	{ N_("in flight"), "in_flight", CELL_NUMBER, false },

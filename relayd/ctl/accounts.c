@@ -13,6 +13,7 @@
 #include "relayd/group.h"
 #include "relayd/loop.h"
 #include "relayd/notice.h"
+#include "relayd/relay.h"
 
 /* The text of all fields of one record. */
 #define TEXT_MAX 8192
@@ -139,6 +140,8 @@ put_members(struct ctl_call *c, const struct account *a)
 	put_keys(c, a);
 	put_ties(c, a);
 	json_say_i64(j, "in_flight", a->in_flight);
+	if (a->turn)
+		json_say(j, "turn", str_of(a->turn->id_text));
 	json_say_bool(j, "draining", a->draining);
 	json_say_i64(j, "sessions", a->sessions);
 	json_say_i64(j, "requests", (int64_t)a->requests);

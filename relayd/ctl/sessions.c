@@ -93,7 +93,10 @@ put_waiting(struct ctl_call *c, const struct relay *r,
 	json_open(j, '{');
 	json_say(j, "id", str_of(r->id_text));
 	json_say(j, "key", r->key->rec.name);
-	json_say(j, "for", row->is_for_key ? STR("key") : STR("account"));
+	json_say(j, "for",
+	    row->is_for_key	   ? STR("key")
+		: row->is_for_turn ? STR("turn")
+				   : STR("account"));
 	json_say(j, "account",
 	    row->account && c->peer.role > CTL_SELF ? row->account->rec.name
 						    : STR(""));

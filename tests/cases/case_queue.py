@@ -290,7 +290,7 @@ def leave(s, rng):
 
 class Lives(Waiting):
     """Many at once, of which any may leave, be ended or fail at any moment."""
-    settings = {"queue_wait": "50ms", "queue_wait_stream": "50ms",
+    settings = {"queue_wait": "20ms", "queue_wait_stream": "20ms",
                 "queue_size": "8", "sticky_wait": "50ms"}
 
     def begin_any(self, rng, n):
