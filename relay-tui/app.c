@@ -502,6 +502,8 @@ act(struct app *a, enum key_action action)
 		open_help(a);
 	else if (action == KEY_UNDO)
 		app_undo(a);
+	else if (action == KEY_SCREENS)
+		app_open(a, screen_find(STR("screens")), STR(""));
 	else if (action == KEY_REDRAW)
 		ask(a, v);
 }

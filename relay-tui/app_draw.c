@@ -24,49 +24,71 @@ tab_width(unsigned i)
 	return text_width(str_of(_(s->title))) + (i < 10 ? 2 : 0) + 2;
 }
 
-/* The first tab that is drawn so that the one that is open is seen. */
+/* The first tab that is drawn so that the one that is open is seen, and the one
+ * behind it too where there is room. */
 static unsigned
 first_tab(unsigned open, int room)
 {
-	unsigned first = 0;
+	unsigned first = 0, last = screen_tab(open + 1) ? open + 1 : open;
 	int width = 0;
 
-	for (unsigned i = 0; i <= open; i++)
+	for (unsigned i = 0; i <= last; i++)
 		width += tab_width(i);
-	while (width > room && first < open)
+	/* The marks of what is left out stand there too. */
+	while (width > room - (first ? 4 : 2) && first < open)
 		width -= tab_width(first++);
 	return first;
 }
 
 static void
+draw_tab(const struct app *a, const struct area *part, unsigned i, bool open)
+{
+	const struct screen *s = screen_tab(i);
+	bool dim = a->knows_role && a->role < s->role;
+	int at = 0;
+
+	if (i < 10)
+		at = draw_textf(part, 0, 0, PAINT_KEY, "%u", (i + 1) % 10) + 1;
+	draw_text(part, 0, at,
+	    open      ? PAINT_TAB
+		: dim ? PAINT_DIM
+		      : PAINT_PLAIN,
+	    str_of(_(s->title)));
+}
+
+static void
+draw_tabs(const struct app *a, const struct area *all, int end)
+{
+	int tab = screen_tab_of(TAILQ_FIRST(&a->views)->screen), at = 0;
+	unsigned open = tab < 0 ? 0 : (unsigned)tab;
+	unsigned i = first_tab(open, end);
+
+	if (i)
+		at = draw_text(all, 0, 0, PAINT_DIM, STR("<")) + 1;
+	for (; screen_tab(i); i++) {
+		bool last = !screen_tab(i + 1);
+		struct area part;
+
+		if (i != open && at + tab_width(i) - 2 > end - (last ? 0 : 2)) {
+			draw_text(all, 0, at, PAINT_DIM, STR(">"));
+			return;
+		}
+		part = draw_part(all, 0, at, 1, end - at);
+		draw_tab(a, &part, i, (int)i == tab);
+		at += tab_width(i);
+	}
+}
+
+static void
 draw_title(struct app *a, const struct area *all)
 {
-	int tab = screen_tab_of(TAILQ_FIRST(&a->views)->screen);
-	unsigned open = tab < 0 ? 0 : (unsigned)tab;
 	char right[128] = "";
-	int end, at = 0;
+	int end;
 
 	if (a->is_up && all->columns >= 60)
 		snprintf(right, sizeof(right), "relayd %s", a->version);
 	end = all->columns - text_width(str_of(right)) - 1;
-	for (unsigned i = first_tab(open, end); screen_tab(i); i++) {
-		struct area part = draw_part(all, 0, at, 1, end - at);
-		const struct screen *s = screen_tab(i);
-		bool dim = a->knows_role && a->role < s->role;
-		int own = 0;
-
-		if (i < 10) {
-			own = draw_textf(&part, 0, 0, PAINT_KEY, "%u",
-			    (i + 1) % 10);
-			own++;
-		}
-		draw_text(&part, 0, own,
-		    i == open ? PAINT_TAB
-			: dim ? PAINT_DIM
-			      : PAINT_PLAIN,
-		    str_of(_(s->title)));
-		at += tab_width(i);
-	}
+	draw_tabs(a, all, end);
 	draw_field(all, 0, end + 1, all->columns - end - 1, true, PAINT_DIM,
 	    str_of(right));
 }
@@ -160,6 +182,8 @@ draw_keys(const struct app *a, const struct area *all, int row)
 		at = draw_keys_of(a, &rest, 0, at, KEYS_LIST);
 	if (v->reads_text)
 		at = draw_keys_of(a, &rest, 0, at, KEYS_TEXT);
+	if (!v->screen->press)
+		at = draw_key(a, &rest, 0, at, key_of(KEY_SCREENS));
 	if (!v->screen->press)
 		at = draw_key(a, &rest, 0, at, key_of(KEY_COMMAND));
 	if (TAILQ_PREV(v, view_list, link))

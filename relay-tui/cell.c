@@ -388,16 +388,21 @@ cell_write(const struct output *o, const struct column *c,
 enum paint
 cell_paint(const struct column *c, struct str text)
 {
-	static const char *const good[] = { "ready", "active", "ok" };
+	static const char *const good[] = { "ready", "active", "ok", "fine" };
+	static const char *const calm[] = { "note", "ended", "stopped", "done",
+		"waiting", "going" };
 	static const char *const warn[] = { "held", "disabled",
 		"owner-disabled", "gone", "rate", "overload", "refused",
-		"forbidden", "no-proxy", "expired" };
+		"forbidden", "no-proxy", "expired", "smell" };
 
 	if (c->kind != CELL_STATE || !text.len)
 		return PAINT_PLAIN;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (str_eq(text, str_of(good[i])))
 			return PAINT_GOOD;
+	for (size_t i = 0; i < sizeof(calm) / sizeof(calm[0]); i++)
+		if (str_eq(text, str_of(calm[i])))
+			return PAINT_PLAIN;
 	for (size_t i = 0; i < sizeof(warn) / sizeof(warn[0]); i++)
 		if (str_eq(text, str_of(warn[i])))
 			return PAINT_WARN;

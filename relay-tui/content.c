@@ -60,8 +60,8 @@ read_path(struct str path, struct buf *out, struct why *out_why)
 	return e;
 }
 
-static enum err
-pack(struct str plain, struct buf *out)
+enum err
+content_pack(struct str plain, struct buf *out)
 {
 	struct buf packed;
 	size_t n, room;
@@ -92,7 +92,7 @@ content_read(struct str path, struct buf *out, struct why *out_why)
 
 	buf_init(&plain, FILE_MAX);
 	e = read_path(path, &plain, out_why);
-	if (!e && pack(buf_str(&plain), out))
+	if (!e && content_pack(buf_str(&plain), out))
 		e = why_set(out_why, ERR_LIMIT, "from",
 		    _("%.*s is too large, even packed"), STR_ARG(path));
 	buf_fini(&plain);

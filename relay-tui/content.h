@@ -9,5 +9,7 @@
  * appended to out. */
 enum err
 content_read(struct str path, struct buf *out, struct why *out_why) CHECKED;
+/* The same of bytes that are here.  ERR_LIMIT: too much, even packed. */
+enum err content_pack(struct str plain, struct buf *out) CHECKED;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "relay-tui/content.h"
 #include "relay-tui/owner.h"
 #include "relay-tui/words.h"
 
@@ -16,7 +17,7 @@ form_view_open(struct view *v, const struct form_spec *spec)
 
 	form_init(&s->form);
 	s->spec = spec;
-	for (const struct form_row *r = spec->rows; r->name; r++)
+	for (const struct form_row *r = spec->rows; r && r->name; r++)
 		form_add(&s->form, r->name, r->type, r->required, r->choices,
 		    r->help ? _(r->help) : NULL);
 	if (spec->begin)
@@ -29,9 +30,40 @@ form_view_close(struct view *v)
 	struct form_view *s = v->state;
 
 	form_fini(&s->form);
+	if (s->now.root)
+		ctl_frame_fini(&s->now);
 }
 
 /* --- asking ---------------------------------------------------------------- */
+
+static void
+preset(struct view *v, const struct json *now)
+{
+	struct form_view *s = v->state;
+
+	form_preset_all(&s->form, now);
+	/* There is one already: empty leaves it as it is. */
+	for (size_t i = 0; i < s->form.count; i++)
+		if (s->form.fields[i].type == FORM_SECRET)
+			s->form.fields[i].required = false;
+	if (s->spec->preset)
+		s->spec->preset(v, &s->form, now);
+}
+
+static void
+take_kind(void *owner, void *user, const struct ctl_frame *f)
+{
+	struct view *v = owner;
+	struct form_view *s = v->state;
+
+	(void)user;
+	if (view_failed(v, f) || s->filled)
+		return;
+	s->filled = true;
+	form_add_fields(&s->form, json_at(json_first(f->data), "fields"));
+	if (s->now.root)
+		preset(v, s->now.data);
+}
 
 static void
 take_shown(void *owner, void *user, const struct ctl_frame *f)
@@ -43,11 +75,18 @@ take_shown(void *owner, void *user, const struct ctl_frame *f)
 	/* After a reconnection it is asked again: what was typed stays. */
 	if (view_failed(v, f) || s->filled)
 		return;
-	s->filled = true;
 	s->rev = f->rev;
-	form_preset_all(&s->form, f->data);
-	if (s->spec->preset)
-		s->spec->preset(v, &s->form, f->data);
+	if (s->spec->kinds != CTL_M_status) {
+		struct str kind = STR("");
+
+		if (s->now.root || json_may_str(f->data, "kind", &kind, NULL))
+			return;
+		view_ask_about(v, s->spec->kinds, "kind", kind, take_kind);
+		s->now = view_keep(v);
+		return;
+	}
+	s->filled = true;
+	preset(v, f->data);
 }
 
 void
@@ -55,7 +94,11 @@ form_view_ask(struct view *v)
 {
 	struct form_view *s = v->state;
 
-	if (s->spec->shows == s->spec->method)
+	if (s->spec->shows == s->spec->method &&
+	    s->spec->kinds != CTL_M_status && !s->filled)
+		view_ask_about(v, s->spec->kinds, "kind", str_of(v->about),
+		    take_kind);
+	else if (s->spec->shows == s->spec->method)
 		v->answered = true;
 	else if (!s->filled)
 		view_ask_about(v, s->spec->shows, s->spec->subject,
@@ -63,6 +106,21 @@ form_view_ask(struct view *v)
 }
 
 /* --- saving ---------------------------------------------------------------- */
+
+static enum err
+put_content(struct json_out *j, const char *member, struct str value,
+    struct why *out_why)
+{
+	struct buf packed;
+	enum err e;
+
+	buf_init(&packed, CTL_FRAME_MAX);
+	e = content_pack(value, &packed);
+	if (!e)
+		json_say(j, member, buf_str(&packed));
+	buf_fini(&packed);
+	return e ? why_set(out_why, e, member, _("this is too much")) : OK;
+}
 
 /* A number as one, a person as the daemon calls them. */
 static enum err
@@ -80,6 +138,8 @@ put_value(struct json_out *j, const struct ctl_param *p, const char *member,
 			return why_set(out_why, ERR_VALUE, member,
 			    _("this has to be a number"));
 		json_say_i64(j, member, (int64_t)n);
+	} else if (p->type == CTL_CONTENT) {
+		return put_content(j, member, value, out_why);
 	} else if (!strcmp(member, "owner") && value.len) {
 		e = owner_read(value, false, owner, out_why);
 		if (e)
@@ -91,27 +151,62 @@ put_value(struct json_out *j, const struct ctl_param *p, const char *member,
 	return OK;
 }
 
-static enum err
-put_fields(const struct form_view *s, struct json_out *j, struct why *out_why)
+/* Is a field a parameter of the method, or one of its fields? */
+static bool
+find_param(const struct form_view *s, const struct form_field *field,
+    char member[MEMBER_SIZE], struct ctl_param *out)
 {
-	const struct ctl_row *row = ctl_row((unsigned)s->spec->method);
+	snprintf(member, MEMBER_SIZE, "%s", field->name);
+	for (char *c = member; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	return ctl_param_find(ctl_row((unsigned)s->spec->method),
+	    str_of(member), out);
+}
+
+static bool
+is_changed(const struct form_field *field)
+{
+	return !str_eq(line_edit_str(&field->line), str_of(field->preset));
+}
+
+static enum err
+put_params(const struct form_view *s, struct json_out *j, struct why *out_why)
+{
 	enum err e = OK;
 
 	for (size_t i = 0; !e && i < s->form.count; i++) {
 		const struct form_field *field = &s->form.fields[i];
-		struct str value = line_edit_str(&field->line);
 		char member[MEMBER_SIZE];
 		struct ctl_param param;
 
-		if (str_eq(value, str_of(field->preset)))
-			continue;
-		snprintf(member, sizeof(member), "%s", field->name);
-		for (char *c = member; *c; c++)
-			*c = *c == '-' ? '_' : *c;
-		if (ctl_param_find(row, str_of(member), &param))
-			e = put_value(j, &param, member, value, out_why);
+		if (is_changed(field) && find_param(s, field, member, &param))
+			e = put_value(j, &param, member,
+			    line_edit_str(&field->line), out_why);
 	}
 	return e;
+}
+
+static void
+put_fields(const struct form_view *s, struct json_out *j)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->form.count; i++) {
+		const struct form_field *field = &s->form.fields[i];
+		char member[MEMBER_SIZE];
+		struct ctl_param param;
+
+		if (!is_changed(field) || find_param(s, field, member, &param))
+			continue;
+		if (!any) {
+			json_put_key(j, "fields");
+			json_open(j, '{');
+		}
+		any = true;
+		json_say(j, field->name, line_edit_str(&field->line));
+	}
+	if (any)
+		json_close(j, '}');
 }
 
 static void
@@ -127,8 +222,12 @@ take_saved(void *owner, void *user, const struct ctl_frame *f)
 		form_refuse(&s->form, f->field, f->message);
 		return;
 	}
-	view_back(v);
-	s->spec->saved(v, f);
+	if (s->spec->said)
+		view_say(v, PAINT_GOOD, "%s", _(s->spec->said));
+	if (!s->spec->stays)
+		view_back(v);
+	if (s->spec->saved)
+		s->spec->saved(v, f);
 }
 
 static void
@@ -148,7 +247,10 @@ save(struct view *v)
 	    ctl_param_find(ctl_row((unsigned)s->spec->method), STR("if_rev"),
 		&param))
 		json_say_i64(j, "if_rev", s->rev);
-	if (put_fields(s, j, &why)) {
+	if (s->spec->put)
+		s->spec->put(v, j);
+	put_fields(s, j);
+	if (put_params(s, j, &why)) {
 		view_drop(v);
 		form_refuse(&s->form, str_of(why.field), str_of(why.text));
 		return;
@@ -159,7 +261,7 @@ save(struct view *v)
 
 /* The keys are the form's; this is for the footer and the help. */
 const struct key form_view_keys[] = {
-	{ "C-s", CTL_ADMIN, N_("save"), N_("save, from any field"), save },
+	{ "C-s", CTL_SELF, N_("save"), N_("save, from any field"), save },
 	{ "Tab", CTL_SELF, N_("next"), N_("the next field"), NULL },
 	{ "S-Tab", CTL_SELF, "", N_("the field before"), NULL },
 	{ "Space", CTL_SELF, N_("choose"), N_("the next choice"), NULL },

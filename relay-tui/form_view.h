@@ -13,7 +13,8 @@
  *	.close = form_view_close,
  *
  * Fields bear the names of the method's parameters, with '-' for '_'; each is
- * sent as the type that ctl.def gives it. */
+ * sent as the type that ctl.def gives it.  What is no parameter is put among the
+ * method's `fields`. */
 #ifndef RELAY_TUI_FORM_VIEW_H
 #define RELAY_TUI_FORM_VIEW_H
 
@@ -32,7 +33,10 @@ struct form_spec {
 	const char *title; /* N_(): in front of view.about */
 	enum ctl_method method;
 	const char *subject; /* the parameter that view.about is; or NULL */
-	const struct form_row *rows; /* ends with a name NULL */
+	const struct form_row *rows; /* ends with a name NULL; or NULL */
+	/* Further fields, of a kind (account.kinds, notify.kinds): of the one
+	 * that view.about is, or of what there is; CTL_M_status: none. */
+	enum ctl_method kinds;
 	/* Asked first, about the same subject, for what stands in the fields;
 	 * or `method` itself: nothing is asked. */
 	enum ctl_method shows;
@@ -40,7 +44,11 @@ struct form_spec {
 	void (*preset)(struct view *v, struct form *f, const struct json *now);
 	/* Choices that are to be asked for, and the like; or NULL. */
 	void (*begin)(struct view *v);
-	/* It is done.  The view goes back afterwards. */
+	/* Parameters that are neither subject nor field; or NULL. */
+	void (*put)(struct view *v, struct json_out *j);
+	const char *said; /* N_(): when it is done; or NULL */
+	bool stays;	  /* for more of the same; else the view goes back */
+	/* It is done; or NULL. */
 	void (*saved)(struct view *v, const struct ctl_frame *f);
 };
 
@@ -49,7 +57,8 @@ struct form_view {
 	struct form form;
 	const struct form_spec *spec;
 	bool filled, saving;
-	int64_t rev; /* of what is changed; 0: nothing is */
+	struct ctl_frame now; /* kept while its kind is asked; or no root */
+	int64_t rev;	      /* of what is changed; 0: nothing is */
 };
 
 extern const struct key form_view_keys[];

@@ -199,7 +199,11 @@ arrange(struct list *l)
 	if (l->sort >= 0)
 		qsort_r(l->shown, l->shown_count, sizeof(*l->shown),
 		    compare_shown, l);
-	at = place_of(l, l->chosen);
+	at = l->at;
+	/* Rows may share an id: then it is the one that stands there. */
+	if (!l->chosen || at >= l->shown_count ||
+	    strcmp(l->rows[l->shown[at]].texts, l->chosen) != 0)
+		at = place_of(l, l->chosen);
 	if (at != SIZE_MAX)
 		l->at = at;
 	if (l->at >= l->shown_count)

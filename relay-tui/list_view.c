@@ -64,6 +64,44 @@ list_view_draw(struct view *v, const struct area *a)
 	list_status(&l->list, &v->status);
 }
 
+#define NOTE_ROWS 5
+
+void
+list_view_draw_noted(struct view *v, const struct area *a,
+    const char *const *keys)
+{
+	struct list_view *l = v->state;
+	int rows = a->rows - NOTE_ROWS, row = 1;
+	struct area list = draw_part(a, 0, 0, rows, a->columns);
+	struct area note = draw_part(a, rows, 0, NOTE_ROWS, a->columns);
+
+	if (rows < 4 || !l->list.shown_count) {
+		list_view_draw(v, a);
+		return;
+	}
+	list_view_draw(v, &list);
+	draw_rule(&note, 0, list_chosen(&l->list));
+	for (; *keys && row < NOTE_ROWS; keys++) {
+		struct str text = list_cell(&l->list, *keys);
+
+		if (text.len)
+			row += draw_lines(&note, row, 0, PAINT_PLAIN, text);
+	}
+}
+
+struct str
+list_view_chosen(const struct view *v)
+{
+	return list_chosen(v->list);
+}
+
+void
+list_view_open_chosen(struct view *v, const char *screen)
+{
+	if (list_view_chosen(v).len)
+		view_open(v, screen, list_view_chosen(v));
+}
+
 void
 list_view_close(struct view *v)
 {

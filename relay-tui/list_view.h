@@ -31,6 +31,14 @@ void list_view_open(struct view *v, enum ctl_method method,
     const struct column *columns, const char *id, const char *empty);
 void list_view_ask(struct view *v);
 void list_view_draw(struct view *v, const struct area *a);
+/* With these members of what is chosen in full below the list, a line or two
+ * each; NULL ends. */
+void list_view_draw_noted(struct view *v, const struct area *a,
+    const char *const *keys);
 void list_view_close(struct view *v);
+/* What is chosen; empty: nothing is. */
+struct str list_view_chosen(const struct view *v);
+/* Open a screen about it. */
+void list_view_open_chosen(struct view *v, const char *screen);
 
 #endif

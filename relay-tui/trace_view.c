@@ -297,10 +297,8 @@ print_parts(struct view *v, const struct json *parts)
 }
 
 static void
-print_request(struct view *v, const struct json *data)
+print_times(struct output *o, const struct json *request)
 {
-	struct output *o = v->c->out;
-	const struct json *request = json_at(data, "request");
 	const struct json *tries = json_at(request, "attempts");
 	struct table t;
 
@@ -312,7 +310,25 @@ print_request(struct view *v, const struct json *data)
 		table_print(&t, o);
 		table_fini(&t);
 	}
+}
+
+static void
+print_request(struct view *v, const struct json *data)
+{
+	print_times(v->c->out, json_at(data, "request"));
 	print_parts(v, json_at(data, "parts"));
+}
+
+void
+trace_print(struct output *o, const struct json *data)
+{
+	const struct json *p = json_first(json_at(data, "parts"));
+
+	print_times(o, json_at(data, "request"));
+	for (; p; p = json_next(p)) {
+		print_note(o, p);
+		print_lines(o, arrow_of(member(p, "part")), member(p, "text"));
+	}
 }
 
 static void

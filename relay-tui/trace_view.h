@@ -11,4 +11,8 @@ enum verdict trace_view(const struct command *c);
  * went in, but no byte of it is lost. */
 void trace_indent(struct str text, struct buf *out);
 
+/* A request with the parts that are text in the answer; of the others what
+ * they are. */
+void trace_print(struct output *o, const struct json *data);
+
 #endif

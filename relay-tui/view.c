@@ -2,6 +2,7 @@
 /* view.c - a screen at work. */
 #include "relay-tui/view.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,8 +94,11 @@ struct deed {
 	struct app *app;
 	struct view *view; /* NULL: closed meanwhile */
 	enum ctl_method method;
-	const char *key, *said;
-	char *value;
+	const char *said;
+	size_t count;
+	/* What is chosen may be another by then: the values are copies. */
+	struct view_param params[VIEW_PARAMS_MAX];
+	char *values[VIEW_PARAMS_MAX];
 };
 
 static void
@@ -103,22 +107,30 @@ deed_free(void *user)
 	struct deed *d = user;
 
 	TAILQ_REMOVE(&d->app->deeds, d, link);
-	free(d->value);
+	for (size_t i = 0; i < d->count; i++)
+		free(d->values[i]);
 	free(d);
 }
 
 static struct deed *
-deed_new(struct view *v, enum ctl_method method, const char *key,
-    struct str value, const char *said)
+deed_new(struct view *v, enum ctl_method method,
+    const struct view_param *params, size_t count, const char *said)
 {
 	struct deed *d = xcalloc(1, sizeof(*d));
 
+	assert(count <= VIEW_PARAMS_MAX);
 	*d = (struct deed){ .app = v->app,
 		.view = v,
 		.method = method,
-		.key = key,
 		.said = said,
-		.value = xmemdup(value.len ? value.at : "", value.len) };
+		.count = count };
+	for (size_t i = 0; i < count; i++) {
+		struct str value = params[i].value;
+
+		d->values[i] = xmemdup(value.len ? value.at : "", value.len);
+		d->params[i] = params[i];
+		d->params[i].value = str_of(d->values[i]);
+	}
 	TAILQ_INSERT_TAIL(&v->app->deeds, d, link);
 	return d;
 }
@@ -147,8 +159,9 @@ say_done(struct app *a, const struct deed *d)
 {
 	char text[512];
 
-	if (!undo_remember(&a->undo, d->method, d->key, str_of(d->value),
-		a->now_ms)) {
+	if (d->count != 1 ||
+	    !undo_remember(&a->undo, d->method, d->params[0].key,
+		d->params[0].value, a->now_ms)) {
 		app_say(a, PAINT_GOOD, _(d->said));
 		return;
 	}
@@ -178,7 +191,13 @@ take_done(void *owner, void *user, const struct ctl_frame *f)
 static void
 do_it(struct app *a, struct deed *d)
 {
-	json_say(calls_begin(a->calls, d->method), d->key, str_of(d->value));
+	struct json_out *j = calls_begin(a->calls, d->method);
+
+	for (size_t i = 0; i < d->count; i++)
+		if (d->params[i].is_flag)
+			json_say_bool(j, d->params[i].key, true);
+		else
+			json_say(j, d->params[i].key, d->params[i].value);
 	if (calls_send(a->calls, a, take_done, d, a->now_ms) == OK)
 		return;
 	app_say(a, PAINT_BAD, _("relayd is not there just now"));
@@ -186,10 +205,18 @@ do_it(struct app *a, struct deed *d)
 }
 
 void
+view_do_all(struct view *v, enum ctl_method method,
+    const struct view_param *params, size_t count, const char *said)
+{
+	do_it(v->app, deed_new(v, method, params, count, said));
+}
+
+void
 view_do(struct view *v, enum ctl_method method, const char *key,
     struct str value, const char *said)
 {
-	do_it(v->app, deed_new(v, method, key, value, said));
+	view_do_all(v, method,
+	    &(struct view_param){ .key = key, .value = value }, 1, said);
 }
 
 void
@@ -201,9 +228,7 @@ app_undo(struct app *a)
 		app_say(a, PAINT_DIM, _("there is nothing to undo"));
 		return;
 	}
-	do_it(a,
-	    deed_new(app_top(a), u->back, u->key, str_of(u->value),
-		N_("undone")));
+	view_do(app_top(a), u->back, u->key, str_of(u->value), N_("undone"));
 }
 
 static void
@@ -212,18 +237,27 @@ do_deed(void *user)
 	const struct deed *d = user;
 
 	if (d->view)
-		view_do(d->view, d->method, d->key, str_of(d->value), d->said);
+		view_do_all(d->view, d->method, d->params, d->count, d->said);
+}
+
+void
+view_confirm_all(struct view *v, const char *question, enum ctl_method method,
+    const struct view_param *params, size_t count, const char *said)
+{
+	struct deed *d = deed_new(v, method, params, count, said);
+	struct str about = count ? params[count - 1].value : STR("");
+	char *asked = xasprintf("%s %.*s", _(question), STR_ARG(about));
+
+	dialog_ask(&v->app->dialog, asked, do_deed, deed_free, d);
+	free(asked);
 }
 
 void
 view_confirm(struct view *v, const char *question, enum ctl_method method,
     const char *key, struct str value, const char *said)
 {
-	struct deed *d = deed_new(v, method, key, value, said);
-	char *asked = xasprintf("%s %.*s", _(question), STR_ARG(value));
-
-	dialog_ask(&v->app->dialog, asked, do_deed, deed_free, d);
-	free(asked);
+	view_confirm_all(v, question, method,
+	    &(struct view_param){ .key = key, .value = value }, 1, said);
 }
 
 struct question {

@@ -62,6 +62,19 @@ void view_do(struct view *v, enum ctl_method method, const char *key,
 void view_confirm(struct view *v, const char *question, enum ctl_method method,
     const char *key, struct str value, const char *said);
 
+/* The same with several; the last is what is asked about. */
+struct view_param {
+	const char *key;
+	struct str value; /* of a flag whatever */
+	bool is_flag;
+};
+#define VIEW_PARAMS_MAX 3
+void view_do_all(struct view *v, enum ctl_method method,
+    const struct view_param *params, size_t count, const char *said);
+void
+view_confirm_all(struct view *v, const char *question, enum ctl_method method,
+    const struct view_param *params, size_t count, const char *said);
+
 /* Any question, N_(): done when it is answered with yes and the view is there. */
 void view_ask_before(struct view *v, const char *question,
     void (*does)(struct view *v));
