@@ -65,15 +65,18 @@ remember_error(struct relay *r, const char *error)
 }
 
 /* When somebody can be asked again: the last one, whose gate was just shut, or
- * another that was looked at.  Nobody knows where nothing is shut. */
+ * another that was looked at.  Nobody knows where nothing is shut, or somebody
+ * has to sign in first. */
 static void
 note_when(struct relay *r, const struct sched_choice *choice)
 {
 	int64_t now_ms = loop_ms(r->d->loop);
 	enum gate which;
-	int64_t at_ms = account_shut_until(r->account, buf_str(&r->model),
-	    r->c->head, now_ms, &which);
+	int64_t at_ms = 0;
 
+	if (!r->account->rec.held)
+		at_ms = account_shut_until(r->account, buf_str(&r->model),
+		    r->c->head, now_ms, &which);
 	if (choice->soonest_ms && (!at_ms || choice->soonest_ms < at_ms))
 		at_ms = choice->soonest_ms;
 	if (at_ms > now_ms)

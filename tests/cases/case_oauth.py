@@ -530,6 +530,8 @@ class Renewing(House):
         a = self.message()
         self.assertEqual(a.status, 503, a.body)
         self.assertNotIn(b"invalid_grant", a.body)
+        # Nobody knows when somebody will sign in.
+        self.assertIsNone(a.header("retry-after"))
         held = until("held", lambda: self.account()
                      if self.account()["state"] == "held" else None)
         self.assertIn("auth: ", held["held_reason"])
