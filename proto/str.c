@@ -209,3 +209,33 @@ str_glob(struct str s, struct str pattern)
 		p++;
 	return p == pattern.len;
 }
+
+/* As above, with a pattern for the text: a "*" of it may be anything, so only a
+ * "*" takes it. */
+bool
+str_glob_covers(struct str wide, struct str narrow)
+{
+	size_t star = SIZE_MAX, mark = 0, w = 0, n = 0;
+
+	while (n < narrow.len) {
+		char c = narrow.at[n];
+
+		if (w < wide.len && wide.at[w] == '*') {
+			star = w++;
+			mark = n;
+		} else if (c != '*' && w < wide.len &&
+		    (wide.at[w] == '?' ||
+			(c != '?' && lower(c) == lower(wide.at[w])))) {
+			w++;
+			n++;
+		} else if (star != SIZE_MAX) {
+			w = star + 1;
+			n = ++mark;
+		} else {
+			return false;
+		}
+	}
+	while (w < wide.len && wide.at[w] == '*')
+		w++;
+	return w == wide.len;
+}

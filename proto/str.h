@@ -84,5 +84,7 @@ int str_hex_digit(char c);
 /* A shell-like glob over the whole of s: `*` any run of bytes, `?` one byte.
  * ASCII case does not matter (model names are compared so). */
 bool str_glob(struct str s, struct str pattern);
+/* Does `wide` fit whatever `narrow` fits? */
+bool str_glob_covers(struct str wide, struct str narrow);
 
 #endif

@@ -102,37 +102,6 @@ check_globs(struct str list, const char *field, struct why *out_why)
 	return OK;
 }
 
-/* Does `wide` fit whatever `narrow` fits?  A "*" of `narrow` may be anything,
- * so only a "*" takes it; "yes" is always right. */
-static bool
-glob_covers(struct str wide, struct str narrow)
-{
-	size_t star = SIZE_MAX, mark = 0, w = 0, n = 0;
-
-	while (n < narrow.len) {
-		char c = narrow.at[n];
-
-		if (w < wide.len && wide.at[w] == '*') {
-			star = w++;
-			mark = n;
-		} else if (c != '*' && w < wide.len &&
-		    str_glob(str_at(&narrow.at[n], 1),
-			str_at(&wide.at[w], 1)) &&
-		    (c != '?' || wide.at[w] == '?')) {
-			w++;
-			n++;
-		} else if (star != SIZE_MAX) {
-			w = star + 1;
-			n = ++mark;
-		} else {
-			return false;
-		}
-	}
-	while (w < wide.len && wide.at[w] == '*')
-		w++;
-	return w == wide.len;
-}
-
 /* The member of a list that covers the glob; .at NULL: none does. */
 static struct str
 find_cover(struct str list, struct str glob)
@@ -140,7 +109,7 @@ find_cover(struct str list, struct str glob)
 	struct str item;
 
 	while (str_list_next(&list, &item))
-		if (glob_covers(item, glob))
+		if (str_glob_covers(item, glob))
 			return item;
 	return str_at(NULL, 0);
 }
@@ -186,7 +155,7 @@ check_alias(const struct apikey_rec *r, struct str before, struct str alias,
 		    STR_ARG(str_first(cover, 60)));
 	while (str_list_next(&before, &item)) {
 		cover = str_trim(str_cut(&item, '='));
-		if (glob_covers(cover, alias))
+		if (str_glob_covers(cover, alias))
 			return why_set(out_why, ERR_VALUE, "models_map",
 			    "%.*s= can never match: %.*s= stands before it",
 			    STR_ARG(str_first(alias, 60)),

@@ -289,15 +289,20 @@ check_action(const struct rule_rec *r, struct why *out_why)
 static bool
 covers(struct str by, struct str globs)
 {
-	struct str glob;
+	struct str glob, rest, wide;
 
 	if (!by.len)
 		return true;
 	if (!globs.len)
 		return false;
-	while (str_list_next(&globs, &glob))
-		if (!fits(glob, by))
+	while (str_list_next(&globs, &glob)) {
+		bool found = false;
+
+		for (rest = by; !found && str_list_next(&rest, &wide);)
+			found = str_glob_covers(wide, glob);
+		if (!found)
 			return false;
+	}
 	return true;
 }
 

@@ -255,10 +255,42 @@ globs_match_the_whole(void **state)
 			    cases[i].pattern);
 }
 
+static void
+a_glob_covers_what_fits_whatever_the_other_fits(void **state)
+{
+	static const struct {
+		const char *wide, *narrow;
+		bool covers;
+	} cases[] = {
+		{ "*", "", true },
+		{ "*", "*", true },
+		{ "claude-*", "claude-opus-*", true },
+		{ "Claude-*", "claude-?", true },
+		{ "claude-opus-*", "claude-*", false },
+		{ "claude-*-4", "claude-*opus*-4", true },
+		/* A star may be nothing, or a lot. */
+		{ "claude-?", "claude-*", false },
+		{ "claude-?", "claude-?", true },
+		{ "claude-x", "claude-?", false },
+		{ "?*", "*", false },
+		{ "gpt-5", "gpt-5", true },
+		{ "", "", true },
+		{ "", "*", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (str_glob_covers(str_of(cases[i].wide),
+			str_of(cases[i].narrow)) != cases[i].covers)
+			fail_msg("%s over %s", cases[i].wide, cases[i].narrow);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_glob_covers_what_fits_whatever_the_other_fits),
 		cmocka_unit_test(strings_are_equal_byte_by_byte),
 		cmocka_unit_test(case_matters_for_ascii_letters_only),
 		cmocka_unit_test(order_is_that_of_bytes_and_then_length),
