@@ -182,8 +182,10 @@ verdict_retry_ms(const struct http1_head *answer, int64_t wall_ms)
 	int64_t told = 0;
 	uint64_t n;
 
+	/* Of a subscription every answer tells it; it is a wait when that is
+	 * what the answer is about. */
 	h = http1_find(answer, STR(UNIFIED "reset"));
-	if (h)
+	if (h && answer->status == 429)
 		told = until_unix(h->value, wall_ms);
 	h = http1_find(answer, STR("retry-after-ms"));
 	if (!told && h && !str_u64(h->value, &n) && n < TOLD_MAX_MS)

@@ -93,7 +93,7 @@ const char *verdict_scope_name(enum verdict_scope s); /* "family" */
 unsigned verdict_status_of(struct str error_type);
 
 /* When the upstream says it may be asked again, in ms from now; 0 when it says
- * nothing.  Reads Retry-After and the rate-limit reset headers. */
+ * nothing.  Reads Retry-After, and of a limit the rate-limit reset headers. */
 int64_t verdict_retry_ms(const struct http1_head *answer, int64_t wall_ms);
 
 /* Of what is the limit that was just told?  By the windows that the answer

@@ -246,6 +246,46 @@ a_proxy_that_is_mended_rests_no_longer(void **state)
 }
 
 static void
+a_proxy_that_fails_twice_in_a_minute_rests_for_longer_and_longer(void **state)
+{
+	static const int64_t rests_s[] = { 60, 120, 240, 480, 600, 600 };
+	struct proxy p = { .rec = { .name = STR("tokyo") } };
+	int64_t now_ms = 1000000, until_ms;
+
+	(void)state;
+	/* One a minute is nothing. */
+	for (int i = 0; i < 5; i++) {
+		proxy_note_fault(&p, now_ms, 0);
+		assert_int_equal(proxy_rests_until(&p, now_ms), 0);
+		now_ms += 60000;
+	}
+	proxy_note_fault(&p, now_ms, 0);
+	for (size_t i = 0; i < COUNT(rests_s); i++) {
+		now_ms += 10;
+		proxy_note_fault(&p, now_ms, UINT32_MAX / 2 + 1);
+		until_ms = proxy_rests_until(&p, now_ms);
+		assert_int_equal(until_ms, now_ms + rests_s[i] * 1000);
+		/* Those that were under way make it no longer. */
+		for (int k = 0; k < 50; k++)
+			proxy_note_fault(&p, until_ms - 1, UINT32_MAX);
+		assert_int_equal(proxy_rests_until(&p, now_ms), until_ms);
+		/* The first that goes that way again decides. */
+		now_ms = until_ms;
+		assert_int_equal(proxy_rests_until(&p, now_ms), 0);
+	}
+	/* A tenth more or less. */
+	proxy_note_fault(&p, now_ms, 0);
+	assert_int_equal(proxy_rests_until(&p, now_ms), now_ms + 540000);
+	now_ms += 540000;
+	proxy_note_good(&p);
+	proxy_note_fault(&p, now_ms, 0);
+	assert_int_equal(proxy_rests_until(&p, now_ms), 0);
+	proxy_note_fault(&p, now_ms + 59999, UINT32_MAX);
+	assert_int_equal(proxy_rests_until(&p, now_ms + 59999),
+	    now_ms + 59999 + 66000);
+}
+
+static void
 a_save_that_cannot_be_leaves_all_as_it_was(void **state)
 {
 	struct bench *b = *state;
@@ -434,6 +474,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_password_is_sealed_kept_replaced_and_removed),
 		TEST(a_proxy_that_is_mended_rests_no_longer),
+		TEST(
+		    a_proxy_that_fails_twice_in_a_minute_rests_for_longer_and_longer),
 		TEST(the_user_is_sealed_also_of_records_from_before),
 		TEST(a_save_that_cannot_be_leaves_all_as_it_was),
 		TEST(urls_that_name_no_proxy_are_refused),

@@ -14,6 +14,7 @@
 
 #include "relayd/group.h"
 #include "relayd/sched.h"
+#include "relayd/verdict.h"
 
 #define NOW_MS 1000000
 
@@ -158,6 +159,182 @@ one_that_failed_is_probed_by_one_request_when_nobody_better_is_there(void *
 	/* A refused credential is not refused less for asking again. */
 	shut(s, 0, GATE_AUTH, 10);
 	assert_int_equal(chosen(s), -1);
+}
+
+static void
+when_it_may_be_used_again_one_request_tries_it_and_others_go_elsewhere(void *
+	*state)
+{
+	struct stage *s = *state;
+	struct account *a = &s->at[0];
+
+	a->rec.priority = 1;
+	shut(s, 0, GATE_ERRORS, 500);
+	a->gates.strikes[GATE_ERRORS] = 1;
+	s->ask.now_ms += 500;
+	/* The first one. */
+	assert_int_equal(chosen(s), 0);
+	a->in_flight = 1;
+	a->used_us = s->ask.now_ms * 1000;
+	assert_int_equal(chosen(s), 1);
+	/* A session of its own goes elsewhere too, and comes back. */
+	s->ask.bound = a;
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.bond, BOND_VISIT);
+	s->ask.bound = NULL;
+	/* Nobody else is there: it is not given up on. */
+	s->at[1].rec.held = s->at[2].rec.held = true;
+	assert_int_equal(chosen(s), 0);
+	s->at[1].rec.held = s->at[2].rec.held = false;
+	/* It does not come to an end. */
+	s->ask.now_ms += 9999;
+	assert_int_equal(chosen(s), 1);
+	s->ask.now_ms += 1;
+	assert_int_equal(chosen(s), 0);
+	s->ask.now_ms -= 10000;
+	/* It went well. */
+	gate_succeeded(&a->gates, s->ask.now_ms);
+	assert_int_equal(chosen(s), 0);
+}
+
+static void
+a_try_that_fails_doubles_the_wait(void **state)
+{
+	static const int64_t waits_s[] = { 5, 10, 20, 40 };
+	const struct verdict_case failure = { .status = 500,
+		.kind = STR("anthropic-compat") };
+	struct stage *s = *state;
+	struct account *a = &s->at[0];
+
+	s->at[1].rec.held = s->at[2].rec.held = true;
+	for (size_t i = 0; i < 4; i++) {
+		struct verdict_blow b = { .now_ms = s->ask.now_ms,
+			.began_ms = s->ask.now_ms,
+			.own_ms = VERDICT_OWN_NONE,
+			.random = UINT32_MAX / 2 + 1,
+			.reason = "" };
+
+		assert_int_equal(chosen(s), 0);
+		assert_int_equal(verdict_apply(verdict_find(&failure),
+				     &a->gates, &b),
+		    s->ask.now_ms + waits_s[i] * 1000);
+		a->in_flight = 1;
+		assert_int_equal(chosen(s), -1);
+		assert_int_equal(s->choice.soonest_ms,
+		    a->gates.until_ms[GATE_ERRORS]);
+		a->in_flight = 0;
+		s->ask.now_ms += waits_s[i] * 1000;
+	}
+}
+
+static void
+a_limit_of_some_models_leaves_an_account_to_the_others(void **state)
+{
+	struct stage *s = *state;
+	struct account *a = &s->at[0];
+	struct gate_part *g =
+	    gate_part_of(&a->parts, STR("opus"), false, GATE_RATE, NOW_MS);
+
+	g->until_ms = NOW_MS + 700;
+	s->ask.model = STR("claude-opus-9");
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.fell[SIEVE_FAMILY], 1);
+	s->ask.model = STR("claude-sonnet-9");
+	assert_int_equal(chosen(s), 0);
+	s->ask.model = STR("claude-opus-9");
+	s->at[1].rec.held = s->at[2].rec.held = true;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.soonest_ms, NOW_MS + 700);
+	s->at[1].rec.held = false;
+	/* A session of that model goes, for long; for a moment, on a visit. */
+	s->ask.bound = a;
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.bond, BOND_VISIT);
+	g->until_ms = NOW_MS + SCHED_SHORT_MS + 1;
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.bond, BOND_MOVED);
+	s->ask.now_ms = g->until_ms;
+	assert_int_equal(chosen(s), 0);
+	assert_int_equal(s->choice.bond, BOND_KEPT);
+}
+
+static void
+near_the_end_of_a_window_new_sessions_go_before_bound_ones(void **state)
+{
+	static const struct window_stop stop = { .at_ppm = 850000 };
+	struct stage *s = *state;
+	struct account *a = &s->at[0];
+	struct window *w = window_of(&a->windows, STR("5h"));
+
+	w->used_ppm = 860000;
+	w->reset_at = 7000;
+	windows_turn(&a->windows, &stop, 0, NOW_MS, 0);
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.fell[SIEVE_WINDOW], 1);
+	s->ask.bound = a;
+	assert_int_equal(chosen(s), 0);
+	assert_int_equal(s->choice.bond, BOND_KEPT);
+	w->used_ppm = 900000;
+	windows_turn(&a->windows, &stop, 0, NOW_MS, 0);
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.bond, BOND_MOVED);
+	assert_int_equal(s->choice.left, SIEVE_WINDOW);
+	s->ask.bound = NULL;
+	s->at[1].rec.held = s->at[2].rec.held = true;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.soonest_ms, NOW_MS + 8000);
+	s->ask.now_ms += 8000;
+	assert_int_equal(chosen(s), 0);
+}
+
+static void
+who_is_overloaded_comes_after_all_others_and_is_used_all_the_same(void **state)
+{
+	struct stage *s = *state;
+
+	s->at[0].rec.priority = 1;
+	s->at[0].soft_until_ms = NOW_MS + 1;
+	s->at[1].used_us = 9;
+	assert_int_equal(chosen(s), 2);
+	s->at[2].soft_until_ms = NOW_MS + 1;
+	assert_int_equal(chosen(s), 1);
+	/* All of them: as if none was. */
+	s->at[1].soft_until_ms = NOW_MS + 1;
+	assert_int_equal(chosen(s), 0);
+	/* Before one that has failed. */
+	s->at[0].rec.held = s->at[1].rec.held = true;
+	assert_int_equal(chosen(s), 2);
+	s->at[1].rec.held = false;
+	s->at[1].soft_until_ms = 0;
+	shut(s, 1, GATE_ERRORS, 500);
+	assert_int_equal(chosen(s), 2);
+	/* A session stays. */
+	s->at[0].rec.held = false;
+	s->at[0].soft_until_ms = 0;
+	s->ask.bound = &s->at[2];
+	assert_int_equal(chosen(s), 2);
+	assert_int_equal(s->choice.bond, BOND_KEPT);
+	s->ask.bound = NULL;
+	s->ask.now_ms++;
+	s->at[2].soft_until_ms = NOW_MS + 1;
+	s->at[0].rec.held = true;
+	assert_int_equal(chosen(s), 2);
+}
+
+static void
+a_way_out_that_rests_is_not_taken(void **state)
+{
+	struct stage *s = *state;
+	struct proxy p = { .rest_until_ms = NOW_MS + 900 };
+
+	s->at[0].outlet.via = s->at[1].outlet.via = &p;
+	assert_int_equal(chosen(s), 2);
+	assert_int_equal(s->choice.fell[SIEVE_PROXY], 2);
+	s->at[2].rec.held = true;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.soonest_ms, NOW_MS + 900);
+	s->ask.now_ms += 900;
+	assert_int_equal(chosen(s), 0);
 }
 
 static void
@@ -841,6 +1018,15 @@ main(void)
 		TEST(the_soonest_of_the_shut_ones_is_told),
 		TEST(
 		    one_that_failed_is_probed_by_one_request_when_nobody_better_is_there),
+		TEST(
+		    when_it_may_be_used_again_one_request_tries_it_and_others_go_elsewhere),
+		TEST(a_try_that_fails_doubles_the_wait),
+		TEST(a_limit_of_some_models_leaves_an_account_to_the_others),
+		TEST(
+		    near_the_end_of_a_window_new_sessions_go_before_bound_ones),
+		TEST(
+		    who_is_overloaded_comes_after_all_others_and_is_used_all_the_same),
+		TEST(a_way_out_that_rests_is_not_taken),
 		TEST(one_whose_proxy_is_not_there_is_not_chosen),
 		TEST(an_empty_pool_holds_nobody_back),
 		TEST(whoever_is_chosen_nobody_who_is_well_is_better),

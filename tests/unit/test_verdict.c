@@ -247,7 +247,7 @@ words_in_a_stream_stand_for_a_status(void **state)
 }
 
 static int64_t
-retry_ms(const char *fields)
+retry_ms_of(unsigned status, const char *fields)
 {
 	struct http1_head h;
 	struct buf text;
@@ -255,14 +255,33 @@ retry_ms(const char *fields)
 	int64_t ms;
 
 	buf_init(&text, 4096);
-	buf_mustf(&text, "HTTP/1.1 429 Too Many\r\nContent-Length: 0\r\n%s\r\n",
-	    fields);
+	buf_mustf(&text, "HTTP/1.1 %u No\r\nContent-Length: 0\r\n%s\r\n",
+	    status, fields);
 	assert_int_equal(http1_response(buf_str(&text), &seen, false, &h, &used,
 			     NULL),
 	    OK);
 	ms = verdict_retry_ms(&h, 1700000000000);
 	buf_fini(&text);
 	return ms;
+}
+
+static int64_t
+retry_ms(const char *fields)
+{
+	return retry_ms_of(429, fields);
+}
+
+static void
+a_window_that_ends_is_no_wait_of_an_overload(void **state)
+{
+	static const char reset[] =
+	    "anthropic-ratelimit-unified-reset: 1700003600\r\n";
+
+	(void)state;
+	assert_int_equal(retry_ms_of(429, reset), 3600000);
+	assert_int_equal(retry_ms_of(529, reset), 0);
+	assert_int_equal(retry_ms_of(500, reset), 0);
+	assert_int_equal(retry_ms_of(529, "Retry-After: 3\r\n"), 3000);
 }
 
 static void
@@ -319,6 +338,54 @@ repeated_failures_double_the_wait_up_to_the_most(void **state)
 	gate_open(&g, GATE_ERRORS);
 	verdict_apply(v, &g, &b);
 	assert_int_equal(g.until_ms[GATE_ERRORS], NOW_MS + 5000);
+}
+
+static void
+failures_of_requests_that_were_under_way_together_are_one(void **state)
+{
+	const struct verdict *v = judge(500, "claude-api", "");
+	struct verdict_blow b = blow(0);
+	struct gates g = { .strikes = { 0 } };
+	struct gate_parts p = { .count = 0 };
+
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		b.now_ms = NOW_MS + i;
+		b.began_ms = NOW_MS - 1000 + i;
+		assert_int_equal(verdict_apply(v, &g, &b), b.now_ms + 5000);
+		assert_int_equal(verdict_apply_part(v, &p, STR("opus"), false,
+				     &b),
+		    b.now_ms + 5000);
+	}
+	assert_int_equal(g.strikes[GATE_ERRORS], 1);
+	assert_int_equal(p.at[0].strikes, 1);
+	/* One that was sent after the first of them fails as well: worse. */
+	b.began_ms = NOW_MS;
+	assert_int_equal(verdict_apply(v, &g, &b), b.now_ms + 10000);
+	assert_int_equal(g.strikes[GATE_ERRORS], 2);
+	/* It is forgotten with the next good answer. */
+	gate_succeeded(&g, b.now_ms);
+	assert_int_equal(verdict_apply(v, &g, &b), b.now_ms + 5000);
+	assert_int_equal(g.strikes[GATE_ERRORS], 1);
+}
+
+static void
+an_account_has_parts_that_are_shut_until_the_last_of_them_opens(void **state)
+{
+	const struct verdict *v = judge(429, "claude-oauth", "");
+	struct gate_parts p = { .count = 0 };
+	struct verdict_blow b = blow(0);
+
+	(void)state;
+	assert_int_equal(gate_parts_until(&p, NOW_MS), 0);
+	verdict_apply_part(v, &p, STR("opus"), false, &b);
+	b.told_ms = 60000;
+	b.random = 0;
+	verdict_apply_part(v, &p, STR("haiku"), true, &b);
+	assert_int_equal(gate_parts_until(&p, NOW_MS), NOW_MS + 60000);
+	assert_int_equal(gate_part_open(&p, STR("haiku"), NOW_MS), 1);
+	assert_int_equal(gate_parts_until(&p, NOW_MS), NOW_MS + 5000);
+	assert_int_equal(gate_parts_until(&p, NOW_MS + 5000), 0);
 }
 
 static void
@@ -638,6 +705,10 @@ main(void)
 		cmocka_unit_test(providers_rows_come_first),
 		cmocka_unit_test(
 		    bare_limits_double_and_are_forgotten_after_five_minutes),
+		cmocka_unit_test(
+		    failures_of_requests_that_were_under_way_together_are_one),
+		cmocka_unit_test(
+		    an_account_has_parts_that_are_shut_until_the_last_of_them_opens),
 		cmocka_unit_test(waits_are_spread_by_a_tenth),
 		cmocka_unit_test(an_operators_own_wait_counts_alone),
 		cmocka_unit_test(a_limit_of_a_family_is_of_no_other),
@@ -650,6 +721,7 @@ main(void)
 		cmocka_unit_test(no_status_is_without_a_verdict),
 		cmocka_unit_test(words_in_a_stream_stand_for_a_status),
 		cmocka_unit_test(an_upstream_says_when_to_come_back),
+		cmocka_unit_test(a_window_that_ends_is_no_wait_of_an_overload),
 		cmocka_unit_test(
 		    repeated_failures_double_the_wait_up_to_the_most),
 		cmocka_unit_test(only_a_limit_believes_what_the_upstream_tells),

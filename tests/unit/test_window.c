@@ -240,10 +240,229 @@ the_providers_own_client_is_known_by_its_name(void **state)
 	}
 }
 
+/* --- stopping before the end ----------------------------------------------- */
+
+static void
+a_stop_is_a_share_or_a_warning(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err e;
+		int64_t at_ppm;
+		bool at_warning;
+	} cases[] = {
+		{ "", OK, 0, false },
+		{ "warning", OK, 0, true },
+		{ "85%", OK, 850000, false },
+		{ "85", OK, 850000, false },
+		{ "99.5 %", OK, 995000, false },
+		{ "1%", OK, 10000, false },
+		{ "100%", OK, 1000000, false },
+		{ "0%", ERR_VALUE, 0, false },
+		{ "101%", ERR_VALUE, 0, false },
+		{ "-5%", ERR_VALUE, 0, false },
+		{ "%", ERR_VALUE, 0, false },
+		{ "soon", ERR_VALUE, 0, false },
+		{ "Warning", ERR_VALUE, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct window_stop stop;
+
+		if (window_stop_read(str_of(cases[i].text), &stop) !=
+		    cases[i].e)
+			fail_msg("\"%s\"", cases[i].text);
+		if (cases[i].e)
+			continue;
+		assert_int_equal(stop.at_ppm, cases[i].at_ppm);
+		assert_int_equal(stop.at_warning, cases[i].at_warning);
+	}
+}
+
+#define MONO	5000000 /* NOW, by the other clock */
+#define HOUR_MS INT64_C(3600000)
+
+/* One window that was told just now, and ends in an hour. */
+static struct windows
+used_window(const char *name, int64_t used_ppm, const char *status)
+{
+	struct windows w = { .count = 0 };
+	struct window *one = window_of(&w, str_of(name));
+
+	one->used_ppm = used_ppm;
+	one->reset_at = NOW + HOUR_MS;
+	one->told_at = NOW;
+	snprintf(one->status, sizeof(one->status), "%s", status);
+	return w;
+}
+
+/* Is a new session stopped, and one that is bound? */
+static const struct {
+	const char *window, *stop, *status;
+	int64_t used_ppm;
+	const char *model;
+	bool is_new, is_bound;
+} stops[] = {
+	{ "5h", "85%", "", 849999, "claude-opus-9", false, false },
+	{ "5h", "85%", "", 850000, "claude-opus-9", true, false },
+	{ "5h", "85%", "", 899999, "claude-opus-9", true, false },
+	{ "5h", "85%", "", 900000, "claude-opus-9", true, true },
+	/* What the provider says of it is not what was asked for. */
+	{ "5h", "85%", "rejected", 100000, "claude-opus-9", false, false },
+	{ "5h", "100%", "", 1000000, "claude-opus-9", true, false },
+	{ "5h", "100%", "", 1050000, "claude-opus-9", true, true },
+	{ "5h", "85%", "", -1, "claude-opus-9", false, false },
+	{ "5h", "", "rejected", 2000000, "claude-opus-9", false, false },
+	{ "5h", "warning", "allowed", 999999, "x", false, false },
+	{ "5h", "warning", "allowed_warning", 10, "x", true, false },
+	{ "5h", "warning", "rejected", 10, "x", true, true },
+	/* A limit of some models stops these alone. */
+	{ "7d-opus", "85%", "", 950000, "claude-opus-9", true, true },
+	{ "7d-opus", "85%", "", 950000, "claude-sonnet-9", false, false },
+	{ "7d-opus", "85%", "", 950000, "", false, false },
+	/* Nobody knows of which. */
+	{ "7d_oi", "85%", "", 950000, "claude-opus-9", false, false },
+};
+
+static void
+new_sessions_stop_first_and_bound_ones_five_percent_later(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		struct windows w = used_window(stops[i].window,
+		    stops[i].used_ppm, stops[i].status);
+		struct str model = str_of(stops[i].model);
+		struct window_stop stop;
+
+		assert_int_equal(window_stop_read(str_of(stops[i].stop), &stop),
+		    OK);
+		windows_turn(&w, &stop, NOW, MONO, 0);
+		if ((windows_until(&w, model, false, MONO) != 0) !=
+			stops[i].is_new ||
+		    (windows_until(&w, model, true, MONO) != 0) !=
+			stops[i].is_bound)
+			fail_msg("row %zu", i);
+	}
+}
+
+static int64_t
+opens_at(struct windows *w, int64_t wall_ms, uint32_t random)
+{
+	static const struct window_stop stop = { .at_ppm = 850000 };
+
+	windows_turn(w, &stop, wall_ms, MONO + wall_ms - NOW, random);
+	return windows_until(w, STR("x"), false, MONO + wall_ms - NOW);
+}
+
+static void
+it_opens_one_to_thirty_one_seconds_after_it_begins_anew(void **state)
+{
+	struct windows w = used_window("5h", 900000, ""), late = w;
+
+	(void)state;
+	assert_int_equal(opens_at(&w, NOW, 0), MONO + HOUR_MS + 1000);
+	assert_int_equal(opens_at(&late, NOW, UINT32_MAX),
+	    MONO + HOUR_MS + 31000);
+	/* One run, one moment, whatever is drawn with the next answer, and
+	 * though its end is told with other fractions. */
+	late.at[0].reset_at += 400;
+	assert_int_equal(opens_at(&late, NOW + 60000, 0),
+	    MONO + HOUR_MS + 31400);
+	assert_int_equal(windows_until(&w, STR("x"), false,
+			     MONO + HOUR_MS + 999),
+	    MONO + HOUR_MS + 1000);
+	assert_int_equal(windows_until(&w, STR("x"), false,
+			     MONO + HOUR_MS + 1000),
+	    0);
+	/* The next run draws anew. */
+	late.at[0].reset_at += 5 * HOUR_MS;
+	assert_int_equal(opens_at(&late, NOW + 2 * HOUR_MS, 0),
+	    MONO + 6 * HOUR_MS + 1400);
+	/* It begins anew, and the first answer says how empty it is. */
+	late.at[0].used_ppm = 1000;
+	assert_int_equal(opens_at(&late, NOW + 6 * HOUR_MS, 0), 0);
+	/* An end that nobody tells: asked again after ten minutes. */
+	w.at[0].reset_at = 0;
+	assert_int_equal(opens_at(&w, NOW, 7), MONO + 600000);
+	/* What ended is no reason any more. */
+	w.at[0].reset_at = NOW - 60000;
+	assert_int_equal(opens_at(&w, NOW, 0), 0);
+}
+
+static void
+a_stop_ends_when_it_is_taken_back(void **state)
+{
+	static const struct window_stop never = { .at_ppm = 0 };
+	struct windows w = used_window("5h", 990000, "");
+
+	(void)state;
+	assert_true(opens_at(&w, NOW, 0) > 0);
+	windows_turn(&w, &never, NOW, MONO, 0);
+	assert_int_equal(windows_until(&w, STR("x"), false, MONO), 0);
+	assert_int_equal(w.stop_ms, 0);
+}
+
+static void
+tell(struct windows *w, int64_t after_ms, int64_t used_ppm)
+{
+	static const struct window_stop never = { .at_ppm = 0 };
+
+	w->at[0].told_at = NOW + after_ms;
+	w->at[0].used_ppm = used_ppm;
+	windows_turn(w, &never, NOW + after_ms, MONO + after_ms, 0);
+}
+
+static void
+how_a_window_fills_says_when_it_will_be_full(void **state)
+{
+	struct windows w = used_window("5h", 100000, "");
+	struct window *one = &w.at[0];
+
+	(void)state;
+	one->reset_at = NOW + 5 * HOUR_MS;
+	tell(&w, 0, 100000);
+	assert_int_equal(window_full_at(one), 0);
+	/* Too soon to say. */
+	tell(&w, 60000, 200000);
+	assert_int_equal(one->hourly_ppm, 0);
+	/* 20 % in half an hour. */
+	tell(&w, HOUR_MS / 2, 300000);
+	assert_int_equal(one->hourly_ppm, 400000);
+	assert_int_equal(window_full_at(one),
+	    NOW + HOUR_MS / 2 + 7 * HOUR_MS / 4);
+	/* Nothing for an hour: half as fast, by the average. */
+	tell(&w, 3 * HOUR_MS / 2, 300000);
+	assert_int_equal(one->hourly_ppm, 200000);
+	/* Not before it begins anew. */
+	one->reset_at = NOW + 4 * HOUR_MS;
+	assert_int_equal(window_full_at(one), 0);
+	one->reset_at = 0;
+	assert_int_equal(window_full_at(one), NOW + 5 * HOUR_MS);
+	/* A new run is no step back, and keeps what is known. */
+	tell(&w, 2 * HOUR_MS, 1000);
+	assert_int_equal(one->hourly_ppm, 200000);
+	/* Full is full now. */
+	tell(&w, 2 * HOUR_MS + 1000, 1000000);
+	assert_int_equal(window_full_at(one), one->told_at);
+	/* A clock that went back, and a share that is not told. */
+	tell(&w, HOUR_MS, 1000000);
+	tell(&w, 3 * HOUR_MS, -1);
+	assert_int_equal(one->hourly_ppm, 200000);
+	assert_int_equal(window_full_at(one), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_stop_is_a_share_or_a_warning),
+		cmocka_unit_test(
+		    new_sessions_stop_first_and_bound_ones_five_percent_later),
+		cmocka_unit_test(
+		    it_opens_one_to_thirty_one_seconds_after_it_begins_anew),
+		cmocka_unit_test(a_stop_ends_when_it_is_taken_back),
+		cmocka_unit_test(how_a_window_fills_says_when_it_will_be_full),
 		cmocka_unit_test(moments_are_read_in_every_zone),
 		cmocka_unit_test(shares_are_millionths),
 		cmocka_unit_test(numbers_that_are_no_share_are_none),
