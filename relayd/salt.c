@@ -85,7 +85,7 @@ load_one(void *arg, struct str key, struct str sealed)
 {
 	const struct seal_place place = place_of(key);
 	struct load *l = arg;
-	struct str value;
+	struct str value = STR("");
 	struct buf plain;
 	enum err e = l->to->count < SALTS_MAX ? OK : ERR_LIMIT;
 
