@@ -29,9 +29,10 @@ write_bytes(int64_t n, struct buf *out)
 		    units[unit]);
 }
 
-static void
-write_us(int64_t us, struct buf *out)
+void
+cell_write_us(int64_t us, struct buf *out)
 {
+	us = us < 0 ? 0 : us;
 	if (us < 1000)
 		buf_mustf(out, "%lldus", (long long)us);
 	else if (us < 10000)
@@ -154,7 +155,7 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 		break;
 	case CELL_US:
 		if (n)
-			write_us(n, out);
+			cell_write_us(n, out);
 		break;
 	case CELL_MS:
 		write_span(n, out);
@@ -185,6 +186,10 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 	case CELL_COUNT:
 		if (n)
 			chart_count(out, n);
+		break;
+	case CELL_SINCE:
+		if (n)
+			cell_write_us((o->now_ms - n) * 1000, out);
 		break;
 	case CELL_AGO:
 		if (n)
@@ -413,11 +418,11 @@ bool
 cell_is_right(const struct column *c)
 {
 	return c->kind == CELL_NUMBER || c->kind == CELL_BYTES ||
-	    c->kind == CELL_US || c->kind == CELL_COUNT ||
-	    c->kind == CELL_MONEY || c->kind == CELL_CENTS ||
-	    c->kind == CELL_EXACT || c->kind == CELL_CHANGE ||
-	    c->kind == CELL_DECIMAL || c->kind == CELL_SHARE ||
-	    c->kind == CELL_PPM;
+	    c->kind == CELL_US || c->kind == CELL_SINCE ||
+	    c->kind == CELL_COUNT || c->kind == CELL_MONEY ||
+	    c->kind == CELL_CENTS || c->kind == CELL_EXACT ||
+	    c->kind == CELL_CHANGE || c->kind == CELL_DECIMAL ||
+	    c->kind == CELL_SHARE || c->kind == CELL_PPM;
 }
 
 bool

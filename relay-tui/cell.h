@@ -19,6 +19,7 @@ enum cell {
 	CELL_ISO,	/* 2026-11-20T13:00+01:00 as text: 2026-11-20 13:00 */
 	CELL_ISO_DAY,	/* of it 2026-11-20 */
 	CELL_ISO_MONTH, /* of it 2026-11 */
+	CELL_SINCE,	/* wall ms: 850ms, 12.3s; lists let it grow */
 	CELL_AGO,	/* wall ms: 3m ago */
 	CELL_MONEY,	/* micro-dollars: $1.25, $0.0012 */
 	CELL_CENTS,	/* micro-dollars: $1.25, <$0.01 */
@@ -57,6 +58,8 @@ struct column {
 /* The member as text, cleaned; empty when it is absent or says nothing. */
 void cell_write(const struct output *o, const struct column *c,
     const struct json *row, struct buf *out);
+/* A span: 850ms, 12.3s. */
+void cell_write_us(int64_t us, struct buf *out);
 /* Micro-dollars to the cent; what is less but something is "<$0.01". */
 void cell_write_cents(int64_t micro, struct buf *out);
 /* What stands before an amount that not all requests are in: ">", or for none

@@ -88,8 +88,9 @@ write_id(const struct list *l, const struct json *row, struct buf *out)
 	buf_must(out, str_at("", 1));
 }
 
-void
-list_add(struct list *l, const struct output *o, const struct json *row)
+struct list_row
+list_row_make(const struct list *l, const struct output *o,
+    const struct column *columns, const struct json *row)
 {
 	struct list_row made;
 	struct buf texts;
@@ -99,21 +100,56 @@ list_add(struct list *l, const struct output *o, const struct json *row)
 	made.numbers = xcalloc(l->width ? l->width : 1, sizeof(int64_t));
 	write_id(l, row, &texts);
 	for (unsigned i = 0; i < l->width; i++) {
-		const struct column *c = &l->columns[i];
+		const struct column *c = &columns[i];
 
-		if (!cell_is_drawn(c))
+		if (!cell_is_drawn(c) && c->kind != CELL_SINCE)
 			cell_write(o, c, row, &texts);
 		if (json_as_i64(json_at(row, c->key), &made.numbers[i]))
 			made.numbers[i] = 0;
 		buf_must(&texts, str_at("", 1));
 	}
 	made.texts = buf_take(&texts, &len);
+	return made;
+}
+
+void
+list_row_fini(struct list_row *r)
+{
+	free(r->texts);
+	free(r->numbers);
+	*r = (struct list_row){ .texts = NULL };
+}
+
+/* The row is the list's. */
+static void
+add_made(struct list *l, struct list_row made)
+{
 	if (l->coming_count == l->coming_room) {
 		l->coming_room = l->coming_room ? l->coming_room * 2 : 64;
 		l->coming =
 		    xrealloc(l->coming, l->coming_room * sizeof(*l->coming));
 	}
 	l->coming[l->coming_count++] = made;
+}
+
+void
+list_add(struct list *l, const struct output *o, const struct json *row)
+{
+	add_made(l, list_row_make(l, o, l->columns, row));
+}
+
+void
+list_add_row(struct list *l, const struct list_row *r)
+{
+	struct list_row copy = { .texts = r->texts };
+	const char *end = r->texts;
+
+	for (unsigned i = 0; i <= l->width; i++)
+		end = next_text(end);
+	copy.texts = xmemdup(r->texts, (size_t)(end - r->texts));
+	copy.numbers = xcalloc(l->width ? l->width : 1, sizeof(int64_t));
+	memcpy(copy.numbers, r->numbers, l->width * sizeof(int64_t));
+	add_made(l, copy);
 }
 
 void
@@ -370,10 +406,13 @@ measure(const struct list *l, struct columns *w, size_t end)
 			text = next_text(text);
 		}
 	}
-	for (unsigned c = 0; c < l->width; c++)
+	for (unsigned c = 0; c < l->width; c++) {
+		if (l->columns[c].kind == CELL_SINCE)
+			columns_measure(w, c, STR("999ms"));
 		if (cell_is_drawn(&l->columns[c]))
 			w->widths[c] =
 			    l->columns[c].kind == CELL_BAR ? BAR_WIDTH : 5;
+	}
 	columns_measure_heads(w);
 }
 
@@ -397,6 +436,20 @@ draw_heads(const struct list *l, const struct area *a, const struct columns *w)
 	}
 }
 
+/* It grows while nothing comes. */
+static void
+draw_since(const struct list *l, const struct area *a, int row, int at,
+    int columns, int64_t since_ms)
+{
+	struct buf text;
+
+	buf_init(&text, 64);
+	if (since_ms)
+		cell_write_us((l->now_ms - since_ms) * 1000, &text);
+	draw_field(a, row, at, columns, true, PAINT_PLAIN, buf_str(&text));
+	buf_fini(&text);
+}
+
 static void
 draw_row(const struct list *l, const struct area *a, int row,
     const struct columns *w, const struct list_row *r)
@@ -410,6 +463,8 @@ draw_row(const struct list *l, const struct area *a, int row,
 		if (w->widths[i] && cell_is_drawn(c))
 			draw_bar(a, row, at, w->widths[i], r->numbers[i],
 			    most_of(l, i), PAINT_BAR);
+		else if (w->widths[i] && c->kind == CELL_SINCE && !*text)
+			draw_since(l, a, row, at, w->widths[i], r->numbers[i]);
 		else if (w->widths[i])
 			draw_field(a, row, at, w->widths[i], cell_is_right(c),
 			    cell_paint(c, str_of(text)), str_of(text));

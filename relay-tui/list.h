@@ -31,6 +31,7 @@ struct list {
 	bool turned;
 	struct buf filter;
 	bool loaded;	   /* rows have come once */
+	int64_t now_ms;	   /* for cells that grow by themselves (CELL_SINCE) */
 	struct area drawn; /* where it was drawn last */
 };
 
@@ -44,6 +45,13 @@ void list_add(struct list *l, const struct output *o, const struct json *row);
 void
 list_add_all(struct list *l, const struct output *o, const struct json *rows);
 void list_end(struct list *l);
+
+/* A row that is kept elsewhere, and added again and again: made with columns
+ * that stand for those of the list, and a copy added. */
+struct list_row list_row_make(const struct list *l, const struct output *o,
+    const struct column *columns, const struct json *row);
+void list_row_fini(struct list_row *r);
+void list_add_row(struct list *l, const struct list_row *r);
 
 /* What is chosen: its id, or a cell of it by the member's name; empty when there
  * is nothing. */

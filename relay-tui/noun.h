@@ -24,6 +24,7 @@ extern const struct column cost_columns[], price_columns[];
 extern const struct column rate_columns[], rate_details[];
 extern const struct column rule_columns[], rule_details[], verdict_details[];
 extern const struct column cooldown_columns[];
+extern const struct column live_columns[], ended_columns[];
 extern const struct column session_columns[], queue_columns[], sticky_columns[],
     sticky_details[], cleared_details[], ended_details[];
 extern const struct column voucher_columns[], voucher_details[];

@@ -21,6 +21,44 @@ const struct column session_columns[] = {
 	{ .title = NULL },
 };
 
+/* Of those under way and of those that have ended, side by side: what is not
+ * known of one of them has no key. */
+const struct column live_columns[] = {
+	{ N_("PHASE"), "phase", CELL_STATE, FIT_WHOLE },
+	{ N_("KEY"), "key", CELL_NAME, FIT_CUT },
+	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
+	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
+	{ N_("AGE"), "at", CELL_SINCE, FIT_WHOLE },
+	{ N_("WAIT"), "wait_us", CELL_US, FIT_DROP + 2 },
+	{ N_("FIRST"), "first_us", CELL_US, FIT_WHOLE },
+	{ N_("INPUT"), "input", CELL_COUNT, FIT_DROP + 1 },
+	{ N_("OUTPUT"), "output", CELL_COUNT, FIT_WHOLE },
+	{ N_("TOK/S"), "speed", CELL_COUNT, FIT_DROP },
+	{ N_("COST"), "cost_micro", CELL_MONEY, FIT_WHOLE },
+	{ N_("CLIENT"), "client", CELL_TEXT, FIT_DROP + 3 },
+	{ N_("ADDRESS"), "peer", CELL_TEXT, FIT_DROP + 4 },
+	{ N_("REQUEST"), "id", CELL_TEXT, FIT_DROP + 5 },
+	{ .title = NULL },
+};
+
+const struct column ended_columns[] = {
+	{ N_("PHASE"), "outcome", CELL_STATE, FIT_WHOLE },
+	{ N_("KEY"), "key", CELL_NAME, FIT_CUT },
+	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
+	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
+	{ N_("AGE"), "total_us", CELL_US, FIT_WHOLE },
+	{ N_("WAIT"), "wait_us", CELL_US, FIT_DROP + 2 },
+	{ N_("FIRST"), "first_us", CELL_US, FIT_WHOLE },
+	{ N_("INPUT"), "input", CELL_COUNT, FIT_DROP + 1 },
+	{ N_("OUTPUT"), "output", CELL_COUNT, FIT_WHOLE },
+	{ N_("TOK/S"), "", CELL_COUNT, FIT_DROP },
+	{ N_("COST"), "cost_micro", CELL_MONEY, FIT_WHOLE },
+	{ N_("CLIENT"), "client", CELL_TEXT, FIT_DROP + 3 },
+	{ N_("ADDRESS"), "", CELL_TEXT, FIT_DROP + 4 },
+	{ N_("REQUEST"), "id", CELL_TEXT, FIT_DROP + 5 },
+	{ .title = NULL },
+};
+
 const struct column queue_columns[] = {
 	{ N_("REQUEST"), "id", CELL_TEXT, FIT_WHOLE },
 	{ N_("KEY"), "key", CELL_NAME, FIT_CUT },

@@ -48,7 +48,7 @@ class Screens(Case):
     def test_it_speaks_chinese(self):
         for locale in ("zh_CN.UTF-8", "zh_CN.utf8"):
             for size in SIZES:
-                for number, word in ((1, "今天"), (2, "当前没有请求"),
+                for number, word in ((1, "今天"), (2, "阶段"),
                                      (3, "名称")):
                     rows = self.play(f"key {number}", "settle", "dump",
                                      size=size, locale=locale)
@@ -179,7 +179,8 @@ class Screens(Case):
                      "S-Tab", "type a command"):
             self.assertIn(word, text)
 
-    def test_a_request_is_seen_while_it_runs_and_can_be_ended(self):
+    def hanging(self):
+        """A request that no account answers; the connection it is on."""
         self.rules(("a1", "hang=1"), ("a2", "hang=1"))
         s = self.relay.connect()
         body = ANTHROPIC.body(True)
@@ -188,12 +189,30 @@ class Screens(Case):
                    f"content-length: {len(body)}\r\n\r\n").encode() + body)
         until("a request under way",
               lambda: self.relay.call("session.list"))
-        rows = self.play("key 2", "wait-for case", "dump", size=(120, 24))
-        self.assertIn("case", "".join(rows))
-        self.play("key 2", "wait-for case", "key K y", "wait-for ended",
-                  "wait-for Nothing is under way")
+        return s
+
+    def test_a_request_is_seen_while_it_runs_and_can_be_ended(self):
+        s = self.hanging()
+        rows = self.play("key 2", "wait-for 1 under way", "dump",
+                         size=(120, 24))
+        self.assertIn("opening", rows[2])
+        self.assertIn("case", rows[2])
+        rows = self.play("key 2", "wait-for 1 under way", "key K y",
+                         "wait-for 0 under way", "settle", "key K", "dump")
+        self.assertNotIn("opening", "".join(rows))
+        self.assertIn("ended already", rows[-2])
         s.close()
         self.relay.at_rest()
+
+    def test_a_request_tells_its_story(self):
+        ask(self.relay, ANTHROPIC)
+        self.relay.at_rest()
+        rows = self.play("key 2", "settle", "wait-for claude-x", "key Enter",
+                         "wait-for a1", "settle", "dump", size=(100, 30))
+        self.assertIn("req_", "".join(rows))
+        rows = self.play("key 2", "settle", "wait-for claude-x", "key Enter",
+                         "wait-for a1", "settle", "key y", "dump clipboard")
+        self.assertTrue("req_" in "".join(rows), rows)
 
     def test_a_tab_is_found_as_it_was_left(self):
         rows = self.play("key 3", "settle", "text /openai", "key Enter j", "key 1",
