@@ -87,6 +87,9 @@ reap(struct app *a)
 			continue;
 		view_free(a, &a->views, v);
 		a->dirty = true;
+		/* What is seen again may have been changed meanwhile. */
+		if (!TAILQ_EMPTY(&a->views))
+			app_top(a)->ask_at_ms = 0;
 	}
 }
 
@@ -483,7 +486,7 @@ open_help(struct app *a)
 			if ((int)key_where((enum key_action)i) == where)
 				write_key(a, key_of((enum key_action)i), &text);
 	}
-	view_open_text(v, _("Keys"), buf_str(&text));
+	view_open_text(v, _("What keys do"), buf_str(&text));
 	buf_fini(&text);
 }
 

@@ -135,8 +135,7 @@ draw_key(const struct app *a, const struct area *all, int row, int at,
 {
 	struct str rest = str_of(k->presses);
 	struct str press = str_cut(&rest, ' ');
-	bool may = (!a->knows_role || a->role >= k->role) &&
-	    !app_refuses(a, k);
+	bool may = (!a->knows_role || a->role >= k->role) && !app_refuses(a, k);
 	const char *word = _(k->word);
 
 	if (!k->word[0] ||

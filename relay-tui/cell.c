@@ -203,6 +203,7 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 		break;
 	case CELL_SHARE:
 	case CELL_BAR:
+	case CELL_LEFT:
 		/* The table knows the others. */
 		break;
 	case CELL_TEXT:
@@ -428,5 +429,6 @@ cell_is_right(const struct column *c)
 bool
 cell_is_drawn(const struct column *c)
 {
-	return c->kind == CELL_BAR || c->kind == CELL_SHARE;
+	return c->kind == CELL_BAR || c->kind == CELL_SHARE ||
+	    c->kind == CELL_LEFT;
 }

@@ -29,15 +29,16 @@ enum cell {
 	CELL_SHARE,	/* of the sum of the column: 62% */
 	CELL_PPM,	/* millionths: 59% */
 	CELL_BAR,	/* a bar, as wide as there is room */
-	CELL_STATE,	/* text, painted by what it says */
-	CELL_NAME,	/* text; "(none)" where it is empty */
-	CELL_OWNER,	/* "uid:1000": alice */
-	CELL_PERSON,	/* an owner, or "(none)" */
-	CELL_UID,	/* a number: alice */
-	CELL_METHOD,	/* "budget_add", as it is said: budget add */
-	CELL_CHANGES,	/* "old_until: 0 -> 1795199022919", with moments */
-	CELL_CHANGE,	/* micro-dollars: +$0.001234, -$0.001234 */
-	CELL_END,	/* the last characters of a secret: ...abcd */
+	CELL_LEFT,    /* millionths that are left: a bar and 59%; lists only */
+	CELL_STATE,   /* text, painted by what it says */
+	CELL_NAME,    /* text; "(none)" where it is empty */
+	CELL_OWNER,   /* "uid:1000": alice */
+	CELL_PERSON,  /* an owner, or "(none)" */
+	CELL_UID,     /* a number: alice */
+	CELL_METHOD,  /* "budget_add", as it is said: budget add */
+	CELL_CHANGES, /* "old_until: 0 -> 1795199022919", with moments */
+	CELL_CHANGE,  /* micro-dollars: +$0.001234, -$0.001234 */
+	CELL_END,     /* the last characters of a secret: ...abcd */
 };
 
 /* What becomes of a column when the terminal is narrow: FIT_DROP goes first

@@ -275,6 +275,21 @@ draw_bar(const struct area *a, int row, int column, int columns, int64_t value,
 }
 
 void
+draw_left(const struct area *a, int row, int column, int columns, int64_t ppm)
+{
+	enum paint p = ppm >= 250000 ? PAINT_GOOD
+	    : ppm > 0		     ? PAINT_WARN
+				     : PAINT_BAD;
+	char text[32];
+
+	if (ppm < 0 || columns < 6)
+		return;
+	snprintf(text, sizeof(text), "%lld%%", (long long)(ppm / 10000));
+	draw_bar(a, row, column, columns - 5, ppm, 1000000, p);
+	draw_field(a, row, column + columns - 4, 4, true, p, str_of(text));
+}
+
+void
 draw_spark(const struct area *a, int row, int column, int columns,
     const int64_t *values, size_t count, enum paint p)
 {

@@ -48,6 +48,10 @@ struct area draw_frame(const struct area *a, struct str title);
 /* A bar in so many columns, the rest of them dotted. */
 void draw_bar(const struct area *a, int row, int column, int columns,
     int64_t value, int64_t most, enum paint p);
+/* What is left of a limit, in millionths: a bar, and how much of it that is in
+ * per cent.  Less than nothing: there is no limit, and nothing to draw. */
+void
+draw_left(const struct area *a, int row, int column, int columns, int64_t ppm);
 /* A graph of numbers in so many columns, the newest at the right. */
 void draw_spark(const struct area *a, int row, int column, int columns,
     const int64_t *values, size_t count, enum paint p);

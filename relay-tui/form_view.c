@@ -20,8 +20,6 @@ form_view_open(struct view *v, const struct form_spec *spec)
 	for (const struct form_row *r = spec->rows; r && r->name; r++)
 		form_add(&s->form, r->name, r->type, r->required, r->choices,
 		    r->help ? _(r->help) : NULL);
-	if (spec->begin)
-		spec->begin(v);
 }
 
 void
@@ -94,6 +92,8 @@ form_view_ask(struct view *v)
 {
 	struct form_view *s = v->state;
 
+	if (s->spec->begin)
+		s->spec->begin(v);
 	if (s->spec->shows == s->spec->method &&
 	    s->spec->kinds != CTL_M_status && !s->filled)
 		view_ask_about(v, s->spec->kinds, "kind", str_of(v->about),
@@ -140,6 +140,8 @@ put_value(struct json_out *j, const struct ctl_param *p, const char *member,
 		json_say_i64(j, member, (int64_t)n);
 	} else if (p->type == CTL_CONTENT) {
 		return put_content(j, member, value, out_why);
+	} else if (!strcmp(member, "expires") && !value.len) {
+		json_say(j, member, STR("never"));
 	} else if (!strcmp(member, "owner") && value.len) {
 		e = owner_read(value, false, owner, out_why);
 		if (e)

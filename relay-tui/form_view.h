@@ -42,7 +42,8 @@ struct form_spec {
 	enum ctl_method shows;
 	/* More than members that are called as fields are; or NULL. */
 	void (*preset)(struct view *v, struct form *f, const struct json *now);
-	/* Choices that are to be asked for, and the like; or NULL. */
+	/* Choices that are to be asked for, and the like, whenever there is a
+	 * connection; or NULL. */
 	void (*begin)(struct view *v);
 	/* Parameters that are neither subject nor field; or NULL. */
 	void (*put)(struct view *v, struct json_out *j);

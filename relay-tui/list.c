@@ -108,6 +108,8 @@ list_row_make(const struct list *l, const struct output *o,
 			made.numbers[i] = 0;
 		buf_must(&texts, str_at("", 1));
 	}
+	if (l->amend)
+		l->amend(l->amend_user, row, made.numbers);
 	made.texts = buf_take(&texts, &len);
 	return made;
 }
@@ -411,7 +413,7 @@ measure(const struct list *l, struct columns *w, size_t end)
 			columns_measure(w, c, STR("999ms"));
 		if (cell_is_drawn(&l->columns[c]))
 			w->widths[c] =
-			    l->columns[c].kind == CELL_BAR ? BAR_WIDTH : 5;
+			    l->columns[c].kind == CELL_SHARE ? 5 : BAR_WIDTH;
 	}
 	columns_measure_heads(w);
 }
@@ -460,7 +462,9 @@ draw_row(const struct list *l, const struct area *a, int row,
 	for (unsigned i = 0; i < l->width; i++) {
 		const struct column *c = &l->columns[i];
 
-		if (w->widths[i] && cell_is_drawn(c))
+		if (w->widths[i] && c->kind == CELL_LEFT)
+			draw_left(a, row, at, w->widths[i], r->numbers[i]);
+		else if (w->widths[i] && cell_is_drawn(c))
 			draw_bar(a, row, at, w->widths[i], r->numbers[i],
 			    most_of(l, i), PAINT_BAR);
 		else if (w->widths[i] && c->kind == CELL_SINCE && !*text)

@@ -30,6 +30,9 @@ struct list {
 	int sort;	/* the column; -1: as they come */
 	bool turned;
 	struct buf filter;
+	/* Numbers that no member of the row is, by column; or NULL. */
+	void (*amend)(void *user, const struct json *row, int64_t *numbers);
+	void *amend_user;
 	bool loaded;	   /* rows have come once */
 	int64_t now_ms;	   /* for cells that grow by themselves (CELL_SINCE) */
 	struct area drawn; /* where it was drawn last */

@@ -16,7 +16,7 @@ extern const struct column key_columns[], my_key_columns[], key_details[];
 extern const struct column trash_columns[], made_columns[];
 extern const struct column template_columns[], tag_columns[];
 extern const struct column salt_columns[], imported_columns[];
-extern const struct column user_columns[];
+extern const struct column user_columns[], user_details[];
 extern const struct column client_seen_columns[], client_columns[],
     client_details[];
 extern const struct column usage_columns[], receipt_columns[];

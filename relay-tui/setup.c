@@ -4,19 +4,33 @@
 
 #include <unistd.h>
 
-#include "relay-tui/snippet.h"
 #include "relay-tui/ctl_client.h"
+#include "relay-tui/snippet.h"
 #include "relay-tui/words.h"
 
-/* "http://" and where the daemon listens first; an address that means "all"
- * is this machine's name to others. */
+enum err
+setup_url(const struct json *whoami, struct buf *out)
+{
+	struct str at = STR("");
+	char name[256];
+
+	if (json_as_str(json_first(json_at(whoami, "listeners")), &at))
+		return ERR_UNKNOWN;
+	if ((!str_starts(at, STR("0.0.0.0:")) &&
+		!str_starts(at, STR("[::]:"))) ||
+	    gethostname(name, sizeof(name) - 1))
+		return buf_addf(out, "http://%.*s", STR_ARG(at));
+	while (str_chr(at, ':') >= 0)
+		(void)str_cut(&at, ':');
+	name[sizeof(name) - 1] = '\0';
+	return buf_addf(out, "http://%s:%.*s", name, STR_ARG(at));
+}
+
 static enum err
 find_url(struct ctl_client *client, const char *said, struct buf *out,
     struct why *out_why)
 {
-	struct str at = STR("");
 	struct ctl_frame f;
-	char name[256];
 	enum err e;
 
 	if (said) {
@@ -29,21 +43,10 @@ find_url(struct ctl_client *client, const char *said, struct buf *out,
 	e = ctl_client_ask_simple(client, CTL_M_whoami, &f, out_why);
 	if (e)
 		return e;
-	if (f.kind == CTL_ERROR ||
-	    json_as_str(json_first(json_at(f.data, "listeners")), &at)) {
-		ctl_frame_fini(&f);
-		return why_set(out_why, ERR_UNKNOWN, "url",
+	e = f.kind == CTL_ERROR ? ERR_UNKNOWN : setup_url(f.data, out);
+	if (e == ERR_UNKNOWN)
+		(void)!why_set(out_why, e, "url",
 		    _("the daemon does not tell where it listens: say --url"));
-	}
-	if ((str_starts(at, STR("0.0.0.0:")) || str_starts(at, STR("[::]:"))) &&
-	    gethostname(name, sizeof(name) - 1) == 0) {
-		while (str_chr(at, ':') >= 0)
-			(void)str_cut(&at, ':');
-		name[sizeof(name) - 1] = '\0';
-		e = buf_addf(out, "http://%s:%.*s", name, STR_ARG(at));
-	} else {
-		e = buf_addf(out, "http://%.*s", STR_ARG(at));
-	}
 	ctl_frame_fini(&f);
 	return e;
 }

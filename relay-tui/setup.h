@@ -8,6 +8,11 @@
 struct snippet;
 struct ctl_client;
 
+/* Where clients find the relay, by what the method whoami answers: "http://" and
+ * where it listens first; an address that means "all" is this machine's name to
+ * others.  ERR_UNKNOWN: it listens nowhere. */
+enum err setup_url(const struct json *whoami, struct buf *out) CHECKED;
+
 /* What is to be copied goes to o, what is to be known to the standard error.
  * said_url NULL: where the daemon listens first, which `client` is asked for. */
 enum err

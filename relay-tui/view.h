@@ -103,6 +103,9 @@ void view_forget_deeds(const struct view *v);
 void view_free_deeds(struct app *a);
 /* What a view of the screen "text" shows (screen/text.c). */
 void screen_text_set(struct view *v, struct str lines);
+/* What one of "key_value" shows: the answer of key.create, key.rotate or
+ * key.reveal (screen/key_value.c). */
+void screen_key_value_set(struct view *v, const struct json *data);
 
 /* How moments and amounts are told. */
 const struct output *view_output(const struct view *v);

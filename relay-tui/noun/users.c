@@ -17,7 +17,7 @@ const struct column user_columns[] = {
 	{ .title = NULL },
 };
 
-static const struct column user_details[] = {
+const struct column user_details[] = {
 	{ N_("user"), "user", CELL_OWNER, FIT_WHOLE },
 	{ N_("state"), "state", CELL_STATE, FIT_WHOLE },
 	{ N_("because"), "reason", CELL_TEXT, FIT_WHOLE },

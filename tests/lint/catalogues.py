@@ -17,7 +17,8 @@ import tempfile
 
 # Of these every text has to be translated.
 OWN = ('relay-tui/app*.c', 'relay-tui/dialog.c', 'relay-tui/form.c',
-       'relay-tui/form_view.c', 'relay-tui/key.def', 'relay-tui/list.c',
+       'relay-tui/form_view.c', 'relay-tui/limits.c',
+       'relay-tui/key.def', 'relay-tui/list.c',
        'relay-tui/view.c', 'relay-tui/link.c', 'relay-tui/calls.c',
        'relay-tui/main.c', 'relay-tui/record_view.c',
        'relay-tui/screen/*.c')

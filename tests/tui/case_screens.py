@@ -9,7 +9,7 @@ from speech import ANTHROPIC, ask
 
 HOSTILE = ("张伟的账户", "a\u202eb\u2066c", "e\u0301\u0301\u0301" * 20,
            "👩‍👩‍👧‍👦 family", "x" * 200)
-TABS = ("overview", "live", "accounts")
+TABS = ("overview", "live", "accounts", "keys", "limits", "users")
 
 
 class Screens(Case):
