@@ -4,6 +4,7 @@
  * A session is bound when an account is chosen, not when it has answered: the
  * requests that a client sends at once (Claude Code's first two) go to one. */
 #include "relayd/apikey.h"
+#include "relayd/charge.h"
 #include "relayd/daemon.h"
 #include "relayd/log.h"
 #include "relayd/loop.h"
@@ -51,6 +52,15 @@ attempt_session(struct relay *r)
 	r->ask.slow_ms = s->sticky_slow_ms;
 }
 
+/* Is what it would cost to go elsewhere more than what the guard lets pass? */
+static bool
+is_dear(const struct relay *r, const struct sticky_session *t)
+{
+	uint64_t guard = r->d->settings.sticky_cost_guard_micro;
+
+	return guard && t->switch_micro > guard;
+}
+
 void
 attempt_ask_bound(const struct relay *r, struct sched_ask *ask)
 {
@@ -61,6 +71,7 @@ attempt_ask_bound(const struct relay *r, struct sched_ask *ask)
 	ask->tier_wait_ms = r->d->settings.tier_wait_ms;
 	ask->binding = binding_of_key(r->key, r->d->pool);
 	ask->bound = NULL;
+	ask->stay_ms = 0;
 	ask->must_stay = ask->may_escape = false;
 	if (!r->session.id)
 		return;
@@ -68,6 +79,7 @@ attempt_ask_bound(const struct relay *r, struct sched_ask *ask)
 	if (!t)
 		return;
 	ask->bound = t->account;
+	ask->stay_ms = is_dear(r, t) ? SCHED_DEAR_MS : 0;
 	/* No other account knows what this one has said. */
 	ask->must_stay = r->session.source == SESSION_ANSWER ||
 	    (r->c && http1_find(r->c->head, STR(TURN_STATE)) != NULL);
@@ -75,6 +87,21 @@ attempt_ask_bound(const struct relay *r, struct sched_ask *ask)
 	ask->may_escape = !t->pinned &&
 	    sched_is_slow(t->account, ask->slow_ms) && r->body.len &&
 	    session_is_turn(&r->scan, r->body);
+}
+
+void
+attempt_note_cached(struct relay *r, const struct receipt_rec *rec)
+{
+	int64_t micro;
+	struct sticky_session *t;
+
+	if (!r->session.id)
+		return;
+	t = sticky_find(&r->all->sticky, r->session.id, loop_ms(r->d->loop));
+	if (!t || t->account != r->account)
+		return;
+	micro = charge_switch(rec, r->d->prices);
+	t->switch_micro = micro < UINT32_MAX ? (uint32_t)micro : UINT32_MAX;
 }
 
 static void

@@ -41,6 +41,32 @@ charge(struct receipt_rec *r, const struct price_table *t, int64_t rate_ppm)
 	r->rated_micro = price_rated(sum.micro, rate_ppm);
 }
 
+int64_t
+charge_switch(const struct receipt_rec *r, const struct price_table *t)
+{
+	struct usage u = receipt_usage(r);
+	struct usage here = { .tier = u.tier, .fast = u.fast, .us = u.us };
+	struct usage there = here;
+	const struct price *p;
+	struct price_sum read, written;
+
+	here.cache_read = u.cache_read + u.cache_write_5m + u.cache_write_1h;
+	if (here.cache_read <= 0)
+		return 0;
+	if (u.cache_write_1h)
+		there.cache_write_1h = here.cache_read;
+	else
+		there.cache_write_5m = here.cache_read;
+	p = charge_price(t, r);
+	if (!p)
+		return 0;
+	price_cost(p, &here, &read);
+	price_cost(p, &there, &written);
+	return read.whole && written.whole && written.micro > read.micro
+	    ? written.micro - read.micro
+	    : 0;
+}
+
 void
 charge_need(const struct receipt_rec *r, struct budget_need *out)
 {

@@ -21,6 +21,9 @@ void
 charge(struct receipt_rec *r, const struct price_table *t, int64_t rate_ppm);
 /* What budgets are charged with for it: nothing when no account could answer. */
 void charge_need(const struct receipt_rec *r, struct budget_need *out);
+/* What reading it anew costs another account more than this one, which has it
+ * in its cache, micro-dollars; 0 when nobody knows. */
+int64_t charge_switch(const struct receipt_rec *r, const struct price_table *t);
 /* A record's `rate`; what cannot be read is 1. */
 int64_t charge_rate(struct str rate);
 

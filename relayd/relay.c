@@ -510,6 +510,8 @@ relay_settle(struct relay *r, enum outcome outcome)
 		r->d->counters.unbooked_total++;
 	relay_spend(r, &rec);
 	why_ended(r, &rec);
+	if (outcome == OUTCOME_OK && told)
+		attempt_note_cached(r, &rec);
 	if (r->all->observer)
 		r->all->observer(r->all->observer_arg, &r->id, &rec);
 }

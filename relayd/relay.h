@@ -327,6 +327,8 @@ enum relay_state do_again(struct relay *r);
 void attempt_session(struct relay *r);
 /* What the next choice has to know of its key and session, as they are now. */
 void attempt_ask_bound(const struct relay *r, struct sched_ask *ask);
+/* What it has left in the cache of its session's account. */
+void attempt_note_cached(struct relay *r, const struct receipt_rec *rec);
 /* That account was chosen. */
 void attempt_bind(struct relay *r, const struct sched_choice *choice);
 

@@ -428,6 +428,7 @@ choose_best(struct sched_choice *out)
 static bool
 unbinds(const struct account *a, enum sieve s, const struct sched_ask *ask)
 {
+	int64_t stay_ms = ask->stay_ms ? ask->stay_ms : SCHED_SHORT_MS;
 	int64_t until;
 	enum gate which;
 
@@ -451,8 +452,7 @@ unbinds(const struct account *a, enum sieve s, const struct sched_ask *ask)
 			return false;
 		if (which == GATE_UNREACHABLE)
 			return a->rec.proxy.len == 0;
-		return which != GATE_RATE ||
-		    until - ask->now_ms > SCHED_SHORT_MS;
+		return which != GATE_RATE || until - ask->now_ms > stay_ms;
 	case SIEVE_KIND:
 	case SIEVE_CLIENT:
 	case SIEVE_MODEL:

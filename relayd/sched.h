@@ -46,6 +46,9 @@ struct sched_ask {
 	struct account *bound;
 	bool must_stay;	 /* no other account will do */
 	bool may_escape; /* from one that has become slow */
+	/* A rest of that account which is not longer does not end the bond;
+	 * 0: SCHED_SHORT_MS. */
+	int64_t stay_ms;
 	int64_t slow_ms; /* to a first word; 0: no account is slow */
 	/* Whose turn it would be at an account that is serial; NULL: such
 	 * accounts do not mind. */
@@ -95,6 +98,8 @@ struct sched_choice {
 #define SCHED_TTFT_LEAST 5
 /* An account that rests for less is worth coming back to. */
 #define SCHED_SHORT_MS 15000
+/* ... when going elsewhere costs more than it should. */
+#define SCHED_DEAR_MS 30000
 
 /* From the head of an answer to the next turn of a serial account. */
 #define SCHED_TURN_GAP_MS 200

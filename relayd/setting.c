@@ -9,11 +9,15 @@
 
 #include "relayd/price.h"
 
+/* Of a dollar. */
+#define MONEY_DIGITS 6
+
 enum kind {
 	TIME,
 	BYTES,
 	COUNT,
 	RATE,
+	MONEY,
 	CHOICE,
 	TEXT
 };
@@ -35,6 +39,7 @@ static const enum kind kinds[] = {
 #define MEMBER_BYTES(name)  offsetof(struct settings, name##_bytes)
 #define MEMBER_COUNT(name)  offsetof(struct settings, name)
 #define MEMBER_RATE(name)   offsetof(struct settings, name##_ppm)
+#define MEMBER_MONEY(name)  offsetof(struct settings, name##_micro)
 #define MEMBER_CHOICE(name) offsetof(struct settings, name)
 #define MEMBER_TEXT(name)   offsetof(struct settings, name)
 
@@ -114,6 +119,29 @@ read_choice(enum setting nr, struct str text, uint64_t *out,
 	    rows[nr].most);
 }
 
+/* "0.50usd", "$0.50", and 0, which has no currency. */
+static enum err
+read_money(struct str text, uint64_t *out, struct why *out_why)
+{
+	int64_t micro;
+	bool is_said;
+
+	text = str_trim(text);
+	is_said = str_eq(text, STR("0"));
+	if (str_starts(text, STR("$"))) {
+		text = str_skip(text, 1);
+		is_said = true;
+	} else if (str_ends(text, STR("usd"))) {
+		text = str_trim(str_first(text, text.len - 3));
+		is_said = true;
+	}
+	if (!is_said || decimal_read(text, MONEY_DIGITS, INT64_MAX / 2, &micro))
+		return why_set(out_why, ERR_VALUE, NULL,
+		    "is an amount of money, write for example 0.50usd");
+	*out = (uint64_t)micro;
+	return OK;
+}
+
 static enum err
 read_value(enum setting nr, struct str text, uint64_t *out, struct why *out_why)
 {
@@ -140,6 +168,8 @@ read_value(enum setting nr, struct str text, uint64_t *out, struct why *out_why)
 			    "example 1.25");
 		*out = (uint64_t)ms;
 		return OK;
+	case MONEY:
+		return read_money(text, out, out_why);
 	case CHOICE:
 		return read_choice(nr, text, out, out_why);
 	case TEXT:
@@ -287,6 +317,11 @@ settings_text(const struct settings *s, enum setting nr,
 	case RATE:
 		decimal_write((int64_t)v, PRICE_RATE_DIGITS, 2, text);
 		snprintf(out, SETTING_VALUE, "%.*s", SETTING_VALUE - 1, text);
+		break;
+	case MONEY:
+		decimal_write((int64_t)v, MONEY_DIGITS, 2, text);
+		snprintf(out, SETTING_VALUE, "%.*s%s", SETTING_VALUE - 4,
+		    v ? text : "0", v ? "usd" : "");
 		break;
 	case CHOICE:
 		snprintf(out, SETTING_VALUE, "%.*s",

@@ -16,6 +16,8 @@
 #define SETTING_COUNT(name) uint64_t name
 /* Millionths. */
 #define SETTING_RATE(name) uint64_t name##_ppm
+/* Micro-dollars. */
+#define SETTING_MONEY(name) uint64_t name##_micro
 /* The number of the word. */
 #define SETTING_CHOICE(name) uint64_t name
 /* A line of as many bytes as `least` to `most` say. */

@@ -255,7 +255,11 @@ sticky_bind(struct sticky *s, uint64_t id, struct account *a, int64_t now_ms)
 	if (!s->max || !s->ttl_ms)
 		return NULL;
 	if (t) {
-		t->moves += t->account != a;
+		/* There nothing of it is cached. */
+		if (t->account != a) {
+			t->moves++;
+			t->switch_micro = 0;
+		}
 		t->account->sessions--;
 		sticky_touch(s, t, now_ms);
 	} else {

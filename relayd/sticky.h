@@ -3,7 +3,7 @@
  *
  *	heads	 [ - | 7 | - | 2 | ... ]	by hash, chained by `next`
  *		       |       |
- *	pieces	 [ 0..1023 ] [ 1024.. ]		64 bytes a session, never moved
+ *	pieces	 [ 0..1023 ] [ 1024.. ]		72 bytes a session, never moved
  *		   |
  *	newest <-> ... <-> oldest		by the last use
  *
@@ -25,6 +25,7 @@ struct sticky_session {
 	int64_t used_ms; /* monotonic */
 	uint32_t next, newer, older;
 	uint32_t requests;
+	uint32_t switch_micro;	    /* that another account would cost more */
 	uint16_t moves;		    /* to another account */
 	uint8_t source;		    /* enum session_source */
 	uint8_t dialect;	    /* for whoever fills it in */

@@ -81,7 +81,9 @@ note_left(struct relay *r, bool for_key)
 	(*(for_key ? &n->queue_keys_now : &n->queue_accounts_now))--;
 	histogram_add(&r->d->tally->took[TALLY_H_queue], took_us);
 	why_waits(r,
-	    for_key	      ? "a place of its key"
+	    for_key ? "a place of its key"
+		: r->stick_until_ms * 1000 > r->wait_began_us
+		? "the account of its session"
 		: r->for_turn ? "its turn at an account"
 			      : "a place at an account",
 	    took_us);
@@ -458,20 +460,21 @@ session_waiters(const struct relay *r)
 static int64_t
 stick_until(const struct relay *r, const struct sched_choice *c)
 {
-	const struct settings *s = &r->d->settings;
 	int64_t now_ms = loop_ms(r->d->loop), opens_ms;
+	int64_t wait_ms = r->d->settings.sticky_wait_ms;
+	int64_t rest_ms = r->ask.stay_ms ? r->ask.stay_ms : SCHED_SHORT_MS;
 	enum gate which;
 
-	if (c->bond != BOND_VISIT || !r->key)
+	if (c->bond != BOND_VISIT || !r->key || !wait_ms)
 		return 0;
+	if (wait_ms < r->ask.stay_ms)
+		wait_ms = r->ask.stay_ms;
 	if (c->left == SIEVE_BUSY || c->left == SIEVE_TURN)
-		return now_ms + s->sticky_wait_ms;
+		return now_ms + wait_ms;
 	if (c->left != SIEVE_GATED)
 		return 0;
 	opens_ms = gate_until(&r->ask.bound->gates, now_ms, &which);
-	return s->sticky_wait_ms && opens_ms - now_ms <= SCHED_SHORT_MS
-	    ? opens_ms
-	    : 0;
+	return opens_ms - now_ms <= rest_ms ? opens_ms : 0;
 }
 
 void
@@ -513,7 +516,8 @@ has_hope(const struct relay *r, const struct sched_choice *c)
 
 	if (!r->key)
 		return false;
-	if (c->fell[SIEVE_BUSY] || c->fell[SIEVE_TURN] || c->is_worth_waiting)
+	if (r->waits_for || c->fell[SIEVE_BUSY] || c->fell[SIEVE_TURN] ||
+	    c->is_worth_waiting)
 		return true;
 	room = room_of(r);
 	return room.opens_ms &&

@@ -181,8 +181,10 @@ why_chose(struct relay *r, const struct sched_choice *c)
 							 : sieve_text(c->left));
 		t = sticky_find(&r->all->sticky, r->session.id,
 		    loop_ms(r->d->loop));
-		if (t)
+		if (t) {
 			s.from = t->account->rec.name;
+			s.cost_micro = t->switch_micro;
+		}
 	}
 	tell(r, &s);
 }
@@ -207,7 +209,12 @@ why_waits(struct relay *r, const char *what, int64_t us)
 		.word = str_of(what),
 		.account = str_of(r->account_name),
 		.took_us = (uint64_t)us };
+	const struct sticky_session *t = r->stick_until_ms && r->state == R_WAITING
+	    ? sticky_find(&r->all->sticky, r->session.id, loop_ms(r->d->loop))
+	    : NULL;
 
+	if (t)
+		s.cost_micro = t->switch_micro;
 	r->story_tells = true;
 	tell(r, &s);
 }

@@ -79,6 +79,7 @@ const struct column sticky_columns[] = {
 	{ N_("REQUESTS"), "requests", CELL_NUMBER, FIT_WHOLE },
 	{ N_("MOVES"), "moves", CELL_NUMBER, FIT_WHOLE },
 	{ N_("PINNED"), "pinned", CELL_FLAG, FIT_WHOLE },
+	{ N_("SWITCH"), "switch_micro", CELL_CENTS, FIT_DROP },
 	{ N_("USED"), "used_at", CELL_AGO, FIT_WHOLE },
 	{ .title = NULL },
 };
@@ -92,6 +93,7 @@ const struct column sticky_details[] = {
 	{ N_("requests"), "requests", CELL_NUMBER, FIT_WHOLE },
 	{ N_("moves"), "moves", CELL_NUMBER, FIT_WHOLE },
 	{ N_("pinned"), "pinned", CELL_FLAG, FIT_WHOLE },
+	{ N_("cost of switching"), "switch_micro", CELL_MONEY, FIT_WHOLE },
 	{ N_("used"), "used_at", CELL_AGO, FIT_WHOLE },
 	{ N_("until"), "until_at", CELL_MOMENT, FIT_WHOLE },
 	{ .title = NULL },

@@ -148,6 +148,17 @@ add_best(struct output *o, const struct json *step, struct buf *to)
 	buf_must(to, STR("."));
 }
 
+/* What the session's account has in its cache, another one reads anew. */
+static void
+add_cost(struct output *o, const struct json *step, struct buf *to)
+{
+	if (!number(step, "cost_micro"))
+		return;
+	buf_must(to, str_of(_(" To read anew what is cached there costs ")));
+	add_cell(o, step, "cost_micro", CELL_MONEY, to);
+	buf_must(to, STR("."));
+}
+
 static void
 say_chose(struct output *o, const struct json *step, struct buf *to)
 {
@@ -173,6 +184,7 @@ say_chose(struct output *o, const struct json *step, struct buf *to)
 		    from);
 		add_said(to, _(" (%s)."), member(step, "reason"));
 	}
+	add_cost(o, step, to);
 	add_fell(to, step, _(" Left out: "));
 	add_best(o, step, to);
 }
@@ -302,6 +314,7 @@ say_waited(struct output *o, const struct json *step, struct buf *to)
 		buf_must(to, str_of(_(" in the queue.")));
 	else
 		add_said(to, _(" for %s."), what);
+	add_cost(o, step, to);
 }
 
 static void

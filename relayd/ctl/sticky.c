@@ -102,6 +102,8 @@ put_session(struct ctl_call *c, const struct sticky_session *t)
 	json_say_i64(j, "requests", t->requests);
 	json_say_i64(j, "moves", t->moves);
 	json_say_bool(j, "pinned", t->pinned);
+	if (c->peer.role > CTL_SELF)
+		json_say_i64(j, "switch_micro", t->switch_micro);
 	json_say_i64(j, "used_at", used_at);
 	json_say_i64(j, "until_at", used_at + c->daemon->relays->sticky.ttl_ms);
 	json_close(j, '}');

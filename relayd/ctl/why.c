@@ -122,6 +122,7 @@ put_chose(const struct question *q, const struct step_rec *s)
 	say_unless_empty(j, "reason", s->reason);
 	say_unless_empty(j, "tier", s->text);
 	say_unless_empty(j, "strategy", s->next);
+	say_unless_0(j, "cost_micro", s->cost_micro);
 	put_fell(j, s->fell);
 	put_best(j, s->best);
 }
@@ -149,6 +150,7 @@ put_other(const struct question *q, const struct step_rec *s)
 
 	if (q->all) {
 		say_unless_empty(j, "account", s->account);
+		say_unless_0(j, "cost_micro", s->cost_micro);
 		put_fell(j, s->fell);
 	}
 	/* The words of a refusal are those that the client was told. */

@@ -298,3 +298,84 @@ class Budgets(Turns):
             self.say(0, "k1")))["account"], "a1")
         busy.close()
         self.zero()
+
+
+class Dear(Turns):
+    """What a session has in the cache of its account is worth a wait."""
+    def fresh(self):
+        super().fresh()
+        self.put("a1", serial="no")
+        self.places(0, "a2")
+        self.use("a2")
+        self.relay.call("price.override", model="claude-x", fields={
+            "input": "10", "output": "10", "cache_read": "1",
+            "cache_write_5m": "12.5", "cache_write_1h": "20"})
+        self.relay.set(sticky_wait="20ms")
+        for name in "sticky_wait", "sticky_cost_guard":
+            self.addCleanup(self.relay.call, "setting.unset", name=name)
+
+    def tearDown(self):
+        self.relay.call("price.override", model="claude-x", rm=True)
+
+    def row(self):
+        row, = self.relay.call("sticky.list")
+        return row
+
+    def bind(self, usage="10,5,100000,0,0"):
+        self.relay.call("sticky.clear")
+        a = Answer(self.say(1, keys="usage=" + usage))
+        self.assertEqual(self.relay.receipt(a)["account"], "a1")
+
+    def test_the_cost_is_the_difference_for_what_is_cached(self):
+        for usage, micro in (("10,5,100000,0,0", 1150000),
+                             ("10,5,60000,40000,0", 1150000),
+                             ("10,5,60000,0,40000", 1900000),
+                             ("10,5,0,0,0", 0)):
+            with self.subTest(usage):
+                self.bind(usage)
+                self.assertEqual(self.row()["switch_micro"], micro)
+
+    def test_a_busy_account_is_waited_for_when_that_is_cheaper(self):
+        self.places(1)
+        for guard, stays in ("1usd", True), ("2usd", False), ("0", False):
+            with self.subTest(guard):
+                self.relay.set(sticky_cost_guard=guard)
+                self.bind()
+                busy = self.occupy(headers=session(1))
+                s = self.say(1, stream=True)
+                if stays:
+                    # Twice as long as it would wait otherwise, and more.
+                    time_is_up = time.monotonic() + .04
+                    case_queue.until("it waits for longer", lambda:
+                                     time.monotonic() > time_is_up)
+                    self.assertEqual(self.waits(1)[0]["account"], "a1")
+                    busy.close()
+                a = Answer(s)
+                self.assertEqual(self.relay.receipt(a)["account"],
+                                 "a1" if stays else "a2")
+                step = [p for p in self.why(a) if p["what"] == "waited"][0]
+                self.assertEqual((step["word"], step["cost_micro"]),
+                                 ("the account of its session", 1150000))
+                self.assertEqual(self.row()["moves"], 0 if stays else 1)
+                busy.close()
+                self.zero()
+
+    def test_an_account_that_rests_is_waited_for_when_that_is_cheaper(self):
+        for guard, stays in ("0.50usd", True), ("0", False):
+            with self.subTest(guard):
+                self.relay.set(sticky_cost_guard=guard)
+                self.bind()
+                ends = int(time.time()) + 22
+                self.rules(("a1", f"status=429;retry-after=22;reset={ends}"))
+                a = Answer(self.say(0))
+                self.assertEqual(self.relay.receipt(a)["account"], "a2")
+                self.up.reset()
+                s = self.say(1, stream=True)
+                if stays:
+                    self.assertEqual(self.waits(1)[0]["account"], "a1")
+                    self.relay.call("account.reset", name="a1")
+                a = Answer(s)
+                self.assertEqual(self.relay.receipt(a)["account"],
+                                 "a1" if stays else "a2")
+                self.relay.call("account.reset", name="a1")
+                self.zero()

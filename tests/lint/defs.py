@@ -330,7 +330,7 @@ def main():
         row[0]: ['{}'] for row in rows('relayd/conf.def')})
     check_readers('relayd/setting.def', {
         'TIME': ['{}_ms'], 'BYTES': ['{}_bytes'], 'COUNT': ['{}'],
-        'RATE': ['{}_ppm'], 'CHOICE': ['{}'], 'TEXT': ['{}']})
+        'RATE': ['{}_ppm'], 'MONEY': ['{}_micro'], 'CHOICE': ['{}'], 'TEXT': ['{}']})
     if '--quiet' not in sys.argv:
         for text in notes:
             print('note: ' + text)

@@ -500,6 +500,29 @@ a_receipt_can_be_explained_after_its_price_has_changed(void **state)
 	box_fini(&b);
 }
 
+static void
+leaving_a_cache_costs_writing_it_anew(void **state)
+{
+	struct receipt_rec r = plain;
+	struct box b;
+
+	box_init(&b, *state);
+	assert_int_equal(charge_switch(&r, b.prices), 0);
+	r.cache_read = 100000;
+	assert_int_equal(charge_switch(&r, b.prices), 575000);
+	/* What it has just written is there as well. */
+	r.cache_read = 60000;
+	r.cache_write_5m = 40000;
+	assert_int_equal(charge_switch(&r, b.prices), 575000);
+	/* For an hour, if it was. */
+	r.cache_write_5m = 0;
+	r.cache_write_1h = 40000;
+	assert_int_equal(charge_switch(&r, b.prices), 950000);
+	r.model = STR("nobody-knows");
+	assert_int_equal(charge_switch(&r, b.prices), 0);
+	box_fini(&b);
+}
+
 static enum err
 put_garbage(struct txn *t, void *arg, struct why *out_why)
 {
@@ -541,6 +564,7 @@ main(void)
 	void *mem = &copies[0], *lmdb = &copies[1];
 	const struct CMUnitTest tests[] = {
 		BOTH(a_receipt_is_charged_by_who_answered),
+		BOTH(leaving_a_cache_costs_writing_it_anew),
 		BOTH(what_has_no_price_costs_nothing_and_says_so),
 		cmocka_unit_test(a_rate_that_cannot_be_read_is_one),
 		BOTH(costs_are_summed_and_counted_from_any_moment),

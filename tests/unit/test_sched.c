@@ -776,6 +776,64 @@ a_tier_is_not_left_for_a_short_wait_by_who_can_wait(void **state)
 	assert_int_equal(chosen(s), 0);
 }
 
+static void
+a_serial_account_serves_one_turn_at_a_time(void **state)
+{
+	const struct relay *mine = (const struct relay *)&state;
+	const struct relay *other = (const struct relay *)state;
+	struct stage *s = *state;
+	struct account *a = &s->at[0];
+
+	for (unsigned i = 1; i < 3; i++)
+		s->at[i].rec.held = true;
+	a->turn = other;
+	s->ask.turn = mine;
+	/* It is not serial, or what asks is no turn. */
+	assert_int_equal(chosen(s), 0);
+	a->rec.serial = true;
+	s->ask.turn = NULL;
+	assert_int_equal(chosen(s), 0);
+	s->ask.turn = mine;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.fell[SIEVE_TURN], 1);
+	assert_true(s->choice.soonest_ms > NOW_MS);
+	/* The one whose turn it is may be asked about again. */
+	a->turn = mine;
+	assert_int_equal(chosen(s), 0);
+	/* After it there is a gap. */
+	a->turn = NULL;
+	a->turn_free_ms = NOW_MS + SCHED_TURN_GAP_MS;
+	assert_int_equal(chosen(s), -1);
+	assert_int_equal(s->choice.soonest_ms, a->turn_free_ms);
+	a->turn_free_ms = NOW_MS;
+	assert_int_equal(chosen(s), 0);
+}
+
+static void
+a_longer_rest_ends_no_bond_that_is_dear(void **state)
+{
+	static const struct {
+		int64_t rest_ms, stay_ms;
+		enum sched_bond bond;
+	} cases[] = {
+		{ 15000, 0, BOND_VISIT },
+		{ 15001, 0, BOND_MOVED },
+		{ 15001, SCHED_DEAR_MS, BOND_VISIT },
+		{ 30000, SCHED_DEAR_MS, BOND_VISIT },
+		{ 30001, SCHED_DEAR_MS, BOND_MOVED },
+	};
+	struct stage *s = *state;
+
+	s->ask.bound = &s->at[0];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		gate_open_all(&s->at[0].gates);
+		shut(s, 0, GATE_RATE, cases[i].rest_ms);
+		s->ask.stay_ms = cases[i].stay_ms;
+		assert_true(chosen(s) > 0);
+		assert_int_equal(s->choice.bond, cases[i].bond);
+	}
+}
+
 static const struct {
 	const char *share;
 	bool by_pool, by_group, by_name;
@@ -1042,6 +1100,8 @@ main(void)
 		TEST(tiers_are_asked_in_their_order),
 		TEST(a_member_has_its_own_priority_weight_and_strategy),
 		TEST(a_tier_is_not_left_for_a_short_wait_by_who_can_wait),
+		TEST(a_serial_account_serves_one_turn_at_a_time),
+		TEST(a_longer_rest_ends_no_bond_that_is_dear),
 		TEST(how_an_account_is_shared_says_who_may_use_it),
 		TEST(
 		    a_session_leaves_an_account_that_its_key_is_no_longer_bound_to),

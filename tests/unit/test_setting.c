@@ -184,6 +184,41 @@ a_refused_value_leaves_the_settings_as_they_were(void **state)
 	}
 }
 
+static void
+money_is_in_dollars_and_says_so(void **state)
+{
+	static const struct {
+		const char *in, *out; /* NULL: refused */
+	} cases[] = {
+		{ "0.50usd", "0.50usd" },
+		{ "$2", "2.00usd" },
+		{ " 0.000001 usd ", "0.000001usd" },
+		{ "0", "0" },
+		{ "0usd", "0" },
+		{ "0.5", NULL },
+		{ "usd", NULL },
+		{ "$", NULL },
+		{ "-1usd", NULL },
+		{ "2eur", NULL },
+		{ "1000.01usd", NULL },
+	};
+	struct settings s;
+
+	(void)state;
+	settings_default(&s);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[SETTING_VALUE];
+		enum err e = settings_set(&s, STR("sticky_cost_guard"),
+		    str_of(cases[i].in), NULL);
+
+		assert_int_equal(e, cases[i].out ? OK : ERR_VALUE);
+		if (e)
+			continue;
+		settings_text(&s, SETTING_NR_sticky_cost_guard, text);
+		assert_string_equal(text, cases[i].out);
+	}
+}
+
 int
 main(void)
 {
@@ -191,6 +226,7 @@ main(void)
 		cmocka_unit_test(amounts_of_time_are_read_and_written),
 		cmocka_unit_test(a_time_without_a_unit_is_ambiguous),
 		cmocka_unit_test(amounts_of_bytes_are_read_and_written),
+		cmocka_unit_test(money_is_in_dollars_and_says_so),
 		cmocka_unit_test(
 		    every_default_is_within_its_bounds_and_reads_back),
 		cmocka_unit_test(
