@@ -23,11 +23,40 @@
 
 /* --- opening ------------------------------------------------------------------------------ */
 
+/* Those that would do cannot be used: how many for which reason, and until
+ * when. */
+static void
+say_unusable(struct relay *r, const struct sched_choice *c)
+{
+	int64_t now_ms = loop_ms(r->d->loop);
+
+	if (c->soonest_ms > now_ms)
+		r->fault_retry_ms = c->soonest_ms - now_ms;
+	relay_fault(r, FAULT_NO_ACCOUNT,
+	    "no account %sfor %.*s can be used just now (%u held, %u without "
+	    "their proxy, %u limited or failing, %u busy, %u over budget, %u "
+	    "tried, %u for others, %u expired)",
+	    r->ask.binding ? "of those that this key is bound to " : "",
+	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
+	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED],
+	    c->fell[SIEVE_BUSY] + c->fell[SIEVE_TURN], c->fell[SIEVE_BUDGET],
+	    c->fell[SIEVE_TRIED], c->fell[SIEVE_SHARE], c->fell[SIEVE_EXPIRED]);
+}
+
+void
+attempt_say_unusable(struct relay *r)
+{
+	struct sched_choice choice;
+
+	r->ask.now_ms = loop_ms(r->d->loop);
+	sched_choose(r->d->pool, &r->ask, &choice);
+	say_unusable(r, &choice);
+}
+
 /* No account: say which sieve held them all back, and for how long. */
 static enum relay_state
 nobody(struct relay *r, const struct sched_choice *c)
 {
-	int64_t now_ms = loop_ms(r->d->loop);
 	unsigned there = 0;
 	enum relay_state next;
 
@@ -67,17 +96,7 @@ nobody(struct relay *r, const struct sched_choice *c)
 	}
 	if (waiting_helps(r, c, &next))
 		return next;
-	if (c->soonest_ms > now_ms)
-		r->fault_retry_ms = c->soonest_ms - now_ms;
-	relay_fault(r, FAULT_NO_ACCOUNT,
-	    "no account %sfor %.*s can be used just now (%u held, %u without "
-	    "their proxy, %u limited or failing, %u busy, %u over budget, %u "
-	    "tried, %u for others, %u expired)",
-	    r->ask.binding ? "of those that this key is bound to " : "",
-	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
-	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED],
-	    c->fell[SIEVE_BUSY] + c->fell[SIEVE_TURN], c->fell[SIEVE_BUDGET],
-	    c->fell[SIEVE_TRIED], c->fell[SIEVE_SHARE], c->fell[SIEVE_EXPIRED]);
+	say_unusable(r, c);
 	return do_refuse(r);
 }
 

@@ -310,6 +310,8 @@ void attempt_pass_turn(struct relay *r);
 /* What its account is asked, as kinds see it; borrows from r. */
 struct ask attempt_ask(const struct relay *r);
 enum relay_state attempt_open(struct relay *r);
+/* It shall wait no longer: write down why no account can be used. */
+void attempt_say_unusable(struct relay *r);
 /* Ask r->account, for the first time or again. */
 enum relay_state attempt_account(struct relay *r);
 /* Note the try under way in the receipt, which is written before the try has

@@ -239,8 +239,10 @@ refuse(struct relay *r, const char *how)
 		    "this key has as many requests under way as it may (%llu), "
 		    "and %s",
 		    (unsigned long long)r->key->rec.max_concurrency, how);
+	else if (!room.is_busy)
+		attempt_say_unusable(r);
 	else
-		relay_fault(r, room.is_busy ? FAULT_RATE : FAULT_NO_ACCOUNT,
+		relay_fault(r, FAULT_RATE,
 		    "no account for %.*s has a place just now, and %s "
 		    "(position %u)",
 		    STR_ARG(str_first(buf_str(&r->model), 100)), how, position);

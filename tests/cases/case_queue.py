@@ -337,8 +337,10 @@ class Lives(Waiting):
         for s in crowd:
             leave(s, rng)
         self.zero()
-        for name in "served", "late", "left", "full":
+        for name in "served", "left":
             self.assertGreater(self.grown(name), 0, name)
+        # Which of the two depends on how busy the machine is.
+        self.assertGreater(self.grown("late") + self.grown("full"), 0)
         self.places(0, "a2")
 
 
