@@ -93,8 +93,8 @@ cell_write_zone(const struct output *o, const struct column *c,
 	buf_must(out, str_of(text));
 }
 
-static void
-write_ago(const struct output *o, int64_t wall_ms, struct buf *out)
+void
+cell_write_ago(const struct output *o, int64_t wall_ms, struct buf *out)
 {
 	struct buf span;
 
@@ -193,7 +193,7 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 		break;
 	case CELL_AGO:
 		if (n)
-			write_ago(o, n, out);
+			cell_write_ago(o, n, out);
 		break;
 	case CELL_UID:
 		uid_write(n, out);

@@ -59,6 +59,8 @@ struct column {
 /* The member as text, cleaned; empty when it is absent or says nothing. */
 void cell_write(const struct output *o, const struct column *c,
     const struct json *row, struct buf *out);
+/* A moment: 3m ago. */
+void cell_write_ago(const struct output *o, int64_t wall_ms, struct buf *out);
 /* A span: 850ms, 12.3s. */
 void cell_write_us(int64_t us, struct buf *out);
 /* Micro-dollars to the cent; what is less but something is "<$0.01". */

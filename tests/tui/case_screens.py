@@ -257,6 +257,13 @@ class Screens(Case):
 class Empty(Case):
     accounts = 0
 
+    def test_the_overview_says_what_comes_next(self):
+        for size in SIZES:
+            text = " ".join(play(self.relay.socket, "settle", "dump",
+                                 size=size))
+            self.assertIn("Add an account", text)
+            self.assertIn("A key is there", text)
+
     def test_empty_lists_say_what_to_do(self):
         for key, words in (("3", "Press a to add one"),
                            ("2", "relayctl env CLIENT")):
