@@ -38,7 +38,9 @@ say_unusable(struct relay *r, const struct sched_choice *c)
 	    "tried, %u for others, %u expired)",
 	    r->ask.binding ? "of those that this key is bound to " : "",
 	    STR_ARG(str_first(buf_str(&r->model), 100)), c->fell[SIEVE_HELD],
-	    c->fell[SIEVE_PROXY], c->fell[SIEVE_GATED],
+	    c->fell[SIEVE_PROXY],
+	    c->fell[SIEVE_GATED] + c->fell[SIEVE_FAMILY] +
+		c->fell[SIEVE_WINDOW],
 	    c->fell[SIEVE_BUSY] + c->fell[SIEVE_TURN], c->fell[SIEVE_BUDGET],
 	    c->fell[SIEVE_TRIED], c->fell[SIEVE_SHARE], c->fell[SIEVE_EXPIRED]);
 }

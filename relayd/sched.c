@@ -422,6 +422,18 @@ choose_best(struct sched_choice *out)
 
 /* --- sessions -------------------------------------------------------------- */
 
+/* For these models, and not for a moment. */
+static bool
+is_limited(const struct account *a, const struct sched_ask *ask)
+{
+	enum gate which;
+	int64_t until = gate_part_until(&a->parts, ask->model, ask->head,
+	    ask->now_ms, &which);
+
+	return until && which != GATE_OVERLOAD &&
+	    until - ask->now_ms > SCHED_SHORT_MS;
+}
+
 /* Is that a fault of the account, which ends what binds a session to it?  Not
  * that it cannot serve this one request, is busy, is on the far side of a
  * broken proxy, or was asked to rest for a moment. */
@@ -440,13 +452,12 @@ unbinds(const struct account *a, enum sieve s, const struct sched_ask *ask)
 	case SIEVE_WINDOW:
 		return true;
 	case SIEVE_FAMILY:
-		until = gate_part_until(&a->parts, ask->model, ask->head,
-		    ask->now_ms, &which);
-		return until && which != GATE_OVERLOAD &&
-		    until - ask->now_ms > SCHED_SHORT_MS;
+		return is_limited(a, ask);
 	case SIEVE_TRIED:
 	case SIEVE_GATED:
 	case SIEVE_COUNT: /* failed, and could only be probed */
+		if (is_limited(a, ask))
+			return true;
 		until = gate_until(&a->gates, ask->now_ms, &which);
 		if (!until || which == GATE_OVERLOAD)
 			return false;

@@ -339,6 +339,12 @@ class Keys(Factory):
         self.assertEqual(self.account("d")["state"], "errors")
         self.assertEqual(len(self.used()), 1)
 
+    def test_what_the_account_does_not_have_is_no_keys(self):
+        self.fault(k1="status=429;message=extra%20usage%20is%20required")
+        self.assertEqual(self.speak().status, 429)
+        self.assertEqual(set(self.keys().values()), {"ready"})
+        self.assertEqual(len(self.used()), 1)
+
     def test_a_fault_of_the_request_is_no_keys(self):
         self.fault(k1="status=404")
         self.assertEqual(self.speak().status, 404)

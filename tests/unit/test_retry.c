@@ -124,7 +124,7 @@ struct request {
 struct weather {
 	struct pool pool;
 	struct account at[CROWD];
-	char names[CROWD][8];
+	char names[CROWD][16];
 	struct request requests[SLOTS];
 	struct retry_budget budget;
 	struct settings settings;

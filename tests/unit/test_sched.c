@@ -253,6 +253,11 @@ a_limit_of_some_models_leaves_an_account_to_the_others(void **state)
 	g->until_ms = NOW_MS + SCHED_SHORT_MS + 1;
 	assert_int_equal(chosen(s), 1);
 	assert_int_equal(s->choice.bond, BOND_MOVED);
+	/* Also when it is this very request that was told so. */
+	s->ask.tried[s->ask.tried_count++] = a;
+	assert_int_equal(chosen(s), 1);
+	assert_int_equal(s->choice.bond, BOND_MOVED);
+	s->ask.tried_count = 0;
 	s->ask.now_ms = g->until_ms;
 	assert_int_equal(chosen(s), 0);
 	assert_int_equal(s->choice.bond, BOND_KEPT);
