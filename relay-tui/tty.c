@@ -70,12 +70,26 @@ set_up_looks(void)
 
 /* --- taking and giving back ------------------------------------------------ */
 
+/* C-s saves forms, it does not stop the terminal. */
+static void
+free_flow_keys(void)
+{
+	struct termios now;
+
+	if (tcgetattr(STDIN_FILENO, &now))
+		return;
+	now.c_iflag &= ~(tcflag_t)(IXON | IXOFF);
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &now);
+	def_prog_mode();
+}
+
 static void
 set_up_modes(void)
 {
 	cbreak();
 	noecho();
 	nonl();
+	free_flow_keys();
 	say(paste_on);
 	if (tty.mouse)
 		say(mouse_on);

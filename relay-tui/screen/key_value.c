@@ -205,7 +205,7 @@ draw_text_lines(const struct area *a, int row, enum paint p, struct str text)
 	while (text.len) {
 		struct str line = str_cut(&text, '\n');
 
-		draw_text(a, row + lines++, 0,
+		lines += draw_wrapped(a, row + lines,
 		    str_starts(line, STR("#")) ? PAINT_DIM : p, line);
 	}
 	return lines;

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 """case_keys.py - keys, templates, the trash, limits and users, as an operator
 lives with them."""
+import os
 import re
+import subprocess
+import unittest
 
-from house import Case, Refused, until
-from screens import SIZES, play, run, width
+from case_users import IS_ROOT, NEED_ROOT, some_group, two_people
+from house import Case, Refused, program
+from screens import SIZES, environment, play, run, width
 from speech import ANTHROPIC, ask
 
 CYCLE = ("keys", "templates", "trash", "budgets", "users")
@@ -362,6 +366,54 @@ class Keys(Case):
         self.assertEqual(user(), "disabled")
         self.play(*to, "key E", "wait-for accepted again")
         self.assertEqual(user(), "active")
+
+
+@unittest.skipUnless(IS_ROOT, NEED_ROOT)
+class Person(Case):
+    """Somebody without a role sees their own, and why the rest is grey."""
+    conf = {"control_group": some_group().gr_name} if IS_ROOT else {}
+    accounts = 1
+
+    @classmethod
+    def furnish(cls):
+        super().furnish()
+        cls.alice = two_people()[0]
+        os.chmod(cls.relay.dir, 0o711)
+        cls.relay.new_key("hers", owner=f"uid:{cls.alice.pw_uid}")
+
+    def play(self, *lines):
+        def become():
+            os.setgroups([some_group().gr_gid])
+            os.setgid(self.alice.pw_gid)
+            os.setuid(self.alice.pw_uid)
+        script = "\n".join(["size 80 24", *lines, ""])
+        with open(program("relay-tui"), "rb") as binary:
+            ran = subprocess.run(
+                ["relay-tui", "--socket", self.relay.socket, "-s", "-"],
+                executable=f"/proc/self/fd/{binary.fileno()}",
+                pass_fds=(binary.fileno(),), input=script, text=True,
+                capture_output=True, cwd="/", env=environment(),
+                preexec_fn=become)
+        self.assertEqual(ran.returncode, 0, ran.stderr + ran.stdout)
+        return ran.stdout.split("\n")[-25:-1]
+
+    def test_what_a_role_may_not_do_is_grey_with_the_reason(self):
+        to = ("key 4", "settle", "wait-for hers")
+        rows = self.play(*to, "dump")
+        self.assertNotIn("case", "".join(rows[1:-2]))
+        paints = self.play(*to, "dump paint")
+        at = rows[-1].index("a add")
+        self.assertEqual(paints[-1][at:at + 5].strip("d "), "")
+        at = rows[-1].index("Enter")
+        self.assertEqual(paints[-1][at:at + 5], "kkkkk")
+        for key in "adDR":
+            text = "".join(self.play(*to, "key " + key, "dump"))
+            self.assertIn("this needs the role admin; yours is self", text)
+        text = "".join(self.play(*to, "key Enter", "wait-for hers:", "settle",
+                                 "key v", "dump"))
+        self.assertIn("this needs the role admin; yours is self", text)
+        text = "".join(self.play("key 6", "settle", "dump"))
+        self.assertIn("Your role does not let you see this.", text)
 
 
 class Fresh(Case):

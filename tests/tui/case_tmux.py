@@ -60,11 +60,11 @@ class Terminal(Case):
         self.addCleanup(self.tmux.close)
         self.before = self.tmux.modes()
 
-    def begin(self, *options):
+    def begin(self, *options, shows="accounts ready"):
         self.tmux.keys(" ".join([program("relay-tui"), "--socket",
                                  self.relay.socket, *options]),
                        "Enter")
-        self.tmux.until("accounts ready")
+        self.tmux.until(shows)
 
     def pid(self):
         """Of the relay-tui in the terminal."""
@@ -143,6 +143,27 @@ class Terminal(Case):
               lambda: "no relayd" not in self.tmux.screen())
         self.tmux.keys("q")
         self.restored()
+
+    def test_a_form_is_saved_and_a_value_copied(self):
+        """C-s is a key of forms, not the terminal's; the clipboard is the
+        terminal's."""
+        self.begin("--screen", "keys", shows="case")
+        self.tmux("set", "-s", "set-clipboard", "on")
+        self.tmux.keys("a")
+        self.tmux.until("A new key")
+        self.tmux.keys("by-hand", "C-s")
+        self.tmux.until("shown this once")
+        self.tmux.until("Claude Code")
+        self.tmux.keys("v")
+        value = self.tmux.until("cr_").split("cr_")[1].split()[0]
+        self.tmux.until("clipboard")
+        until("a buffer", lambda: self.tmux("list-buffers"))
+        self.assertEqual(self.tmux("show-buffer"), "cr_" + value)
+        self.tmux.keys("q")
+        self.tmux.until("by-hand")
+        self.tmux.keys("q")
+        self.restored()
+        self.relay.call("key.rm", key="by-hand")
 
     def test_a_paste_is_no_command(self):
         self.begin()
