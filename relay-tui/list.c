@@ -251,6 +251,16 @@ arrange(struct list *l)
 		remember(l);
 }
 
+static void
+move_to(struct list *l, int64_t at)
+{
+	int64_t last = (int64_t)l->shown_count - 1;
+
+	at = at > last ? last : at;
+	l->at = at < 0 ? 0 : (size_t)at;
+	remember(l);
+}
+
 void
 list_end(struct list *l)
 {
@@ -261,6 +271,39 @@ list_end(struct list *l)
 	l->coming_count = l->coming_room = 0;
 	l->loaded = true;
 	arrange(l);
+}
+
+void
+list_append(struct list *l, size_t most)
+{
+	size_t all = l->count + l->coming_count, kept = 0;
+	bool at_end = l->at + 1 >= l->shown_count;
+	struct list_row *rows;
+
+	if (!l->coming_count && l->loaded)
+		return;
+	rows = xcalloc(most < all ? most : all + 1, sizeof(*rows));
+	for (size_t i = 0; i < all; i++) {
+		struct list_row *r =
+		    i < l->count ? &l->rows[i] : &l->coming[i - l->count];
+
+		if (all - i > most) {
+			free(r->texts);
+			free(r->numbers);
+		} else {
+			rows[kept++] = *r;
+		}
+	}
+	free(l->rows);
+	free(l->coming);
+	l->rows = rows;
+	l->count = kept;
+	l->coming = NULL;
+	l->coming_count = l->coming_room = 0;
+	l->loaded = true;
+	arrange(l);
+	if (at_end && l->sort < 0)
+		move_to(l, INT64_MAX);
 }
 
 struct str
@@ -304,16 +347,6 @@ list_sort(struct list *l, int column)
 }
 
 /* --- keys ------------------------------------------------------------------ */
-
-static void
-move_to(struct list *l, int64_t at)
-{
-	int64_t last = (int64_t)l->shown_count - 1;
-
-	at = at > last ? last : at;
-	l->at = at < 0 ? 0 : (size_t)at;
-	remember(l);
-}
 
 /* The next column in which anything stands. */
 static void

@@ -48,6 +48,9 @@ void list_add(struct list *l, const struct output *o, const struct json *row);
 void
 list_add_all(struct list *l, const struct output *o, const struct json *rows);
 void list_end(struct list *l);
+/* Instead of the end: what came stands behind what is there, of which the
+ * oldest go beyond `most`.  Whoever is at the last row stays at the last. */
+void list_append(struct list *l, size_t most);
 
 /* A row that is kept elsewhere, and added again and again: made with columns
  * that stand for those of the list, and a copy added. */

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """case_running.py - screens of what is under way and how it is run: sessions,
 groups, rules, proxies, notices, clients, traces, settings, doctor, about."""
-from house import Case, until
-from screens import SIZES, play, width
+import os
+import subprocess
+
+from house import Case, program, until
+from screens import SIZES, environment, play, width
 from speech import ANTHROPIC, ask
 
 SESSION = (("x-claude-code-session-id",
@@ -20,6 +23,7 @@ TABS = (
     ("clients", "PRODUCT", "客户端"),
     ("traces", "active", "跟踪"),
     ("settings", "keepalive_idle", "设置"),
+    ("log", "Nothing has happened", "日志"),
     ("doctor", "clock", "诊断"),
     ("about", "what your role may", "您的角色可以做什么"),
 )
@@ -272,6 +276,64 @@ class Running(Case):
         self.assertIn("of whose requests?", self.text(
             "traces", "key a", "wait-for A new trace", "key C-s", "settle"))
 
+    # --- the log
+
+    def log(self, *lines, size=(120, 24)):
+        """A relay-tui that shows the log, and waits for each `say`."""
+        ran = subprocess.Popen(
+            [program("relay-tui"), "--socket", self.relay.socket, "-s", "-"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment())
+        self.addCleanup(ran.stdout.close)
+        ran.stdin.write("\n".join([f"size {size[0]} {size[1]}", "text :log",
+                                   "key Enter", "timeout 30", "settle",
+                                   *lines, ""]))
+        ran.stdin.close()
+        return ran
+
+    def heard(self, ran, word):
+        """What it printed until it said that."""
+        text = ""
+        for line in ran.stdout:
+            if line.strip() == word:
+                return text
+            text += line
+        self.fail("relay-tui ended before " + word + "\n" + text)
+
+    def test_the_log_tells_what_happens(self):
+        ran = self.log("say ready", "wait-for a1", "wait-for ok", "settle",
+                       "key G Enter", "wait-for and why", "dump",
+                       "say story", "key Esc t", "wait-for ended", "key t",
+                       "wait-for now on: accounts", "say accounts",
+                       "wait-for held", "wait-for o2", "dump", "say done")
+        self.heard(ran, "ready")
+        ask(self.relay, ANTHROPIC)
+        self.assertIn("claude-x", self.heard(ran, "story"))
+        self.heard(ran, "accounts")
+        ask(self.relay, ANTHROPIC)
+        self.relay.call("account.hold", name="o2")
+        rows = self.heard(ran, "done").split("\n")
+        self.relay.call("account.release", name="o2")
+        row = next(r for r in rows if " o2" in r)
+        self.assertIn("account", row)
+        self.assertEqual(len([r for r in rows if " end " in r]), 1)
+        self.assertEqual(ran.wait(30), 0)
+
+    def test_a_log_that_is_paused_goes_on_later(self):
+        ran = self.log("say ready", "wait-for ok", "key p", "say paused",
+                       "wait-for paused:", "wait-gone paused: 0", "dump",
+                       "say held", "key p", "wait-gone paused", "key x",
+                       "wait-for Nothing has happened", "say done")
+        self.heard(ran, "ready")
+        ask(self.relay, ANTHROPIC)
+        self.heard(ran, "paused")
+        ask(self.relay, ANTHROPIC, key="cr_wrong")
+        ask(self.relay, ANTHROPIC)
+        text = self.heard(ran, "held")
+        self.assertEqual(text.count(" ok "), 1)
+        self.heard(ran, "done")
+        self.assertEqual(ran.wait(30), 0)
+
     # --- settings, doctor, about
 
     def test_a_setting_is_changed_and_put_back(self):
@@ -316,6 +378,14 @@ class Running(Case):
             self.assertIn(word, text)
         self.assertIn("account add", self.text("about", "key H", "settle",
                                                size=(100, 200)))
+
+
+class Reader(Case):
+    """Who may only look."""
+    conf = {"control_uid": f"{os.getuid()}"}
+
+    def test_what_a_role_may_not_do_is_dim_and_says_why(self):
+        pass
 
 
 class Nothing(Case):
