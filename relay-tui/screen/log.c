@@ -6,7 +6,6 @@
 
 #include "relay-tui/app.h"
 #include "relay-tui/list_view.h"
-#include "relay-tui/record_view.h"
 #include "relay-tui/words.h"
 
 #define LINES_MAX 2000
@@ -186,21 +185,13 @@ ask(struct view *v)
 /* --- keys ------------------------------------------------------------------ */
 
 static void
-take_why(void *owner, void *user, const struct ctl_frame *f)
-{
-	(void)user;
-	if (!view_failed(owner, f))
-		answer_open(owner, _("A request, and why"), CTL_M_why, f);
-}
-
-static void
 open_one(struct view *v)
 {
 	struct str request = list_cell(v->list, "request");
 	struct str account = list_cell(v->list, "account");
 
 	if (request.len)
-		view_ask_about(v, CTL_M_why, "request", request, take_why);
+		view_open(v, "request", request);
 	else if (account.len)
 		view_open(v, "account", account);
 }

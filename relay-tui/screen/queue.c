@@ -24,7 +24,15 @@ end_it(struct view *v)
 		    "request", list_view_chosen(v), N_("ended"));
 }
 
+static void
+open_one(struct view *v)
+{
+	list_view_open_chosen(v, "request");
+}
+
 static const struct key keys[] = {
+	{ "Enter l Right", CTL_SELF, N_("open"),
+	    N_("tell what it went through"), open_one },
 	{ "K Delete", CTL_OPS, N_("kill"), N_("end it now"), end_it },
 	{ .presses = NULL },
 };

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """case_running.py - screens of what is under way and how it is run: sessions,
 groups, rules, proxies, notices, clients, traces, settings, doctor, about."""
+import grp
 import os
+import pwd
 import subprocess
+import unittest
 
 from house import Case, program, until
 from screens import SIZES, environment, play, width
@@ -301,19 +304,21 @@ class Running(Case):
         self.fail("relay-tui ended before " + word + "\n" + text)
 
     def test_the_log_tells_what_happens(self):
-        ran = self.log("say ready", "wait-for a1", "wait-for ok", "settle",
-                       "key G Enter", "wait-for and why", "dump",
-                       "say story", "key Esc t", "wait-for ended", "key t",
+        ran = self.log("say ready", "wait-for o1", "wait-for ok", "settle",
+                       "key k Enter", "wait-for 200", "dump", "say story",
+                       "key Esc t", "wait-for ended", "key t",
                        "wait-for now on: accounts", "say accounts",
                        "wait-for held", "wait-for o2", "dump", "say done")
         self.heard(ran, "ready")
-        ask(self.relay, ANTHROPIC)
+        self.relay.receipt(ask(self.relay, ANTHROPIC))
+        self.relay.call("account.hold", name="o1")
         self.assertIn("claude-x", self.heard(ran, "story"))
         self.heard(ran, "accounts")
         ask(self.relay, ANTHROPIC)
         self.relay.call("account.hold", name="o2")
         rows = self.heard(ran, "done").split("\n")
-        self.relay.call("account.release", name="o2")
+        for name in ("o1", "o2"):
+            self.relay.call("account.release", name=name)
         row = next(r for r in rows if " o2" in r)
         self.assertIn("account", row)
         self.assertEqual(len([r for r in rows if " end " in r]), 1)
@@ -380,12 +385,88 @@ class Running(Case):
                                                size=(100, 200)))
 
 
-class Reader(Case):
-    """Who may only look."""
-    conf = {"control_uid": f"{os.getuid()}"}
+def stranger():
+    """A user of this host who has nothing to do with it, and a group of
+    others."""
+    person = next(p for p in pwd.getpwall() if 0 < p.pw_uid < 65534)
+    return person, next(g for g in grp.getgrall()
+                        if g.gr_gid and g.gr_gid != person.pw_gid)
 
-    def test_what_a_role_may_not_do_is_dim_and_says_why(self):
-        pass
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+class Reader(Case):
+    """Who may only look, or sees no more than their own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.person, cls.group = stranger()
+        cls.conf = {"control_group": cls.group.gr_name}
+        super().setUpClass()
+        os.chmod(cls.relay.dir, 0o711)
+        cls.binary = os.open(program("relay-tui"), os.O_RDONLY)
+        cls.addClassCleanup(os.close, cls.binary)
+        cls.relay.call("group.add", name="team", members="a1")
+
+    def role(self, name):
+        self.relay.configure({"control_group": self.group.gr_name,
+                              **({f"{name}_groups": self.group.gr_name}
+                                 if name != "self" else {})})
+        self.relay.call("reload")
+
+    def play(self, *lines, locale="C.UTF-8"):
+        def become():
+            os.setgroups([self.group.gr_gid])
+            os.setgid(self.person.pw_gid)
+            os.setuid(self.person.pw_uid)
+        ran = subprocess.run(
+            ["relay-tui", "--socket", self.relay.socket, "-s", "-"],
+            executable=f"/proc/self/fd/{self.binary}",
+            pass_fds=(self.binary,), cwd="/", preexec_fn=become,
+            input="\n".join(["size 80 24", *lines, ""]), text=True,
+            capture_output=True, env=environment(locale), timeout=60)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        return ran.stdout.split("\n")[:-1]
+
+    def on(self, screen, *lines, **more):
+        return self.play("settle", "text :" + screen, "key Enter", "settle",
+                         *lines, **more)
+
+    def test_what_a_reader_may_not_do_is_dim_and_says_why(self):
+        self.role("view")
+        rows = self.on("groups", "dump", "dump paint")
+        self.assertIn("team", "".join(rows))
+        texts, paints = rows[23], rows[47]
+        for word, dim in (("Enter open", False), ("a add", True),
+                          ("D remove", True)):
+            at = texts.index(word) + len(word) - 1
+            self.assertEqual(paints[at] == "d", dim, (word, paints))
+        text = "".join(self.on("groups", "key a", "dump"))
+        self.assertIn("this needs the role admin; yours is view", text)
+        text = "".join(self.on("groups", "key D", "dump",
+                               locale="zh_CN.UTF-8"))
+        self.assertIn("admin", text)
+        self.assertEqual([g["name"] for g in self.relay.call("group.list")],
+                         ["team"])
+        self.assertIn("Your role", "".join(self.on("doctor", "dump")))
+
+    def test_a_person_without_a_role_sees_their_own(self):
+        self.role("self")
+        self.assertIn("Your role", "".join(self.on("groups", "dump")))
+        for name, word in (("sessions", "No session"), ("queue", "Nobody"),
+                           ("log", "Nothing has happened"),
+                           ("about", "- view")):
+            self.assertIn(word, "".join(self.on(name, "dump")))
+        text = "".join(self.play("settle", "key m", "dump"))
+        self.assertIn("view", text)
+
+    def test_an_operator_tests_and_changes_nothing(self):
+        self.role("ops")
+        rows = self.on("rules", "key t", "wait-for What judges", "text 429",
+                       "key Tab", "text claude-api", "key C-s",
+                       "wait-for judged by", "dump")
+        self.assertIn("rate", "".join(rows))
+        self.assertIn("needs the role admin",
+                      "".join(self.on("settings", "key e", "dump")))
 
 
 class Nothing(Case):
