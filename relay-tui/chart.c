@@ -71,6 +71,39 @@ chart_spark(struct buf *out, const int64_t *values, size_t count, int64_t most,
 	}
 }
 
+/* The lowest row is number 0. */
+static void
+write_columns_row(struct buf *out, const int64_t *values, size_t count,
+    int64_t most, int rows, int row, int width, bool ascii)
+{
+	static const char *const fills[2][9] = {
+		{ " ", "\xe2\x96\x81", "\xe2\x96\x82", "\xe2\x96\x83",
+		    "\xe2\x96\x84", "\xe2\x96\x85", "\xe2\x96\x86",
+		    "\xe2\x96\x87", "\xe2\x96\x88" },
+		{ " ", ".", ".", ":", ":", "-", "=", "+", "#" },
+	};
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t n = parts_of(values[i], most, (int64_t)rows * 8);
+
+		n -= (int64_t)row * 8;
+		n = n < 0 ? 0 : n > 8 ? 8 : n;
+		for (int c = 0; c < width; c++)
+			buf_must(out,
+			    str_of(fills[ascii][c && c == width - 1 ? 0 : n]));
+	}
+	buf_must(out, STR("\n"));
+}
+
+void
+chart_columns(struct buf *out, const int64_t *values, size_t count,
+    int64_t most, int rows, int width, bool ascii)
+{
+	for (int row = rows - 1; row >= 0; row--)
+		write_columns_row(out, values, count, most, rows, row, width,
+		    ascii);
+}
+
 void
 chart_merge(int64_t *values, size_t *io_count, size_t each)
 {

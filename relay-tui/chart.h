@@ -22,6 +22,11 @@ void chart_bar(struct buf *out, int64_t value, int64_t most, int columns,
 void chart_spark(struct buf *out, const int64_t *values, size_t count,
     int64_t most, bool ascii);
 
+/* Columns side by side in so many lines, each as wide as said, with a gap behind
+ * it where that is more than one; every line with its end. */
+void chart_columns(struct buf *out, const int64_t *values, size_t count,
+    int64_t most, int rows, int width, bool ascii);
+
 /* Add up each so many neighbours; the last sum may be of fewer. */
 void chart_merge(int64_t *values, size_t *io_count, size_t each);
 

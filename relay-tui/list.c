@@ -427,6 +427,28 @@ most_of(const struct list *l, unsigned column)
 	return most;
 }
 
+static int64_t
+sum_of(const struct list *l, unsigned column)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < l->shown_count; i++)
+		sum += l->rows[l->shown[i]].numbers[column];
+	return sum;
+}
+
+static void
+draw_share(const struct list *l, const struct area *a, int row, int at,
+    int width, unsigned column, int64_t n)
+{
+	struct buf text;
+
+	buf_init(&text, 64);
+	chart_percent(&text, n, sum_of(l, column));
+	draw_field(a, row, at, width, true, PAINT_PLAIN, buf_str(&text));
+	buf_fini(&text);
+}
+
 /* Of the rows that are seen only: ten thousand are not measured for each
  * frame. */
 static void
@@ -497,6 +519,9 @@ draw_row(const struct list *l, const struct area *a, int row,
 
 		if (w->widths[i] && c->kind == CELL_LEFT)
 			draw_left(a, row, at, w->widths[i], r->numbers[i]);
+		else if (w->widths[i] && c->kind == CELL_SHARE)
+			draw_share(l, a, row, at, w->widths[i], i,
+			    r->numbers[i]);
 		else if (w->widths[i] && cell_is_drawn(c))
 			draw_bar(a, row, at, w->widths[i], r->numbers[i],
 			    most_of(l, i), PAINT_BAR);

@@ -2,6 +2,8 @@
 /* list_view.c - a screen that is a list. */
 #include "relay-tui/list_view.h"
 
+#include "relay-tui/words.h"
+
 static void ask_page(struct view *v, struct str cursor);
 
 static void
@@ -18,7 +20,8 @@ take_page(void *owner, void *user, const struct ctl_frame *f)
 	}
 	rows = l->rows ? json_at(f->data, l->rows) : f->data;
 	list_add_all(&l->list, view_output(v), rows);
-	if (f->next.len) {
+	l->more = f->next.len > 0;
+	if (l->more && (!l->most || l->list.coming_count < l->most)) {
 		ask_page(v, f->next);
 		return;
 	}
@@ -62,6 +65,14 @@ list_view_draw(struct view *v, const struct area *a)
 	list_draw(&l->list, a);
 	buf_clear(&v->status);
 	list_status(&l->list, &v->status);
+	/* More of them are asked for when their end is reached. */
+	if (l->more && l->most)
+		buf_must(&v->status, str_of(_(", and more")));
+	if (l->more && l->most && !l->asking && l->list.shown_count &&
+	    l->list.at + 1 == l->list.shown_count) {
+		l->most *= 5;
+		view_ask_again(v);
+	}
 }
 
 #define NOTE_ROWS 5

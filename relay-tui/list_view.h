@@ -24,6 +24,8 @@ struct list_view {
 	/* Puts parameters; NULL: there are none. */
 	void (*put)(struct view *v, struct json_out *j);
 	bool asking;
+	size_t most; /* rows; 0: all there are */
+	bool more;   /* there are further ones */
 };
 
 /* `id` and `empty` as list_init(). */

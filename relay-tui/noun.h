@@ -70,10 +70,14 @@ void print_price_check(struct output *o, const struct json *data);
 void print_notice_test(struct output *o, const struct json *data);
 void print_proxy_test(struct output *o, const struct json *data);
 void print_why(struct output *o, const struct json *data);
+/* The steps of that alone. */
+void print_steps(struct output *o, const struct json *data);
 /* Whom a request would go to. */
 void print_way(struct output *o, const struct json *data);
 void print_cleared(struct output *o, const struct json *data);
 /* One line for a request that has ended. */
 void print_receipt(struct output *o, const struct json *data);
+/* What of it stands in no explanation of its cost. */
+void print_receipt_details(struct output *o, const struct json *data);
 
 #endif

@@ -160,17 +160,20 @@ says_nothing(const struct column *c, const struct json *total)
 	    cost == rated;
 }
 
-static void
-choose_columns(struct usage_table *t, const struct column *columns,
-    const struct json *data, enum calendar_per per)
+void
+usage_table_columns(const struct column *columns, const struct json *data,
+    struct column out[USAGE_COLUMNS_MAX + 1])
 {
 	struct str by = text_at(data, "by");
+	enum calendar_per per = PER_DAY;
 	/* What the rows are of says the model already. */
 	bool is_twice = str_eq(by, STR("model")) && has_key(columns, "name");
 	unsigned n = 0;
 
+	if (calendar_per_read(text_at(data, "per"), &per))
+		per = PER_DAY;
 	for (; columns->title && n < USAGE_COLUMNS_MAX; columns++) {
-		struct column *c = &t->columns[n];
+		struct column *c = &out[n];
 
 		if (says_nothing(columns, json_at(data, "total")) ||
 		    (is_twice && !strcmp(columns->key, "model")))
@@ -190,7 +193,7 @@ choose_columns(struct usage_table *t, const struct column *columns,
 		if (str_starts(by, STR("key")))
 			c->fit = FIT_DROP + 1;
 	}
-	t->columns[n] = (struct column){ .title = NULL };
+	out[n] = (struct column){ .title = NULL };
 }
 
 /* The row that says "total" where the others say of whom or when. */
@@ -243,7 +246,7 @@ usage_table_begin(struct usage_table *t, struct output *o,
 	t->ranks = !has_periods;
 	t->unpriced = number_at(json_at(data, "total"), "unpriced");
 	t->estimated = number_at(json_at(data, "total"), "estimated");
-	choose_columns(t, columns, data, per);
+	usage_table_columns(columns, data, t->columns);
 	keep_total(t, json_at(data, "total"), has_periods,
 	    str_starts(by, STR("key")));
 	table_init(&t->table, t->columns);

@@ -25,6 +25,10 @@ struct usage_table {
 /* "model", "user": what the rows may be of, so how "name" is also called. */
 bool usage_table_is_by(struct str word);
 
+/* The columns of such an answer, with an end. */
+void usage_table_columns(const struct column *columns, const struct json *data,
+    struct column out[USAGE_COLUMNS_MAX + 1]);
+
 void usage_table_init(struct usage_table *t);
 void usage_table_fini(struct usage_table *t);
 /* The first page: what is said over the table, and how its rows are told.  In

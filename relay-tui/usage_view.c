@@ -254,6 +254,106 @@ usage_view_spark(struct output *o, const struct usage_rows *r,
 	return OK;
 }
 
+/* --- columns --------------------------------------------------------------- */
+
+static int64_t *
+sum_names(const struct usage_rows *r, enum usage_of of,
+    const struct calendar *c)
+{
+	int64_t *sums = xcalloc(c->count + 1, sizeof(*sums));
+
+	for (size_t i = 0; i < r->count; i++) {
+		ptrdiff_t at = calendar_find(c, r->points[i].at_ms);
+
+		if (at >= 0)
+			sums[at] += r->points[i].values[of];
+	}
+	return sums;
+}
+
+/* The lines of the columns, the first with what the axis goes to. */
+static void
+print_columns(struct output *o, enum usage_of of, const int64_t *values,
+    size_t count, int rows, int width)
+{
+	int64_t most = chart_scale(largest(values, count));
+	struct buf lines;
+	struct str rest;
+
+	buf_init(&lines, TEXT_MAX);
+	chart_columns(&lines, values, count, most, rows, width, o->ascii);
+	rest = buf_str(&lines);
+	for (int row = 0; row < rows; row++) {
+		if (row == 0)
+			print_value(o, PAINT_DIM, of, most);
+		else if (row == rows / 2)
+			print_value(o, PAINT_DIM, of, most / 2);
+		else
+			fprintf(o->to, "%*s", NUMBERS, "");
+		fputs(o->ascii ? " |" : " \xe2\x94\x82", o->to);
+		out_paint(o, PAINT_BAR, str_cut(&rest, '\n'));
+		fputc('\n', o->to);
+	}
+	buf_fini(&lines);
+}
+
+/* Below: where the time begins and ends. */
+static void
+print_axis(struct output *o, const struct calendar *c, int columns)
+{
+	struct buf line, begin, end;
+
+	buf_init(&line, TEXT_MAX);
+	buf_init(&begin, 64);
+	buf_init(&end, 64);
+	calendar_write(c->per, c->begins_ms[0], &begin);
+	calendar_write(c->per, c->begins_ms[c->count - 1], &end);
+	fprintf(o->to, "%*s", NUMBERS, "0");
+	fputs(o->ascii ? " +" : " \xe2\x94\x94", o->to);
+	for (int i = 0; i < columns; i++)
+		buf_must(&line, o->ascii ? STR("-") : STR("\xe2\x94\x80"));
+	out_paint(o, PAINT_FRAME, buf_str(&line));
+	buf_clear(&line);
+	if (text_width(buf_str(&begin)) + text_width(buf_str(&end)) + 2 <=
+	    columns)
+		chart_ends(&line, buf_str(&begin), buf_str(&end), columns);
+	else
+		buf_must(&line, buf_str(&begin));
+	fprintf(o->to, "\n%*s", NUMBERS + 2, "");
+	out_paint(o, PAINT_DIM, buf_str(&line));
+	fputc('\n', o->to);
+	buf_fini(&begin);
+	buf_fini(&end);
+	buf_fini(&line);
+}
+
+enum err
+usage_view_bars(struct output *o, const struct usage_rows *r,
+    enum calendar_per per, enum usage_of of, int rows, struct why *out_why)
+{
+	int room = output_columns(o) - NUMBERS - 2, width;
+	size_t each, count;
+	struct calendar c;
+	int64_t *values;
+
+	if (calendar_fill(per, r->since_ms, r->until_ms - 1, &c))
+		return why_set(out_why, ERR_LIMIT, "per",
+		    _("that would be too many periods: say --per day"));
+	values = sum_names(r, of, &c);
+	room = room < 8 ? 8 : room;
+	each = merged(&c, room);
+	count = c.count;
+	chart_merge(values, &count, each);
+	width = count ? room / (int)count : 1;
+	width = width < 1 ? 1 : width > 6 ? 6 : width;
+	print_columns(o, of, values, count, rows < 2 ? 2 : rows, width);
+	print_axis(o, &c, (int)count * width);
+	print_merged(o, &c, each);
+	free(values);
+	calendar_fini(&c);
+	return OK;
+}
+
 /* --- heat ------------------------------------------------------------------ */
 
 static void

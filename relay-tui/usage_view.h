@@ -14,6 +14,12 @@ enum calendar_per usage_view_per(int64_t since_ms, int64_t until_ms);
 enum err usage_view_chart(struct output *o, const struct usage_rows *r,
     enum calendar_per per, enum usage_of of, struct why *out_why) CHECKED;
 
+/* The sum of all names over time as columns, in so many lines and two for its
+ * axis. */
+enum err usage_view_bars(struct output *o, const struct usage_rows *r,
+    enum calendar_per per, enum usage_of of, int rows,
+    struct why *out_why) CHECKED;
+
 /* Hours of the days of the week, from rows per hour. */
 enum err usage_view_heat(struct output *o, const struct usage_rows *r,
     enum usage_of of, struct why *out_why) CHECKED;

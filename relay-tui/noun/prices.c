@@ -254,13 +254,14 @@ static const struct column explained_details[] = {
 	{ .title = NULL },
 };
 
+/* A blank is no text to be translated; the empty one is the catalogue itself. */
 static const struct column line_columns[] = {
 	{ N_("OF"), "text", CELL_TEXT, true },
 	{ N_("COUNT"), "count", CELL_NUMBER, false },
-	{ "", "times", CELL_TEXT, false },
+	{ " ", "times", CELL_TEXT, false },
 	{ N_("PRICE"), "price", CELL_DECIMAL, false },
-	{ "", "per", CELL_TEXT, false },
-	{ "", "is", CELL_TEXT, false },
+	{ " ", "per", CELL_TEXT, false },
+	{ " ", "is", CELL_TEXT, false },
 	{ N_("COST"), "cost", CELL_DECIMAL, false },
 	{ .title = NULL },
 };

@@ -110,3 +110,57 @@ print_receipt(struct output *o, const struct json *data)
 	print_word(o, data, " ", "id", CELL_TEXT);
 	fputc('\n', o->to);
 }
+
+/* --- one ------------------------------------------------------------------- */
+
+static const struct column receipt_details[] = {
+	{ N_("user"), "user", CELL_OWNER, FIT_WHOLE },
+	{ N_("tags"), "tags", CELL_TEXT, FIT_WHOLE },
+	{ N_("client"), "client", CELL_TEXT, FIT_WHOLE },
+	{ N_("route"), "route", CELL_TEXT, FIT_WHOLE },
+	{ N_("session"), "session", CELL_TEXT, FIT_WHOLE },
+	{ N_("asked for"), "asked", CELL_TEXT, FIT_WHOLE },
+	{ N_("status"), "status", CELL_NUMBER, FIT_WHOLE },
+	{ N_("waited"), "wait_us", CELL_US, FIT_WHOLE },
+	{ N_("until the head"), "head_us", CELL_US, FIT_WHOLE },
+	{ N_("until the first words"), "first_us", CELL_US, FIT_WHOLE },
+	{ N_("until the end"), "total_us", CELL_US, FIT_WHOLE },
+	{ N_("input"), "input", CELL_COUNT, FIT_WHOLE },
+	{ N_("output"), "output", CELL_COUNT, FIT_WHOLE },
+	{ N_("of it thinking"), "reasoning", CELL_COUNT, FIT_WHOLE },
+	{ N_("cache read"), "cache_read", CELL_COUNT, FIT_WHOLE },
+	{ N_("cache write 5m"), "cache_write_5m", CELL_COUNT, FIT_WHOLE },
+	{ N_("cache write 1h"), "cache_write_1h", CELL_COUNT, FIT_WHOLE },
+	{ N_("searches"), "searches", CELL_COUNT, FIT_WHOLE },
+	{ N_("bytes of the request"), "bytes_in", CELL_BYTES, FIT_WHOLE },
+	{ N_("bytes of the answer"), "bytes_out", CELL_BYTES, FIT_WHOLE },
+	{ N_("flags"), "flags", CELL_TEXT, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+static const struct column attempt_columns[] = {
+	{ N_("TRIED"), "account", CELL_NAME, FIT_CUT },
+	{ N_("OUTCOME"), "outcome", CELL_STATE, FIT_WHOLE },
+	{ N_("STATUS"), "status", CELL_NUMBER, FIT_WHOLE },
+	{ N_("AFTER"), "begin_us", CELL_US, FIT_WHOLE },
+	{ N_("CONNECT"), "connect_us", CELL_US, FIT_DROP },
+	{ N_("HEAD"), "head_us", CELL_US, FIT_DROP },
+	{ N_("TOOK"), "end_us", CELL_US, FIT_WHOLE },
+	{ N_("ERROR"), "error", CELL_TEXT, FIT_CUT },
+	{ .title = NULL },
+};
+
+void
+print_receipt_details(struct output *o, const struct json *data)
+{
+	struct table t;
+
+	record_print(o, receipt_details, data);
+	if (!json_count(json_at(data, "attempts")))
+		return;
+	fputc('\n', o->to);
+	table_init(&t, attempt_columns);
+	table_add_all(&t, o, json_at(data, "attempts"));
+	table_print(&t, o);
+	table_fini(&t);
+}

@@ -440,9 +440,21 @@ static const struct column ended_why_details[] = {
 };
 
 void
-print_why(struct output *o, const struct json *data)
+print_steps(struct output *o, const struct json *data)
 {
 	const struct json *steps = json_at(data, "steps");
+
+	for (const struct json *s = json_first(steps); s; s = json_next(s))
+		print_step(o, s);
+	if (!json_first(steps))
+		out_lines(o, PAINT_PLAIN,
+		    str_of(_("There is nothing to tell: it was never sent to "
+			     "an account.")));
+}
+
+void
+print_why(struct output *o, const struct json *data)
+{
 	const struct json *live = json_at(data, "session");
 
 	if (live)
@@ -450,10 +462,5 @@ print_why(struct output *o, const struct json *data)
 	else
 		record_print(o, ended_why_details, json_at(data, "receipt"));
 	fputc('\n', o->to);
-	for (const struct json *s = json_first(steps); s; s = json_next(s))
-		print_step(o, s);
-	if (!json_first(steps))
-		out_lines(o, PAINT_PLAIN,
-		    str_of(_("There is nothing to tell: it was never sent to "
-			     "an account.")));
+	print_steps(o, data);
 }

@@ -21,6 +21,7 @@ OWN = ('relay-tui/app*.c', 'relay-tui/dialog.c', 'relay-tui/form.c',
        'relay-tui/key.def', 'relay-tui/list.c',
        'relay-tui/view.c', 'relay-tui/link.c', 'relay-tui/calls.c',
        'relay-tui/main.c', 'relay-tui/record_view.c',
+       'relay-tui/form_page.c', 'relay-tui/list_view.c',
        'relay-tui/screen/*.c')
 ALL = ('relay-tui/*.c', 'relay-tui/*.def', 'relay-tui/*/*.c',
        'proto/*.c', 'proto/*.def', 'relayd/*.c', 'relayd/*.def',

@@ -11,6 +11,7 @@
 
 #include "relay-tui/chart.h"
 #include "relay-tui/output.h"
+#include "relay-tui/text.h"
 
 static int
 group_setup(void **state)
@@ -275,6 +276,44 @@ an_empty_week_is_dots(void **state)
 	buf_fini(&b);
 }
 
+/* Lines of as many columns as were asked for, from the ground up. */
+static void
+columns_fill_their_cells_and_no_more(void **state)
+{
+	static const int64_t values[] = { 0, 1, 50, 100 };
+
+	(void)state;
+	for (int ascii = 0; ascii < 2; ascii++)
+		for (int rows = 1; rows <= 5; rows++)
+			for (int width = 1; width <= 4; width++) {
+				struct buf b;
+				struct str rest, line;
+				int n = 0;
+
+				buf_init(&b, 16384);
+				chart_columns(&b, values, 4, 100, rows, width,
+				    ascii);
+				rest = buf_str(&b);
+				while (rest.len) {
+					line = str_cut(&rest, '\n');
+					assert_int_equal(text_width(line),
+					    4 * width);
+					n++;
+					/* Nothing stands where nothing is,
+					 * and what is least stands on the
+					 * ground. */
+					assert_int_equal(line.at[0], ' ');
+					assert_int_equal(line.at[width] != ' ',
+					    n == rows);
+					if (width > 1)
+						assert_true(str_ends(line,
+						    STR(" ")));
+				}
+				assert_int_equal(n, rows);
+				buf_fini(&b);
+			}
+}
+
 int
 main(void)
 {
@@ -292,6 +331,7 @@ main(void)
 		cmocka_unit_test(
 		    a_heat_map_grows_with_the_terminal_and_stays_inside),
 		cmocka_unit_test(an_empty_week_is_dots),
+		cmocka_unit_test(columns_fill_their_cells_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
