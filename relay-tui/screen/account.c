@@ -110,6 +110,26 @@ reset(struct view *v)
 	    N_("its failures are forgotten"));
 }
 
+static void
+again(struct view *v)
+{
+	view_open(v, "login_again", str_of(v->about));
+}
+
+static void
+drain(struct view *v)
+{
+	view_do(v, CTL_M_account_drain, "name", str_of(v->about),
+	    N_("it is held; what is under way there may end"));
+}
+
+static void
+renew(struct view *v)
+{
+	view_do(v, CTL_M_account_refresh, "name", str_of(v->about),
+	    N_("its token is renewed"));
+}
+
 static const struct key keys[] = {
 	{ "t", CTL_OPS, N_("test"),
 	    N_("send a small prompt, show answer and times"), test },
@@ -118,6 +138,10 @@ static const struct key keys[] = {
 	{ "R", CTL_OPS, N_("release"), N_("take it back into use"), release },
 	{ "r", CTL_OPS, N_("reset"), N_("forget its failures, use it at once"),
 	    reset },
+	{ "d", CTL_OPS, N_("drain"),
+	    N_("hold it; what is under way there may end"), drain },
+	{ "A", CTL_ADMIN, N_("sign in"), N_("sign in to it again"), again },
+	{ "f", CTL_OPS, N_("renew"), N_("renew its token now"), renew },
 	{ .presses = NULL },
 };
 

@@ -134,6 +134,41 @@ put_fields(const struct state *s, struct json_out *j)
 	form_put_secrets(&s->form, j);
 }
 
+/* One signs in to it: there is nothing else to prove who one is with. */
+static bool
+is_signed_in_to(const struct state *s)
+{
+	for (size_t i = 0; i < s->form.count; i++) {
+		const struct form_field *field = &s->form.fields[i];
+
+		if (field->type == FORM_SECRET &&
+		    str_eq(str_of(field->name), STR("credential")) &&
+		    (field->required || line_edit_str(&field->line).len))
+			return false;
+	}
+	return s->is_new;
+}
+
+static void
+take_login(void *owner, void *user, const struct ctl_frame *f)
+{
+	struct view *v = owner;
+	struct state *s = v->state;
+	struct str id = STR("");
+
+	(void)user;
+	s->saving = false;
+	view_changed(v);
+	if (f->kind == CTL_ERROR) {
+		form_refuse(&s->form, f->field, f->message);
+		return;
+	}
+	if (json_may_str(f->data, "id", &id, NULL))
+		return;
+	view_open(v, "login", id);
+	view_back(v);
+}
+
 static void
 save(struct view *v)
 {
@@ -143,7 +178,10 @@ save(struct view *v)
 	if (s->saving)
 		return;
 	s->saving = true;
-	j = view_begin(v, s->is_new ? CTL_M_account_add : CTL_M_account_set);
+	j = view_begin(v,
+	    is_signed_in_to(s) ? CTL_M_oauth_begin
+		: s->is_new    ? CTL_M_account_add
+			       : CTL_M_account_set);
 	if (s->is_new)
 		json_say(j, "kind", str_of(v->about));
 	json_say(j, "name",
@@ -151,7 +189,7 @@ save(struct view *v)
 	put_fields(s, j);
 	if (s->rev)
 		json_say_i64(j, "if_rev", s->rev);
-	view_send(v, take_saved, NULL);
+	view_send(v, is_signed_in_to(s) ? take_login : take_saved, NULL);
 }
 
 /* The keys are the form's; this is for the footer and the help. */

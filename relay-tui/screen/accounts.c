@@ -73,6 +73,20 @@ drop(struct view *v)
 		    CTL_M_account_rm, "name", chosen(v), N_("removed"));
 }
 
+static void
+logins(struct view *v)
+{
+	view_open(v, "logins", STR(""));
+}
+
+static void
+drain(struct view *v)
+{
+	if (chosen(v).len)
+		view_do(v, CTL_M_account_drain, "name", chosen(v),
+		    N_("it is held; what is under way there may end"));
+}
+
 static const struct key keys[] = {
 	{ "Enter l Right", CTL_VIEW, N_("open"), N_("show all of it"),
 	    open_one },
@@ -82,6 +96,10 @@ static const struct key keys[] = {
 	{ "R", CTL_OPS, N_("release"), N_("take it back into use"), release },
 	{ "r", CTL_OPS, N_("reset"), N_("forget its failures, use it at once"),
 	    reset },
+	{ "d", CTL_OPS, "", N_("hold it; what is under way there may end"),
+	    drain },
+	{ "L", CTL_ADMIN, N_("sign-ins"), N_("sign-ins that are under way"),
+	    logins },
 	{ "D Delete", CTL_ADMIN, N_("remove"), N_("remove it for good"), drop },
 	{ .presses = NULL },
 };
