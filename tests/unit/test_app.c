@@ -67,11 +67,23 @@ write_object(struct box *b, struct buf *out)
 	    "\"type\":\"choice\",\"choices\":\"any|4|6\"},"
 	    "{\"name\":\"%s\",\"type\":\"text\"}],"
 	    "\"counters\":{\"requests_total\":%u},\"accounts\":{\"total\":3},"
+	    "\"value\":\"cr_%s\",\"listeners\":[\"0.0.0.0:%s\"],"
+	    "\"tags\":\"%s\",\"owner\":\"uid:%u\",\"scope\":\"key\","
+	    "\"subject\":\"%s%u\",\"amount\":%u,\"left\":%u,"
+	    "\"limit\":\"%s\",\"window\":\"day\",\"expires_at\":%u,"
+	    "\"expires_after\":%u,\"since\":\"2026-11-01\","
+	    "\"until\":\"2026-12-30\",\"at\":\"2026-11-%02u\","
+	    "\"requests\":%u,"
+	    "\"%s\":[{\"name\":\"%s\",\"value\":\"%s\",\"at\":\"2026\"}],"
 	    "\"role\":\"%s\",\"zone\":\"UTC\",\"ok\":true}",
 	    name, dice(b, 50), name, dice(b, 50), dice(b, 2) ? "ready" : "held",
 	    dice(b, 100), dice(b, 9), name, dice(b, 2000000000),
 	    dice(b, 100000000), name, dice(b, 100000000), name, name,
-	    dice(b, 100000), dice(b, 4) ? "admin" : "view");
+	    dice(b, 100000), name, name, name, dice(b, 70000), name,
+	    dice(b, 50), dice(b, 9), dice(b, 9), name, dice(b, 4000000000),
+	    dice(b, 4000000000), dice(b, 40), dice(b, 1000),
+	    dice(b, 3) ? "rows" : "made", name, name,
+	    dice(b, 4) ? "admin" : "view");
 }
 
 /* Objects, lists, errors, nothing, and what is no answer at all. */
@@ -167,8 +179,9 @@ press_at_random(struct box *b)
 {
 	static const uint32_t likely[] = { 'j', 'k', 'G', 'g', '/', ':', '?',
 		's', 'S', 'a', 'e', 't', 'H', 'R', 'D', 'K', 'y', 'n', '1', '2',
-		'3', ' ', PRESS_ENTER, PRESS_ENTER, PRESS_TAB, PRESS_ESC,
-		PRESS_BACKSPACE, PRESS_CTRL('s'), PRESS_CTRL('l') };
+		'3', '4', '5', '6', 'v', 'b', 'f', 'T', 'u', 'c', ' ',
+		PRESS_ENTER, PRESS_ENTER, PRESS_TAB, PRESS_ESC, PRESS_BACKSPACE,
+		PRESS_CTRL('s'), PRESS_CTRL('l') };
 	struct press p = { .kind = PRESS_KEY };
 
 	if (dice(b, 3))
@@ -202,8 +215,8 @@ type_command(struct box *b)
 		":key create x\r", ":account show \"a b\"\r", ":status\r",
 		":account rm x\ry", ":live\r", ":usage --by key\r",
 		":acc\t l\t\r", ":account show \t\r", ":\"\r", ":cost\r",
-		":help usage\r" };
-	const char *line = commands[dice(b, 12)];
+		":help usage\r", ":templates\r", ":trash\r", ":keys\r" };
+	const char *line = commands[dice(b, 15)];
 
 	for (; *line; line++)
 		app_press(&b->app,
@@ -273,8 +286,12 @@ assert_inert(const struct grid *g)
 static void
 assert_not_stuck(struct box *b)
 {
-	for (int i = 0; i < 60; i++)
+	for (int i = 0; i < 60; i++) {
 		app_press(&b->app, &(struct press){ .code = PRESS_ESC });
+		/* Some ask whether they may be left. */
+		if (dialog_is_open(&b->app.dialog))
+			app_press(&b->app, &(struct press){ .code = 'y' });
+	}
 	app_press(&b->app, &(struct press){ .code = '3' });
 	app_resize(&b->app, 24, 80);
 	app_draw(&b->app);
