@@ -11,7 +11,7 @@ extern const struct column account_columns[], account_details[];
 extern const struct column identity_details[], window_columns[];
 extern const struct column account_model_columns[], account_test_details[];
 extern const struct column signin_columns[], oauth_client_columns[];
-extern const struct column kind_columns[];
+extern const struct column kind_columns[], gate_columns[];
 extern const struct column key_columns[], my_key_columns[], key_details[];
 extern const struct column trash_columns[], made_columns[];
 extern const struct column template_columns[], tag_columns[];

@@ -137,7 +137,7 @@ const struct column window_columns[] = {
 	{ .title = NULL },
 };
 
-static const struct column gate_columns[] = {
+const struct column gate_columns[] = {
 	{ N_("GATE"), "gate", CELL_STATE, false },
 	{ N_("OF"), "family", CELL_TEXT, FIT_CUT },
 	{ N_("OPENS"), "until_at", CELL_AGO, false },

@@ -1,10 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /* account.c - one account: all that is known of it, and a test. */
+#include "relay-tui/draw_rows.h"
+#include "relay-tui/form_view.h"
 #include "relay-tui/noun.h"
 #include "relay-tui/view.h"
 #include "relay-tui/words.h"
 
+#define SLOW_MS	 5000
+#define RECEIPTS 50
+
+/* Its use of today, and its requests of late. */
+static const struct column today_columns[] = {
+	{ N_("REQUESTS"), "requests", CELL_NUMBER, FIT_WHOLE },
+	{ N_("ERRORS"), "errors", CELL_COUNT, FIT_WHOLE },
+	{ N_("INPUT"), "input", CELL_COUNT, FIT_WHOLE },
+	{ N_("READ"), "cache_read", CELL_COUNT, FIT_DROP },
+	{ N_("OUTPUT"), "output", CELL_COUNT, FIT_WHOLE },
+	{ N_("COST"), "cost_micro", CELL_CENTS, FIT_WHOLE },
+	{ .title = NULL },
+};
+
+static const struct column late_columns[] = {
+	{ N_("AT"), "at", CELL_MOMENT, FIT_WHOLE },
+	{ N_("OUTCOME"), "outcome", CELL_STATE, FIT_WHOLE },
+	{ N_("STATUS"), "status", CELL_NUMBER, FIT_WHOLE },
+	{ N_("FAULT"), "fault", CELL_TEXT, FIT_CUT },
+	{ N_("MODEL"), "model", CELL_TEXT, FIT_CUT },
+	{ N_("KEY"), "key", CELL_TEXT, FIT_CUT },
+	{ N_("TOTAL"), "total_us", CELL_US, FIT_DROP },
+	{ .title = NULL },
+};
+
+enum part {
+	PART_WINDOWS,
+	PART_TODAY,
+	PART_LATE,
+	PARTS
+};
+
 struct state {
+	struct ctl_frame parts[PARTS];
+	bool has[PARTS];
+	int64_t slow_at_ms;
 	struct ctl_frame shown, tested; /* answers that are kept */
 	bool is_shown, is_tested, testing;
 };
@@ -48,6 +85,40 @@ take_test(void *owner, void *user, const struct ctl_frame *f)
 }
 
 static void
+take_part(void *owner, void *user, const struct ctl_frame *f)
+{
+	struct view *v = owner;
+	struct state *s = v->state;
+	size_t i = (uintptr_t)user;
+
+	if (view_failed(v, f))
+		return;
+	forget(&s->parts[i], &s->has[i]);
+	s->parts[i] = view_keep(v);
+	s->has[i] = true;
+}
+
+static void
+ask_parts(struct view *v)
+{
+	struct str name = str_of(v->about);
+	struct json_out *j = view_begin(v, CTL_M_account_windows);
+
+	json_say(j, "name", name);
+	view_send(v, take_part, (void *)(uintptr_t)PART_WINDOWS);
+	j = view_begin(v, CTL_M_usage_show);
+	json_say(j, "by", STR("account"));
+	json_say(j, "per", STR("total"));
+	json_say(j, "since", STR("today"));
+	json_say(j, "name", name);
+	view_send(v, take_part, (void *)(uintptr_t)PART_TODAY);
+	j = view_begin(v, CTL_M_receipt_list);
+	json_say(j, "account", name);
+	json_say_i64(j, "limit", RECEIPTS);
+	view_send(v, take_part, (void *)(uintptr_t)PART_LATE);
+}
+
+static void
 open_account(struct view *v)
 {
 	v->reads_text = true;
@@ -56,8 +127,14 @@ open_account(struct view *v)
 static void
 ask(struct view *v)
 {
+	struct state *s = v->state;
+
 	view_ask_about(v, CTL_M_account_show, "name", str_of(v->about),
 	    take_account);
+	if (view_now_ms(v) < s->slow_at_ms)
+		return;
+	s->slow_at_ms = view_now_ms(v) + SLOW_MS;
+	ask_parts(v);
 }
 
 static void
@@ -67,6 +144,8 @@ close_account(struct view *v)
 
 	forget(&s->shown, &s->is_shown);
 	forget(&s->tested, &s->is_tested);
+	for (int i = 0; i < PARTS; i++)
+		forget(&s->parts[i], &s->has[i]);
 }
 
 /* --- keys ------------------------------------------------------------------ */
@@ -92,8 +171,7 @@ edit(struct view *v)
 static void
 hold(struct view *v)
 {
-	view_do(v, CTL_M_account_hold, "name", str_of(v->about),
-	    N_("held: no request goes there until it is released"));
+	view_open(v, "account_hold", str_of(v->about));
 }
 
 static void
@@ -171,6 +249,38 @@ draw_test(const struct view *v, const struct area *a)
 		v->top - 2);
 }
 
+static int
+draw_part_rows(const struct view *v, const struct area *a, int row,
+    const char *title, const struct column *columns, const struct json *rows)
+{
+	if (json_count(rows) == 0)
+		return 0;
+	draw_rule(a, row, str_of(title));
+	return draw_rows(a, row + 1, view_output(v), columns, rows) + 2;
+}
+
+static const struct json *
+part(const struct state *s, enum part i)
+{
+	return s->has[i] ? s->parts[i].data : NULL;
+}
+
+/* What changes stands above what was set. */
+static int
+draw_parts(const struct view *v, const struct area *a, int row)
+{
+	const struct state *s = v->state;
+	int from = row;
+
+	row += draw_part_rows(v, a, row, _("windows"), window_columns,
+	    part(s, PART_WINDOWS));
+	row += draw_part_rows(v, a, row, _("gates"), gate_columns,
+	    s->is_shown ? json_at(s->shown.data, "gates") : NULL);
+	row += draw_part_rows(v, a, row, _("today"), today_columns,
+	    json_at(part(s, PART_TODAY), "rows"));
+	return row - from;
+}
+
 static void
 draw(struct view *v, const struct area *a)
 {
@@ -179,9 +289,14 @@ draw(struct view *v, const struct area *a)
 
 	draw_rule(a, at - v->top, str_of(v->about));
 	v->lines = at + 1;
+	v->lines += draw_parts(v, a, v->lines - v->top);
 	if (s->is_shown)
 		v->lines += draw_record(a, view_output(v), account_details,
-		    s->shown.data, v->top - at - 1);
+		    s->shown.data, v->top - v->lines);
+	v->lines +=
+	    draw_part_rows(v, a, v->lines + 1 - v->top, _("requests of late"),
+		late_columns, part(s, PART_LATE)) +
+	    1;
 	view_status(v, "%s", v->about);
 }
 
@@ -196,4 +311,51 @@ const struct screen screen_account = {
 	.every_ms = 1000,
 	.draw = draw,
 	.close = close_account,
+};
+
+/* --- holding it, with a reason --------------------------------------------- */
+
+static const struct form_row hold_rows[] = {
+	{ "reason", FORM_TEXT, false, NULL,
+	    N_("why, for whoever looks at it") },
+	{ "until", FORM_TEXT, false, NULL,
+	    N_("2h, 18:00, 2026-12-31: released by itself then; empty: held "
+	       "until somebody releases it") },
+	{ .name = NULL },
+};
+
+static void
+say_held(struct view *v, const struct ctl_frame *f)
+{
+	(void)f;
+	view_say(v, PAINT_GOOD, "%s",
+	    _("held: no request goes there until it is released"));
+}
+
+static const struct form_spec hold_spec = {
+	.title = N_("Hold the account"),
+	.method = CTL_M_account_hold,
+	.subject = "name",
+	.rows = hold_rows,
+	.shows = CTL_M_account_hold,
+	.saved = say_held,
+};
+
+static void
+open_hold(struct view *v)
+{
+	form_view_open(v, &hold_spec);
+}
+
+const struct screen screen_account_hold = {
+	.name = "account_hold",
+	.title = N_("Hold an account"),
+	.role = CTL_OPS,
+	.keys = form_view_keys,
+	.state_size = sizeof(struct form_view),
+	.open = open_hold,
+	.ask = form_view_ask,
+	.press = form_view_press,
+	.draw = form_view_draw,
+	.close = form_view_close,
 };

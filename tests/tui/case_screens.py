@@ -230,6 +230,13 @@ class Screens(Case):
         rows = self.play("settle", "key u", "dump")
         self.assertIn("nothing to undo", rows[-2])
 
+    def test_an_account_is_held_with_a_reason(self):
+        self.play("key 3", "settle", "text /o2", "key Enter Enter",
+                  "wait-for created", "key H", "wait-for reason",
+                  "text too dear", "key C-s", "wait-for held:",
+                  "wait-for too dear", "key R", "wait-for u undoes it")
+        self.assertEqual(self.state("o2"), "ready")
+
     def test_long_lines_are_broken(self):
         rows = self.play("settle", "key ?", "dump", size=(40, 60))
         text = " ".join(" ".join(rows).split())
