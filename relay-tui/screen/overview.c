@@ -348,10 +348,18 @@ add(struct view *v)
 	view_open(v, "kinds", STR(""));
 }
 
+static void
+add_key(struct view *v)
+{
+	view_open(v, "key_new", STR(""));
+}
+
 static const struct key keys[] = {
 	{ "Enter l Right", CTL_VIEW, N_("open"), N_("show the account"),
 	    open_one },
 	{ "a", CTL_ADMIN, N_("add"), N_("add an account"), add },
+	{ "n", CTL_ADMIN, N_("new key"), N_("make a key for a client"),
+	    add_key },
 	{ .presses = NULL },
 };
 

@@ -271,9 +271,10 @@ draw_steps(const struct overview *s, const struct area *a)
 		    ? _("1. An account is there.")
 		    : _("1. Add an account that requests go to: press a.")));
 	row += draw_lines(a, row, 2, s->keys ? PAINT_DIM : PAINT_HEAD,
-	    str_of(s->keys ? _("2. A key is there.")
-			   : _("2. Create a key for your clients: type "
-			       ":key create NAME. It is shown once.")));
+	    str_of(s->keys
+		    ? _("2. A key is there.")
+		    : _("2. Create a key for your clients: press n. It is "
+			"shown once, with the settings of clients.")));
 	row += draw_lines(a, row, 2, PAINT_HEAD,
 	    str_of(_("3. Point a client here: `relayctl env CLIENT` tells how. "
 		     "Its first request is seen on the screen Live.")));
