@@ -168,6 +168,22 @@ add_models(struct completion *c)
 	add_ask(c, CTL_M_key_list, COMPLETE_NAMES);
 }
 
+/* The list that has the names of what a parameter is called like. */
+static bool
+find_names(const char *param, const char *noun, bool mine, enum ctl_method *out)
+{
+	if (!strcmp(param, "key"))
+		*out = mine ? CTL_M_my_keys : CTL_M_key_list;
+	else if (!strcmp(param, "model"))
+		*out = CTL_M_price_list;
+	else if (!strcmp(param, "kind"))
+		*out = find_method(noun, "kinds", out) ? *out
+						       : CTL_M_account_kinds;
+	else
+		return find_list(param, out);
+	return true;
+}
+
 /* What a parameter, or an option, of that name holds. */
 static void
 add_values(struct completion *c, const struct ctl_row *row, struct str param)
@@ -182,26 +198,15 @@ add_values(struct completion *c, const struct ctl_row *row, struct str param)
 		lower[i] = (char)tolower((unsigned char)param.at[i]);
 	lower[param.len] = '\0';
 	noun_of(row, noun);
-	if (strcmp(lower, "name") != 0 && is_of_trash(row) &&
-	    find_method(noun, "trash", &m))
-		add_ask(c, m, COMPLETE_NAMES);
-	else if (!strcmp(lower, "name"))
+	if (!strcmp(lower, "name"))
 		add_own_names(c, row);
 	else if (!strcmp(lower, "like"))
 		add_models(c);
-	else if (!strcmp(lower, "key"))
-		add_ask(c, mine ? CTL_M_my_keys : CTL_M_key_list,
-		    COMPLETE_NAMES);
 	else if (!strcmp(lower, "user") || !strcmp(lower, "owner") ||
 	    !strcmp(lower, "owned_by"))
 		add_ask(c, CTL_M_user_list, COMPLETE_OWNERS);
-	else if (!strcmp(lower, "model"))
-		add_ask(c, CTL_M_price_list, COMPLETE_NAMES);
-	else if (!strcmp(lower, "kind"))
-		add_ask(c,
-		    find_method(noun, "kinds", &m) ? m : CTL_M_account_kinds,
-		    COMPLETE_NAMES);
-	else if (find_list(lower, &m))
+	else if ((is_of_trash(row) && find_method(noun, "trash", &m)) ||
+	    find_names(lower, noun, mine, &m))
 		add_ask(c, m, COMPLETE_NAMES);
 }
 

@@ -70,8 +70,10 @@ clients_fini(struct clients *cs)
 	struct client_seen *seen;
 	struct client *c;
 
-	while ((c = TAILQ_FIRST(&cs->list)))
-		clients_remove(cs, c);
+	while ((c = TAILQ_FIRST(&cs->list))) {
+		TAILQ_REMOVE(&cs->list, c, link);
+		client_free(c);
+	}
 	while ((seen = TAILQ_FIRST(&cs->seen))) {
 		TAILQ_REMOVE(&cs->seen, seen, link);
 		free(seen);

@@ -36,6 +36,6 @@ enum err topics_read(struct str list, enum ctl_role role, unsigned *out_topics,
     struct why *out_why) CHECKED;
 
 /* The subscriptions are about these, all together. */
-void follow_topics(struct follow *f, unsigned topics);
+void follow_topics(struct follow *f, unsigned wanted);
 
 #endif

@@ -21,11 +21,22 @@ rules_init(struct rules *rs, struct store *s)
 	TAILQ_INIT(&rs->list);
 }
 
+static void
+rule_free(struct rule *r)
+{
+	free(r->blob);
+	free(r);
+}
+
 void
 rules_fini(struct rules *rs)
 {
-	while (!TAILQ_EMPTY(&rs->list))
-		rules_remove(rs, TAILQ_FIRST(&rs->list));
+	struct rule *r;
+
+	while ((r = TAILQ_FIRST(&rs->list))) {
+		TAILQ_REMOVE(&rs->list, r, link);
+		rule_free(r);
+	}
 }
 
 struct rule *
@@ -68,8 +79,7 @@ rules_remove(struct rules *rs, struct rule *take_r)
 {
 	TAILQ_REMOVE(&rs->list, take_r, link);
 	rs->count--;
-	free(take_r->blob);
-	free(take_r);
+	rule_free(take_r);
 }
 
 void

@@ -37,11 +37,9 @@ known_at(struct str text, struct str secret)
 
 		if (c == '/' && str_starts(rest, STR("\\/")))
 			at += 2;
-		else if (c == '/' && str_starts(rest, STR("\\u002f")))
-			at += 6;
-		else if (c == '+' && str_starts(rest, STR("\\u002b")))
-			at += 6;
-		else if (c == '=' && str_starts(rest, STR("\\u003d")))
+		else if ((c == '/' && str_starts(rest, STR("\\u002f"))) ||
+		    (c == '+' && str_starts(rest, STR("\\u002b"))) ||
+		    (c == '=' && str_starts(rest, STR("\\u003d"))))
 			at += 6;
 		else if (rest.len && rest.at[0] == c)
 			at++;

@@ -114,11 +114,11 @@ void sched_choose(const struct pool *p, const struct sched_ask *ask,
 void sched_took(struct pool *p, const struct sched_ask *ask,
     const struct sched_choice *choice);
 
-/* How many tiers there are, and how one of them chooses. */
+/* How many tiers there are, and how the nr-th of them chooses. */
 unsigned sched_tiers(const struct sched_ask *ask);
-enum strategy sched_strategy(const struct sched_ask *ask, unsigned tier);
+enum strategy sched_strategy(const struct sched_ask *ask, unsigned nr);
 /* "acct:work", "group:team", "pool". */
-void sched_tier_text(const struct sched_ask *ask, unsigned tier,
+void sched_tier_text(const struct sched_ask *ask, unsigned nr,
     char out[TIER_TEXT]);
 
 /* See every candidate of every tier, in the order of the tiers, and what is

@@ -87,7 +87,7 @@ member_put_text(struct settings *s, enum setting nr, struct str text)
 static struct str
 choice_word(enum setting nr, uint64_t at)
 {
-	struct str rest = str_of(rows[nr].unit), word = STR("");
+	struct str rest = str_of(rows[nr].unit), word;
 
 	if (!rest.len)
 		return str_of(at == 0 ? rows[nr].least

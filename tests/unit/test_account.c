@@ -228,7 +228,8 @@ what_is_unknown_is_answered_with_all_that_is_known(void **state)
 				assert_non_null(strstr(why.text, f->name));
 				end = f;
 			}
-		assert_true(str_ends(str_of(why.text), str_of(end->name)));
+		assert_true(end &&
+		    str_ends(str_of(why.text), str_of(end->name)));
 	}
 	assert_int_equal(provider_refuse(STR("a-name-of-forty-bytes-or-even-"
 					     "more-of-it"),
@@ -236,7 +237,7 @@ what_is_unknown_is_answered_with_all_that_is_known(void **state)
 	    ERR_UNKNOWN);
 	for (unsigned k = 0; (p = provider_at(k)); k++)
 		assert_non_null(strstr(why.text, p->name));
-	assert_true(str_ends(str_of(why.text), str_of(last->name)));
+	assert_true(last && str_ends(str_of(why.text), str_of(last->name)));
 	buf_fini(&text);
 }
 

@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "relay-tui/snippet.h"
 #include "relay-tui/help.h"
 #include "relay-tui/noun.h"
 #include "relay-tui/secret.h"
+#include "relay-tui/snippet.h"
 
 #define REPLACED "\xef\xbf\xbd"
 
