@@ -3,7 +3,7 @@
  *
  * What happens is told by the daemon (event.follow) and counted here; sums and
  * states are asked for when something happened, and every now and then. */
-#include "relay-tui/screen/overview.h"
+#include "relay-tui/overview.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #include "relay-tui/chart.h"
 #include "relay-tui/draw_rows.h"
 #include "relay-tui/noun.h"
-#include "relay-tui/screen/overview.h"
+#include "relay-tui/overview.h"
 #include "relay-tui/words.h"
 
 #define WIDE	 140

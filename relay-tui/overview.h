@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* overview.h - what the overview knows, between who asks (overview.c) and who
  * draws (overview_draw.c). */
-#ifndef RELAY_TUI_SCREEN_OVERVIEW_H
-#define RELAY_TUI_SCREEN_OVERVIEW_H
+#ifndef RELAY_TUI_OVERVIEW_H
+#define RELAY_TUI_OVERVIEW_H
 
 #include "relay-tui/recent.h"
 #include "relay-tui/usage_rows.h"
