@@ -160,6 +160,10 @@ write_number(const struct output *o, enum cell kind, int64_t n, struct buf *out)
 	case CELL_MS:
 		write_span(n, out);
 		break;
+	case CELL_TERM:
+		if (n)
+			write_span(n, out);
+		break;
 	case CELL_MOMENT:
 		if (n)
 			write_moment(n, out);

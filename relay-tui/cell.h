@@ -15,6 +15,7 @@ enum cell {
 	CELL_BYTES,	/* 12.3M */
 	CELL_US,	/* a span: 850ms, 12.3s */
 	CELL_MS,	/* a long span: 3d 4h */
+	CELL_TERM,	/* the same; nothing when there is none */
 	CELL_MOMENT,	/* wall ms: 2026-11-20 13:09 */
 	CELL_ISO,	/* 2026-11-20T13:00+01:00 as text: 2026-11-20 13:00 */
 	CELL_ISO_DAY,	/* of it 2026-11-20 */

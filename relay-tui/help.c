@@ -143,23 +143,40 @@ print_behind(struct output *o, int indent, const char *text)
 	fputc('\n', o->to);
 }
 
-/* What can be said for an option of this name. */
+/* What can be said for an option of this name; what is of one noun stands
+ * before what is of any. */
 static const struct {
-	const char *option, *choices;
+	const char *noun, *option, *choices;
 } choices[] = {
-	{ "by",
+	{ "rule", "status", N_("one or a range: 429, 500-599") },
+	{ "rule", "action",
+	    N_("return (to the client), other (account), same (once more), "
+	       "cool (with --for), hold") },
+	{ "rule", "kind",
+	    N_("a kind of account; of rules also globs: claude*") },
+	{ "rule", "model", N_("models, as globs: claude-opus-*") },
+	{ "rule", "header",
+	    N_("its name and a glob of its value: 'x-should-retry: false'") },
+	{ "rule", "for", N_("with a unit: 90s, 10m, 1h") },
+	{ "rule", "scope",
+	    N_("what cools: account, or family (of the model, on the "
+	       "account)") },
+	{ "budget", "action", N_("deny, warn, or for accounts hold") },
+	{ "budget", "scope",
+	    N_("key:KEY, tag:TAG, user:USER, group:NAME, account:NAME, "
+	       "platform:KIND, all") },
+	{ "route", "session", N_("16 hexadecimal digits, of `sticky ls`") },
+	{ "route", "dialect",
+	    N_("anthropic, openai_chat, openai_responses, gemini") },
+	{ "", "by",
 	    N_("key, model, account, client, user, tag, key-model, "
 	       "account-model, all") },
-	{ "of", N_("cost, requests, tokens") },
-	{ "limit",
+	{ "", "of", N_("cost, requests, tokens") },
+	{ "", "limit",
 	    N_("of requests, tokens or money: '100 requests', '1.5M "
 	       "tokens', '200k output', '20 usd'") },
-	{ "action", N_("deny, warn, hold") },
-	{ "class", N_("models, as a glob: claude-opus*") },
-	{ "origin", N_("packaged, updated, override") },
-	{ "scope",
-	    N_("key:KEY, tag:TAG, user:USER, account:NAME, "
-	       "platform:KIND, all") },
+	{ "", "class", N_("models, as a glob: claude-opus*") },
+	{ "", "origin", N_("packaged, updated, override") },
 };
 
 static const char *
@@ -175,7 +192,8 @@ choices_of(const struct ctl_row *row, const struct ctl_param *p)
 			 "month@15, 5h, 5h-sliding, life")
 		    : N_("total, minute, hour, day, week, month");
 	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
-		if (str_ieq(p->name, str_of(choices[i].option)))
+		if (is_of(row, choices[i].noun) &&
+		    str_ieq(p->name, str_of(choices[i].option)))
 			return choices[i].choices;
 	return NULL;
 }

@@ -114,7 +114,7 @@ const struct column key_details[] = {
 	{ N_("max-concurrency"), "max_concurrency", CELL_COUNT, false },
 	{ N_("weight"), "weight", CELL_COUNT, false },
 	{ N_("expires"), "expires_at", CELL_MOMENT, false },
-	{ N_("expires after"), "expires_after", CELL_MS, false },
+	{ N_("expires after"), "expires_after", CELL_TERM, false },
 	{ N_("first used"), "activated_at", CELL_MOMENT, false },
 	{ N_("platforms"), "platforms", CELL_TEXT, false },
 	{ N_("models"), "models_allow", CELL_TEXT, false },

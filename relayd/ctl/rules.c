@@ -266,6 +266,9 @@ ctl_rule_test(struct ctl_call *c)
 	buf_init(&body, BODY_MAX);
 	if (k.status == 1000)
 		e = why_set(&why, ERR_VALUE, "status", "must be 0 to 999");
+	else if (!k.kind.len)
+		e = why_set(&why, ERR_VALUE, "kind",
+		    "of which kind of account? for example --kind claude-api");
 	else if (!provider_find(k.kind))
 		e = why_set(&why, ERR_UNKNOWN, "kind",
 		    "no kind of account is called \"%.*s\"; `account kinds` "

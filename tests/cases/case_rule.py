@@ -123,6 +123,9 @@ class Rules(Case):
                                        "--kind", "openai-api"))
         with self.assertRaises(Refused):
             self.relay.call("rule.test", status=429, kind="nothing")
+        with self.assertRaises(Refused) as caught:
+            self.relay.call("rule.test", status=429)
+        self.assertIn("--kind claude-api", str(caught.exception))
 
     def test_changes_need_the_newest_revision_and_are_noted(self):
         rule = self.add(status="429", action="other", note="mine")

@@ -184,6 +184,23 @@ class Screen(Case):
             self.assertIn("--per     total, minute, hour, day", shown)
             self.assertIn("usage recompute", shown)
 
+    def test_an_option_is_explained_as_its_command_means_it(self):
+        rule, budget = (self.ctl("help", noun, "add", columns=80)
+                        for noun in ("rule", "budget"))
+        self.assertRegex(rule, r"(?s)--action +return .*--for\), hold\n")
+        self.assertRegex(rule, r"--scope +what cools: account, or family")
+        self.assertNotIn("deny", rule)
+        self.assertRegex(budget, r"--action +deny, warn")
+        self.assertIn("group:NAME", budget)
+
+    def test_a_key_that_does_not_expire_says_no_time(self):
+        call = self.relay.call
+        call("key.create", name="endless")
+        self.assertNotIn("expires", self.ctl("key", "show", "endless"))
+        call("key.set", key="endless", expires_after="3d")
+        self.assertRegex(self.ctl("key", "show", "endless"),
+                         r"expires after +3d")
+
     def test_what_went_wrong_stays_where_it_is_narrow(self):
         shown = self.ctl("receipts", columns=80).split("\n")
         for title in ("AT", "KEY", "MODEL", "OUTCOME", "STATUS", "COST"):
