@@ -43,7 +43,9 @@ const struct column member_columns[] = {
 static const struct column way_details[] = {
 	{ N_("model"), "model", CELL_TEXT, FIT_WHOLE },
 	{ N_("dialect"), "dialect", CELL_TEXT, FIT_WHOLE },
+	{ N_("served as"), "served_as", CELL_TEXT, FIT_WHOLE },
 	{ N_("key"), "key", CELL_TEXT, FIT_WHOLE },
+	{ N_("refused because"), "refused", CELL_TEXT, FIT_WHOLE },
 	{ N_("would go to"), "account", CELL_NAME, FIT_WHOLE },
 	{ N_("of"), "tier", CELL_TEXT, FIT_WHOLE },
 	{ N_("session"), "session", CELL_TEXT, FIT_WHOLE },

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* route.c - the control method route.dry.run: whom a request would go to, and
  * why to nobody else.  Nothing is sent, reserved or bound. */
+#include <stdio.h>
+
 #include "proto/dialect.h"
 
 #include "relayd/apikey.h"
@@ -9,11 +11,14 @@
 #include "relayd/ctl_key.h"
 #include "relayd/daemon.h"
 #include "relayd/loop.h"
+#include "relayd/policy.h"
 #include "relayd/relay.h"
 #include "relayd/sched.h"
 
 /* An answer has one frame. */
 #define ROWS_MAX 400
+
+#define REFUSED_TEXT 160
 
 struct show {
 	struct ctl_call *call;
@@ -66,6 +71,55 @@ take_session(struct ctl_call *c, struct sched_ask *io)
 	t = sticky_find(&c->daemon->relays->sticky, id, io->now_ms);
 	io->bound = t ? t->account : NULL;
 	return true;
+}
+
+/* --- what refuses it before anybody is chosen ----------------------------- */
+
+static bool
+is_used_up(const struct budget_view *v, struct str model)
+{
+	struct str class = v->b->rec.class;
+
+	return v->b->action != BUDGET_WARN &&
+	    (!class.len || str_glob(model, class)) &&
+	    v->used + v->reserved >= v->amount;
+}
+
+/* The key's state, what it is for, and its budgets, as a request would meet
+ * them; the model becomes what the key calls it.  True: `out` says why. */
+static bool
+is_refused(struct daemon *d, struct apikey *k, struct sched_ask *io,
+    char out[REFUSED_TEXT])
+{
+	const char *state = apikey_state(k, io->now_wall_ms);
+	enum platform platform = platform_of(NULL, io->dialect);
+	struct budget_view v;
+
+	if (!apikey_state_serves(state)) {
+		snprintf(out, REFUSED_TEXT, "the key is %s", state);
+		return true;
+	}
+	if (k->policy && !policy_allows_platform(k->policy, platform)) {
+		snprintf(out, REFUSED_TEXT, "the key is not for %s",
+		    platform_name(platform));
+		return true;
+	}
+	if (k->policy && !policy_allows_model(k->policy, io->model)) {
+		snprintf(out, REFUSED_TEXT, "the key is not for that model");
+		return true;
+	}
+	if (k->policy)
+		io->model = policy_model(k->policy, io->model);
+	for (unsigned i = 0;
+	     budgets_view_key(d->budgets, k, i, budgets_now(d->budgets), &v);
+	     i++) {
+		if (!is_used_up(&v, io->model))
+			continue;
+		snprintf(out, REFUSED_TEXT, "budget %.*s is used up",
+		    STR_ARG(v.b->rec.id));
+		return true;
+	}
+	return false;
 }
 
 /* --- the answer ------------------------------------------------------------ */
@@ -158,6 +212,9 @@ ctl_route_dry_run(struct ctl_call *c)
 	struct show s = { .call = c, .ask = &ask };
 	struct sched_choice choice;
 	struct apikey *k = NULL;
+	char refused[REFUSED_TEXT];
+	struct str said = ask.model;
+	bool is_out;
 
 	if (!ask.model.len) {
 		ctl_refusef(c, ERR_VALUE, "model", "for which model?");
@@ -169,18 +226,26 @@ ctl_route_dry_run(struct ctl_call *c)
 		return;
 	if (k)
 		ask.binding = binding_of_key(k, d->pool);
+	is_out = k && is_refused(d, k, &ask, refused);
 	json_open(&c->out, '{');
-	json_say(&c->out, "model", ask.model);
+	json_say(&c->out, "model", said);
+	if (!str_eq(said, ask.model))
+		json_say(&c->out, "served_as", ask.model);
 	json_say(&c->out, "dialect", str_of(ask.dialect->name));
 	if (k)
 		json_say(&c->out, "key", k->rec.name);
+	if (is_out)
+		json_say(&c->out, "refused", str_of(refused));
 	json_put_key(&c->out, "candidates");
 	json_open(&c->out, '[');
 	sched_explain(d->pool, &ask, put_candidate, &s, &choice);
 	json_close(&c->out, ']');
 	if (s.untold)
 		json_say_i64(&c->out, "untold", s.untold);
-	put_choice(c, &ask, &choice);
+	if (is_out)
+		json_say(&c->out, "account", STR(""));
+	else
+		put_choice(c, &ask, &choice);
 	json_close(&c->out, '}');
 	ctl_answer(c, 0, STR(""));
 }

@@ -299,3 +299,33 @@ class Group(Case):
         self.refused("value", "route.dry.run", key="dry")
         self.refused("unknown", "route.dry.run", key="dry", model="m",
                      dialect="latin")
+
+    def test_a_dry_run_tells_what_would_refuse_the_request(self):
+        call = self.relay.call
+
+        def dry(model="claude-sonnet-4-5"):
+            way = call("route.dry.run", key="guarded", model=model)
+            self.assertEqual(bool(way["account"]), "refused" not in way)
+            self.assertTrue(way["candidates"])
+            return way.get("refused", way["account"])
+
+        key = self.key("guarded", models_deny="claude-opus*",
+                       models_map="fast=claude-sonnet-4-5")
+        self.assertIn(dry(), ("a1", "a2", "a3"))
+        self.assertIn("model", dry("claude-opus-4-1"))
+        way = call("route.dry.run", key="guarded", model="fast",
+                   dialect="anthropic")
+        self.assertEqual(way["served_as"], "claude-sonnet-4-5")
+        self.assertIn(way["account"], ("a1", "a2", "a3"))
+        call("key.set", key="guarded", platforms="gemini")
+        self.assertIn("not for claude", dry())
+        call("key.set", key="guarded", platforms="")
+        budget = call("budget.add", scope="key:guarded", limit="1 requests",
+                      per="week")["id"]
+        self.assertIn(dry(), ("a1", "a2", "a3"))
+        self.who(key)
+        self.assertIn(budget, dry())
+        call("budget.rm", budget=budget)
+        self.assertIn(dry(), ("a1", "a2", "a3"))
+        call("key.disable", key="guarded")
+        self.assertIn("disabled", dry())
