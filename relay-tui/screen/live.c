@@ -180,7 +180,11 @@ take_event(void *owner, void *user, const struct ctl_frame *f)
 static void
 show(struct state *s)
 {
-	const struct flight *f;
+	struct str chosen = list_chosen(&s->list);
+	const struct flight *f = chosen.len ? map_get(&s->by_id, chosen) : NULL;
+	/* Who has not moved sees the newest, but what is under way is not
+	 * taken from under the fingers. */
+	bool follows = s->list.at == 0 && (!f || f->has_ended);
 
 	s->changed = false;
 	list_begin(&s->list);
@@ -189,6 +193,9 @@ show(struct state *s)
 	TAILQ_FOREACH (f, &s->ended, link)
 		list_add_row(&s->list, &f->row);
 	list_end(&s->list);
+	if (follows && s->list.sort < 0 && s->list.shown_count)
+		list_choose(&s->list,
+		    str_of(s->list.rows[s->list.shown[0]].texts));
 	s->now_shown = s->now_count;
 	s->ended_shown = s->ended_count;
 }
