@@ -18,7 +18,6 @@ SESSION = "x-claude-code-session-id"
 # What an upstream may do to one request of many, in the last test.
 FATES = ("", "", "", "delay=3", "status=500", "status=529", "status=429",
          HANG, "cut=20", "rst=head", "events=20;interval=1", "stall=2")
-LIVES, CROWD = 10000, 30
 
 
 class Waiting(Case):
@@ -292,6 +291,8 @@ class Lives(Waiting):
     """Many at once, of which any may leave, be ended or fail at any moment."""
     settings = {"queue_wait": "20ms", "queue_wait_stream": "20ms",
                 "queue_size": "8", "sticky_wait": "50ms"}
+    count, crowd = 10000, 30
+    drains = False
 
     def begin_any(self, rng, n):
         s = self.relay.connect()
@@ -319,7 +320,18 @@ class Lives(Waiting):
             self.relay.call("key.set", key="k2",
                             max_concurrency=rng.randrange(1, 4))
 
-    def test_nothing_is_left_of_ten_thousand_lives(self):
+    def drain(self, rng, n):
+        """One of them is not there, or ends what it has."""
+        if n % 500 == 0:
+            self.relay.call(rng.choice(("account.hold", "account.drain")),
+                            name="a2")
+        if n % 500 == 250:
+            self.relay.call("account.release", name="a2")
+        if n % 1000 == 0:
+            self.relay.call("account.set", name="a1", fields={
+                "serial": rng.choice(("yes", "no"))})
+
+    def test_nothing_is_left_of_many_lives(self):
         rng = random.Random(20261120)
         self.relay.call("account.release", name="a2")
         self.addCleanup(self.relay.call, "account.hold", name="a2")
@@ -329,10 +341,12 @@ class Lives(Waiting):
         self.places(2, "a2")
         self.relay.call("key.set", key="k1", max_concurrency=3)
         crowd = []
-        for n in range(LIVES):
+        for n in range(self.count):
             crowd.append(self.begin_any(rng, n))
             self.disturb(rng, n)
-            if len(crowd) > CROWD:
+            if self.drains:
+                self.drain(rng, n)
+            if len(crowd) > self.crowd:
                 leave(crowd.pop(rng.randrange(len(crowd))), rng)
         for s in crowd:
             leave(s, rng)

@@ -9,6 +9,7 @@ import case_fault
 import case_leave
 import case_life
 import case_oracle
+import case_queue
 import case_slow
 import house
 from house import Case
@@ -121,3 +122,9 @@ class Presses(unittest.TestCase):
         ran = subprocess.run([program], capture_output=True, text=True,
                              env={**os.environ, "TUI_SEEDS": "100"})
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+
+
+class Lives(case_queue.Lives):
+    """Ten times as many; accounts are held, drained and made serial meanwhile."""
+    count, crowd = 100000, 60
+    drains = True

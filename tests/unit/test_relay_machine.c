@@ -672,6 +672,178 @@ a_client_may_leave_while_its_receipt_is_written(void **state)
 	boxclient_fini(&c);
 }
 
+/* --- waiting --------------------------------------------------------------- */
+
+enum occupied {
+	KEY,   /* has all the places that it may */
+	FIRST, /* account, and there is no other one */
+	SECOND /* account: for who has failed at the first one */
+};
+
+enum ends {
+	SERVED,	 /* the place becomes free */
+	LATE,	 /* nobody gives it up in time */
+	GONE,	 /* the client leaves */
+	STOPPED, /* relayd does */
+	REVOKED	 /* its key is */
+};
+
+/* A life that has to wait, in one line. */
+struct wait {
+	const char *name;
+	enum occupied occupied;
+	enum ends ends;
+	struct life life;
+};
+
+#define WAITS(occupied_, ends_, asks_, a_, status_, sees_, outcome_, tried,    \
+    flags_)                                                                    \
+	{                                                                      \
+#occupied_ ", " #ends_, occupied_, ends_,                      \
+		{                                                              \
+			.name = #occupied_ ", " #ends_, .asks = asks_,         \
+			.a = a_, .b = asks_ == STREAM ? "sse" : "200",         \
+			.when = R_WAITING, .status = status_, .sees = sees_,   \
+			.outcome = outcome_, .tries = tried, .flags = flags_   \
+		}                                                              \
+	}
+
+/* One more, or one less, is there than there is. */
+static void
+occupy(struct relaybox *b, enum occupied what, bool taken)
+{
+	struct apikey *k = keyring_id(&b->keys, STR("kbox00001"));
+	struct account *a = what == FIRST ? b->a : b->b;
+
+	if (what == KEY) {
+		k->rec.max_concurrency = taken;
+		k->running = taken ? k->running + 1 : k->running - 1;
+		if (!taken)
+			waiting_look_at_key(k);
+		return;
+	}
+	b->b->rec.held = what == FIRST && taken;
+	a->rec.max_concurrency = taken;
+	if (taken)
+		a->in_flight++;
+	else
+		pool_release(&b->pool, a);
+}
+
+static void
+end_the_wait(struct relaybox *b, const struct wait *w, struct boxclient *c)
+{
+	struct apikey *k = keyring_id(&b->keys, STR("kbox00001"));
+
+	switch (w->ends) {
+	case SERVED:
+		occupy(b, w->occupied, false);
+		break;
+	case GONE:
+		boxclient_leave(c);
+		/* Before its place becomes free. */
+		for (int i = 0; i < RELAYBOX_PATIENCE && the_relay(b); i++)
+			relaybox_turn(b);
+		break;
+	case STOPPED:
+		relays_stop(b->d.relays);
+		break;
+	case REVOKED:
+		k->rec.disabled = true;
+		waiting_look_at_key(k);
+		break;
+	case LATE:
+		break;
+	}
+}
+
+static void
+live_waiting(struct relaybox *b, const struct wait *w)
+{
+	const struct life *l = &w->life;
+	struct counters *n = &b->d.counters, before;
+	struct settings *s = &b->d.settings;
+	struct boxclient c;
+
+	relaybox_reset(b);
+	if (w->ends == LATE)
+		s->queue_wait_ms = s->queue_wait_stream_ms =
+		    s->attempts_time_ms = 30;
+	before = *n;
+	b->script[0] = l->a;
+	b->script[1] = l->b;
+	occupy(b, w->occupied, true);
+	boxclient_init(&c, b);
+	boxclient_ask(&c, l->asks == STREAM);
+	if (w->ends != LATE)
+		wait_state(b, l);
+	end_the_wait(b, w, &c);
+	if (w->ends != GONE) {
+		boxclient_wait(&c);
+		check_client(&c, l);
+	}
+	boxclient_leave(&c);
+	if (w->ends == REVOKED)
+		keyring_id(&b->keys, STR("kbox00001"))->rec.disabled = false;
+	if (w->ends != SERVED)
+		occupy(b, w->occupied, false);
+	settle(b, w->name);
+	check_receipt(b, l);
+	assert_int_equal(n->queue_entered_total - before.queue_entered_total,
+	    1);
+	assert_int_equal(n->queue_served_total - before.queue_served_total,
+	    w->ends == SERVED);
+	assert_int_equal(n->queue_late_total - before.queue_late_total,
+	    w->ends == LATE);
+	assert_int_equal(n->queue_left_total - before.queue_left_total,
+	    w->ends != SERVED && w->ends != LATE);
+	assert_int_equal(n->queue_keys_now + n->queue_accounts_now, 0);
+	boxclient_fini(&c);
+}
+
+static void
+who_waits_is_served_or_told_and_leaves_nothing_behind(void **state)
+{
+	static const struct wait waits[] = {
+		WAITS(KEY, SERVED, WHOLE, "200", 200, "hello", OUTCOME_OK,
+		    "a:ok/200", 0),
+		WAITS(KEY, LATE, WHOLE, "200", 429, "none became free in time",
+		    OUTCOME_REFUSED, "", 0),
+		WAITS(KEY, GONE, WHOLE, "200", 0, NULL, NO_RECEIPT, "", 0),
+		WAITS(KEY, STOPPED, WHOLE, "200", 503, "stopped",
+		    OUTCOME_REFUSED, "", 0),
+		WAITS(KEY, REVOKED, WHOLE, "200", 401, "disabled",
+		    OUTCOME_REFUSED, "", 0),
+		WAITS(FIRST, SERVED, STREAM, "sse", 200, "message_stop",
+		    OUTCOME_OK, "a:ok/200", STREAMED),
+		WAITS(FIRST, LATE, WHOLE, "200", 429,
+		    "none became free in time", OUTCOME_REFUSED, "", 0),
+		WAITS(FIRST, GONE, STREAM, "sse", 0, NULL, NO_RECEIPT, "", 0),
+		WAITS(FIRST, STOPPED, STREAM, "sse", 503, "stopped",
+		    OUTCOME_REFUSED, "", STREAMED),
+		WAITS(FIRST, REVOKED, WHOLE, "200", 401, "disabled",
+		    OUTCOME_REFUSED, "", 0),
+		WAITS(SECOND, SERVED, WHOLE, "500", 200, "hello", OUTCOME_OK,
+		    "a:error_status/500 b:ok/200", RETRIED),
+		WAITS(SECOND, SERVED, STREAM, "sse-early", 200, "message_stop",
+		    OUTCOME_OK, "a:cut/200 b:ok/200", RETRIED | STREAMED),
+		WAITS(SECOND, LATE, WHOLE, "500", 429,
+		    "none became free in time", OUTCOME_FAILED,
+		    "a:error_status/500", 0),
+		WAITS(SECOND, GONE, WHOLE, "500", 0, NULL, OUTCOME_GONE,
+		    "a:error_status/500", DISCONNECTED | GUESSED),
+		WAITS(SECOND, STOPPED, WHOLE, "500", 503, "stopped",
+		    OUTCOME_FAILED, "a:error_status/500", 0),
+		WAITS(SECOND, REVOKED, WHOLE, "500", 401, "disabled",
+		    OUTCOME_FAILED, "a:error_status/500", 0),
+	};
+	struct relaybox *b = *state;
+
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++)
+		live_waiting(b, &waits[i]);
+	relaybox_wait_stored(b);
+}
+
 /* --- any order ------------------------------------------------------------- */
 
 #define CROWD	     8
@@ -975,6 +1147,8 @@ main(void)
 		cmocka_unit_test(a_client_that_leaves_costs_one_receipt),
 		cmocka_unit_test(
 		    a_request_that_never_becomes_whole_has_no_receipt),
+		cmocka_unit_test(
+		    who_waits_is_served_or_told_and_leaves_nothing_behind),
 		cmocka_unit_test(a_daemon_that_stops_tells_everybody),
 		cmocka_unit_test(
 		    in_any_order_there_is_one_receipt_for_each_request),
