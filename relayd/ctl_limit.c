@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 
+#include "relayd/account.h"
 #include "relayd/apikey.h"
 #include "relayd/budget.h"
 #include "relayd/ctl_key.h"
 #include "relayd/daemon.h"
+#include "relayd/price_table.h"
 
 #define OPUS "claude-opus*"
 
@@ -216,4 +218,39 @@ ctl_put_template(struct ctl_call *c, const struct apikey *k,
 	ctl_put_limits(&c->out, &limits);
 	json_close(&c->out, '}');
 	return OK;
+}
+
+/* --- what they may be of ---------------------------------------------------- */
+
+static bool
+is_named(struct str models, struct str glob)
+{
+	struct str item, name;
+
+	while (str_list_next(&models, &item)) {
+		name = item;
+		item = str_trim(str_cut(&name, '='));
+		name = str_trim(name);
+		if (str_glob(item, glob) || str_glob(glob, item) ||
+		    (name.len && str_glob(name, glob)))
+			return true;
+	}
+	return false;
+}
+
+bool
+ctl_is_like_model(const struct ctl_call *c, struct str glob)
+{
+	const struct price_table *t = c->daemon->prices;
+	const struct account *a;
+
+	if (price_find(t, glob))
+		return true;
+	for (size_t i = 0; i < price_count(t); i++)
+		if (str_glob(price_at(t, i)->name, glob))
+			return true;
+	TAILQ_FOREACH (a, &c->daemon->pool->accounts, link)
+		if (is_named(a->rec.models, glob))
+			return true;
+	return false;
 }

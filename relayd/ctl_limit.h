@@ -31,6 +31,9 @@ enum err ctl_take_limits(const struct ctl_call *c, struct ctl_limits *io,
 enum err ctl_take_new_key(const struct ctl_call *c, struct apikey_rec *io,
     char tags[CTL_TAGS_SIZE], struct ctl_limits *limits,
     struct why *out_why) CHECKED;
+/* Is a model that has a price, or that an account names, like the glob?  None
+ * is: a typing error. */
+bool ctl_is_like_model(const struct ctl_call *c, struct str glob);
 /* As an array: what each would be. */
 void ctl_put_limits(struct json_out *j, const struct ctl_limits *l);
 

@@ -9,6 +9,7 @@
 #include "relayd/budget.h"
 #include "relayd/control.h"
 #include "relayd/ctl_key.h"
+#include "relayd/ctl_limit.h"
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
 #include "relayd/decimal.h"
@@ -292,26 +293,13 @@ take_scope(const struct ctl_call *c, struct budget_rec *io, struct why *out_why)
 static enum err
 take_class(const struct ctl_call *c, struct budget_rec *io, struct why *out_why)
 {
-	struct str class = str_trim(ctl_text(c, "class")), list, glob;
-	const struct price_table *t = c->daemon->prices;
-	const struct account *a;
+	struct str class = str_trim(ctl_text(c, "class"));
 
 	if (!ctl_has(c, "class"))
 		return OK;
 	io->class = class;
-	if (!class.len || price_find(t, class))
+	if (!class.len || ctl_is_like_model(c, class))
 		return ctl_check_text(class, CLASS_MAX_BYTES, "class", out_why);
-	for (size_t i = 0; i < price_count(t); i++)
-		if (str_glob(price_at(t, i)->name, class))
-			return ctl_check_text(class, CLASS_MAX_BYTES, "class",
-			    out_why);
-	TAILQ_FOREACH (a, &c->daemon->pool->accounts, link) {
-		list = a->rec.models;
-		while (str_list_next(&list, &glob))
-			if (str_glob(glob, class) || str_glob(class, glob))
-				return ctl_check_text(class, CLASS_MAX_BYTES,
-				    "class", out_why);
-	}
 	return why_set(out_why, ERR_UNKNOWN, "class",
 	    "no model that has a price, or that an account names, is like "
 	    "\"%.*s\"; write for example --class 'claude*'",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "relayd/control.h"
+#include "relayd/ctl_limit.h"
 #include "relayd/ctl_rec.h"
 #include "relayd/daemon.h"
 #include "relayd/price_table.h"
@@ -108,6 +109,23 @@ take_time(const struct ctl_call *c, struct rule_rec *io, struct why *out_why)
 	return OK;
 }
 
+/* Of what is said: a list that was taken once stays, whatever becomes of the
+ * models. */
+static enum err
+check_models(const struct ctl_call *c, struct str globs, struct why *out_why)
+{
+	struct str glob;
+
+	while (ctl_has(c, "model") && str_list_next(&globs, &glob))
+		if (!ctl_is_like_model(c, glob))
+			return why_set(out_why, ERR_UNKNOWN, "model",
+			    "no model that has a price, or that an account "
+			    "names, is like \"%.*s\"; write for example "
+			    "claude-opus-*",
+			    STR_ARG(str_first(glob, 60)));
+	return OK;
+}
+
 static enum err
 take(const struct ctl_call *c, struct rule_rec *io, struct why *out_why)
 {
@@ -144,7 +162,9 @@ take(const struct ctl_call *c, struct rule_rec *io, struct why *out_why)
 		io->place = ctl_number(c, "place") > 0
 		    ? (uint64_t)ctl_number(c, "place")
 		    : 0;
-	return e ? e : rule_check(c->daemon->rules, io, out_why);
+	if (!e)
+		e = rule_check(c->daemon->rules, io, out_why);
+	return e ? e : check_models(c, io->model, out_why);
 }
 
 static void

@@ -88,6 +88,8 @@ class Rules(Case):
                 ("kind", {"status": "429", "kind": "clod*", "action": "other"}),
                 ("model", {"status": "429", "model": "a[bc]",
                            "action": "other"}),
+                ("model", {"status": "429", "model": "claud-opus*",
+                           "action": "other"}),
                 ("for", {"status": "429", "action": "cool", "for": "10"}),
                 ("for", {"status": "429", "action": "cool"}),
                 ("for", {"status": "429", "action": "other", "for": "5m"}),
