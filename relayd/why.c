@@ -209,7 +209,8 @@ why_waits(struct relay *r, const char *what, int64_t us)
 		.word = str_of(what),
 		.account = str_of(r->account_name),
 		.took_us = (uint64_t)us };
-	const struct sticky_session *t = r->stick_until_ms && r->state == R_WAITING
+	const struct sticky_session *t =
+	    r->stick_until_ms && r->state == R_WAITING
 	    ? sticky_find(&r->all->sticky, r->session.id, loop_ms(r->d->loop))
 	    : NULL;
 
@@ -277,7 +278,8 @@ why_reserved(struct relay *r)
 	char ids[160];
 	size_t n = 0;
 
-	if (!r->reserved)
+	/* None is of its model: of that there is nothing to say. */
+	if (!r->reserved || !r->reserved->count)
 		return;
 	for (unsigned i = 0; i < r->reserved->count; i++) {
 		struct str id = r->reserved->hold[i].b->rec.id;

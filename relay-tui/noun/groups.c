@@ -60,9 +60,9 @@ static const struct column candidate_columns[] = {
 	{ N_("TIER"), "tier", CELL_TEXT, FIT_CUT },
 	{ N_("ACCOUNT"), "account", CELL_TEXT, FIT_CUT },
 	{ N_("PRIO"), "priority", CELL_NUMBER, FIT_WHOLE },
-	{ N_("STRATEGY"), "strategy", CELL_TEXT, FIT_WHOLE },
+	{ N_("STRATEGY"), "strategy", CELL_TEXT, FIT_DROP },
 	{ N_("SCORE"), "score", CELL_TEXT, FIT_CUT },
-	{ N_("WHY NOT"), "why_not", CELL_TEXT, FIT_CUT },
+	{ N_("WHY NOT"), "why_not", CELL_TEXT, FIT_WHOLE },
 	{ N_("UNTIL"), "until_at", CELL_AGO, FIT_WHOLE },
 	{ .title = NULL },
 };

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """case_group.py - who answers a key: groups, bindings, strategies, and what
 becomes of accounts by the clock."""
+import os
+import subprocess
 import time
 
-from house import Case, Refused, until
+from house import Case, Refused, program, until
 from speech import ANTHROPIC, ask, raw
 
 
@@ -329,3 +331,13 @@ class Group(Case):
         self.assertIn(dry(), ("a1", "a2", "a3"))
         call("key.disable", key="guarded")
         self.assertIn("disabled", dry())
+
+    def test_a_dry_run_says_its_reasons_whole_in_80_columns(self):
+        shown = subprocess.run(
+            [program("relayctl"), "--socket", self.relay.socket, "route",
+             "dry-run", "--model", "claude-sonnet-4-5"],
+            env={**os.environ, "COLUMNS": "80"}, capture_output=True,
+            text=True, check=True).stdout
+        self.assertIn("its kind does not serve this", shown)
+        for line in shown.split("\n"):
+            self.assertLessEqual(len(line), 80, line)
