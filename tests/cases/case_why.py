@@ -137,6 +137,16 @@ class Why(Case):
         self.assertEqual(self.steps(told), ["tried", "answered"])
         self.assertEqual(told["receipt"]["outcome"], "ok")
 
+    def test_a_budget_of_other_models_is_no_part_of_it(self):
+        for glob, reserves in (("claude-opus*", False), ("*", True)):
+            b = self.relay.call("budget.add", scope="key:case", per="day",
+                                limit="1000 requests", **{"class": glob})
+            self.rules(("a1", "status=500"))
+            steps = self.steps(self.why(ask(self.relay, ANTHROPIC)))
+            self.relay.call("budget.rm", budget=b["id"])
+            self.assertEqual("reserved" in steps, reserves)
+            self.fresh()
+
     def test_a_failover_is_told_with_rule_and_sample(self):
         self.rules(("a1", "status=429,retry=30"))
         a = ask(self.relay, ANTHROPIC)
