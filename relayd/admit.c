@@ -78,7 +78,7 @@ do_refuse(struct relay *r)
 		capture_asked(r);
 	shape_forget(r);
 	if (r->up_open)
-		attempt_end(r, ATTEMPT_GONE, 0, "relayd is stopping");
+		attempt_end(r, ATTEMPT_GONE, 0, buf_cstr(&r->fault_text));
 	if (r->head_sent)
 		return do_cut(r);
 	buf_init(&body, 64 * 1024);

@@ -147,6 +147,28 @@ class Why(Case):
             self.assertEqual("reserved" in steps, reserves)
             self.fresh()
 
+    def test_who_was_ended_is_told_by_whom(self):
+        self.rules(("a1", "hang=1"))
+        body = ANTHROPIC.body(False)
+        with self.relay.connect() as s:
+            s.sendall((f"POST /v1/messages HTTP/1.1\r\nHost: x\r\n"
+                       f"x-api-key: {self.relay.key}\r\n"
+                       f"Content-Length: {len(body)}\r\n\r\n"
+                       ).encode() + body)
+            row = until("a request that is asked", lambda: next(
+                (r for r in self.relay.control.rows("session.list")
+                 if r["account"] == "a1"), None))
+            until("the upstream has it", self.requests)
+            self.relay.call("session.kill", request=row["id"])
+            self.assertIn(b" 403 ", s.recv(65536))
+        self.relay.at_rest()
+        told = until("its story", lambda: next(
+            (r for r in self.relay.receipts() if r["id"] == row["id"]), None))
+        self.assertEqual(told["outcome"], "failed")
+        shown = self.shown(row["id"])
+        self.assertNotIn("relayd is stopping", shown)
+        self.assertIn("ended by the operator", " ".join(shown.split()))
+
     def test_a_failover_is_told_with_rule_and_sample(self):
         self.rules(("a1", "status=429,retry=30"))
         a = ask(self.relay, ANTHROPIC)
