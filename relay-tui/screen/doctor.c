@@ -20,7 +20,7 @@ static const struct column columns[] = {
 static void
 open_doctor(struct view *v)
 {
-	list_view_open(v, CTL_M_doctor, columns, "text",
+	list_view_open(v, CTL_M_doctor, columns, "check",
 	    N_("Nothing was found."));
 }
 
@@ -71,7 +71,7 @@ again(struct view *v)
 static void
 draw(struct view *v, const struct area *a)
 {
-	static const char *const told[] = { "text", "advice", NULL };
+	static const char *const told[] = { "object", "text", "advice", NULL };
 
 	if (!v->answered)
 		draw_text(a, 1, 0, PAINT_DIM,

@@ -186,22 +186,48 @@ const struct screen screen_setting_edit = {
 
 /* --- what the host's file says --------------------------------------------- */
 
+struct config {
+	struct list_view rows;
+	char file[256];
+};
+
 static void
 open_config(struct view *v)
 {
-	struct list_view *s = v->state;
-
 	list_view_open(v, CTL_M_config_show, option_columns, "name", NULL);
-	s->rows = "options";
+}
+
+static void
+take_config(void *owner, void *user, const struct ctl_frame *f)
+{
+	struct view *v = owner;
+	struct config *s = v->state;
+
+	(void)user;
+	if (view_failed(v, f))
+		return;
+	snprintf(s->file, sizeof(s->file), "%.*s",
+	    STR_ARG(member(f->data, "file")));
+	list_begin(v->list);
+	list_add_all(v->list, view_output(v), json_at(f->data, "options"));
+	list_end(v->list);
+}
+
+static void
+ask_config(struct view *v)
+{
+	view_ask(v, CTL_M_config_show, take_config);
 }
 
 static void
 draw_config(struct view *v, const struct area *a)
 {
-	static const char *const told[] = { "help", "origin", "value", NULL };
-	struct area list = draw_part(a, 1, 0, a->rows - 1, a->columns);
+	static const char *const told[] = { "help", "value", NULL };
+	const struct config *s = v->state;
+	struct area list = draw_part(a, 2, 0, a->rows - 2, a->columns);
 
-	draw_text(a, 0, 0, PAINT_DIM,
+	draw_text(a, 0, 0, PAINT_TITLE, str_of(s->file));
+	draw_text(a, 1, 0, PAINT_DIM,
 	    str_of(_("These are changed in the host's file, and taken over "
 		     "with `relayctl reload`.")));
 	list_view_draw_noted(v, &list, told);
@@ -211,9 +237,9 @@ const struct screen screen_config = {
 	.name = "config",
 	.title = N_("Configuration"),
 	.role = CTL_VIEW,
-	.state_size = sizeof(struct state),
+	.state_size = sizeof(struct config),
 	.open = open_config,
-	.ask = list_view_ask,
+	.ask = ask_config,
 	.every_ms = 5000,
 	.draw = draw_config,
 	.close = list_view_close,

@@ -366,6 +366,7 @@ class Running(Case):
         text = self.text("settings", "key f", "wait-for state_dir", "settle",
                          "text /state_dir", size=(120, 30))
         self.assertIn("LINE", text)
+        self.assertIn("relayd.conf", text)
         self.assertIn("relayctl reload", text)
 
     def test_doctor_tells_the_worst_first(self):
