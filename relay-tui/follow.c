@@ -112,6 +112,8 @@ follow_lost(struct app *a)
 {
 	struct following *f;
 
-	while ((f = TAILQ_FIRST(&a->following)))
-		drop(f);
+	while ((f = TAILQ_FIRST(&a->following))) {
+		TAILQ_REMOVE(&a->following, f, link);
+		free(f);
+	}
 }

@@ -275,7 +275,7 @@ draw_steps(const struct overview *s, const struct area *a)
 		    ? _("2. A key is there.")
 		    : _("2. Create a key for your clients: press n. It is "
 			"shown once, with the settings of clients.")));
-	row += draw_lines(a, row, 2, PAINT_HEAD,
+	draw_lines(a, row, 2, PAINT_HEAD,
 	    str_of(_("3. Point a client here: `relayctl env CLIENT` tells how. "
 		     "Its first request is seen on the screen Live.")));
 }

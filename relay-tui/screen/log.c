@@ -251,7 +251,7 @@ write_status(struct view *v)
 		    v->list->coming_count);
 	if (s->lost + s->left_out)
 		buf_mustf(&v->status, _(", %lld lost"),
-		    (long long)(s->lost + s->left_out));
+		    (long long)s->lost + (long long)s->left_out);
 }
 
 static void
