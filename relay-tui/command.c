@@ -8,7 +8,6 @@
 #include "proto/url.h"
 
 #include "relay-tui/calendar.h"
-#include "relay-tui/snippet.h"
 #include "relay-tui/ctl_client.h"
 #include "relay-tui/login.h"
 #include "relay-tui/noun.h"
@@ -17,6 +16,7 @@
 #include "relay-tui/secret.h"
 #include "relay-tui/setup.h"
 #include "relay-tui/show.h"
+#include "relay-tui/snippet.h"
 #include "relay-tui/words.h"
 
 /* --- failing --------------------------------------------------------------- */

@@ -6,13 +6,13 @@
 
 #include "proto/version.h"
 
-#include "relay-tui/snippet.h"
 #include "relay-tui/command.h"
 #include "relay-tui/complete.h"
 #include "relay-tui/ctl_client.h"
 #include "relay-tui/help.h"
 #include "relay-tui/language.h"
 #include "relay-tui/secret.h"
+#include "relay-tui/snippet.h"
 #include "relay-tui/spending.h"
 #include "relay-tui/trace_view.h"
 #include "relay-tui/words.h"

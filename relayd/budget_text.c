@@ -98,8 +98,7 @@ budget_action_read(struct str s, enum budget_action *out)
 bool
 budget_scope_is_upstream(enum budget_scope s)
 {
-	return s == BUDGET_ACCOUNT || s == BUDGET_PLATFORM ||
-	    s == BUDGET_GROUP;
+	return s == BUDGET_ACCOUNT || s == BUDGET_PLATFORM || s == BUDGET_GROUP;
 }
 
 bool

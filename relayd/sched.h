@@ -118,8 +118,8 @@ void sched_took(struct pool *p, const struct sched_ask *ask,
 unsigned sched_tiers(const struct sched_ask *ask);
 enum strategy sched_strategy(const struct sched_ask *ask, unsigned nr);
 /* "acct:work", "group:team", "pool". */
-void sched_tier_text(const struct sched_ask *ask, unsigned nr,
-    char out[TIER_TEXT]);
+void
+sched_tier_text(const struct sched_ask *ask, unsigned nr, char out[TIER_TEXT]);
 
 /* See every candidate of every tier, in the order of the tiers, and what is
  * chosen of them. */

@@ -107,7 +107,8 @@ static void
 make(struct bench *b, const char *name, unsigned count, unsigned limits,
     struct outcome *out)
 {
-	const char *const units[] = { "requests", "tokens", "cost_real", "input" };
+	const char *const units[] = { "requests", "tokens", "cost_real",
+		"input" };
 	struct budget_rec limit[KEYBATCH_LIMITS];
 	struct keybatch_ask ask = { .like = { .name = str_of(name),
 					.note = STR("n") },
