@@ -426,7 +426,6 @@ error_first(struct relay *r)
 		attempt_count_verdict(r);
 		return go_streaming(r);
 	}
-	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);
 	r->told_ms = 0;
 	return attempt_failed(r, status, type, error);
 }

@@ -315,6 +315,8 @@ attempt_failed(struct relay *r, unsigned status, struct str body,
 	log_note(LOG_WARN, "attempt",
 	    "%s: account %s failed: %s (status %u, rule %s)", r->id_text,
 	    r->account_name, error, status, label);
+	/* Its head was needed until here. */
+	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);
 	attempt_forget_answer(r);
 	return next_try(r, status, error);
 }
@@ -554,7 +556,6 @@ weigh(struct relay *r, struct str body)
 		why_judged(r, status, body);
 		return answer_pass_error(r);
 	}
-	attempt_end(r, ATTEMPT_ERROR_STATUS, status, error);
 	return attempt_failed(r, status, body, error);
 }
 

@@ -372,7 +372,8 @@ enum relay_state do_waited(struct relay *r);
 /* Say something to a client that has waited in silence, if it is time to; and
  * by when it has to be again, if that is before at_ms. */
 int64_t attempt_ping(struct relay *r, int64_t at_ms);
-/* A failure of that status and body before the client saw anything. */
+/* A failure of that status and body before the client saw anything; ends the
+ * try, if nobody has. */
 enum relay_state attempt_failed(struct relay *r, unsigned status,
     struct str body, const char *error);
 /* The whole answer, in r->held, is a refusal of that status. */

@@ -404,6 +404,7 @@ upstream_cancel(struct upstream *u)
 	u->link = NULL;
 	buf_fini(&u->in);
 	buf_fini(&u->head_bytes);
+	u->answer.count = 0; /* they lay there */
 	shelf_unref(u->all, u->shelf);
 	u->shelf = NULL;
 }

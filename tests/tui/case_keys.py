@@ -80,7 +80,7 @@ class Keys(Case):
                             self.assertIn(said[name], text.split("\n")[1])
 
     def test_every_page_at_every_size_in_both_languages(self):
-        pages = {"key": ("key 4", "settle", "key Enter",
+        pages = {"key": ("key 4", "settle", "text /case", "key Enter Enter",
                          "wait-for case: active", "settle"),
                  "key_new": ("key 4", "settle", "key a", "settle"),
                  "key_edit": ("key 4", "settle", "text /rich",
