@@ -123,9 +123,10 @@ sequence_length(struct str s)
 	/* The Linux console says ESC [ [ A. */
 	if (s.len > 1 && s.at[1] == '[')
 		return s.len < 3 ? 0 : 3;
-	while (i < s.len && (unsigned char)s.at[i] >= 0x20 &&
-	    (unsigned char)s.at[i] < 0x40)
+	while (i < s.len && i <= SEQUENCE_MAX &&
+	    (unsigned char)s.at[i] >= 0x20 && (unsigned char)s.at[i] < 0x40)
 		i++;
+	/* Too long: so much of it is swallowed, however it was cut. */
 	if (i > SEQUENCE_MAX)
 		return i;
 	return i < s.len ? i + 1 : 0;
@@ -264,7 +265,7 @@ take_first(struct press_reader *r, struct str s)
 		return 0;
 	if (rest.at[0] == '[' || rest.at[0] == 'O') {
 		len = sequence_length(rest);
-		if (len)
+		if (len && len <= SEQUENCE_MAX)
 			take_sequence(r, str_first(rest, len));
 		return len ? len + 1 : 0;
 	}

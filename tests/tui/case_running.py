@@ -125,7 +125,7 @@ class Running(Case):
         self.relay.receipt(ask(self.relay, ANTHROPIC,
                                headers=SESSION))
         until("a session", show)
-        self.on("sessions", "key Enter", "wait-for revision")
+        self.on("sessions", "key Enter", "wait-for claude-api")
 
     def test_what_rests_is_used_again(self):
         self.rules(("a1", "status=429;retry-after=900"),
