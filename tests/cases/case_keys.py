@@ -223,7 +223,7 @@ class Keys(Case):
                       self.ctl("key", "purge", "p0").stdout)
         dry = self.relay.call("key.purge", all=True, dry_run=True)
         self.assertEqual(dry["purged"], 2)
-        self.assertEqual(self.names("key.trash"), ["p1", "p2"])
+        self.assertEqual(sorted(self.names("key.trash")), ["p1", "p2"])
         self.assertIn("2 keys are gone",
                       self.ctl("key", "purge", "--all").stdout)
         self.assertIn("empty", self.ctl("key", "trash").stdout)
